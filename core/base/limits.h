@@ -1,0 +1,50 @@
+/* Every bound of the system. What passes one is refused with ERROR_LIMIT before anything is allocated or
+ * changed for it, and the text names the bound. */
+#ifndef HOPNHAT_BASE_LIMITS_H
+#define HOPNHAT_BASE_LIMITS_H
+
+enum {
+    /* values and records */
+    LIMIT_VALUE_BYTES = 64 * 1024,        /* one value of one field */
+    LIMIT_CATALOG_BYTES = 1024 * 1024,    /* a catalog, as text and as stored */
+    LIMIT_ENTRIES_PER_FIELD = 4096,       /* a bag: members of a set, posts of a thread, concurrent values */
+    LIMIT_ABSENT_PER_FIELD = 4096,        /* ids superseded before they came */
+    LIMIT_RECORD_BYTES = 4 * 1024 * 1024, /* a stored record */
+    LIMIT_FIELD_NUMBER = 1 << 20,
+    LIMIT_TYPE_NUMBER = 1 << 16,
+    LIMIT_GROUP_NAME_BYTES = 64,
+    LIMIT_OFFICE_CODE_BYTES = 48,
+    LIMIT_AUTHOR_BYTES = 64,
+
+    /* changes */
+    LIMIT_CHANGE_BYTES = 2 * 1024 * 1024, /* a change as stored and sent */
+    LIMIT_EDITS_PER_CHANGE = 1000,
+    LIMIT_OPS_PER_CHANGE = 65536,
+    LIMIT_REPLICAS_PER_CHANGE = 4096,
+
+    /* messages */
+    LIMIT_FRAME_BYTES = 8 * 1024 * 1024,    /* on the wire, compressed or not */
+    LIMIT_MESSAGE_BYTES = 16 * 1024 * 1024, /* decompressed */
+    LIMIT_MESSAGE_ARENA_BYTES = 256 * 1024 * 1024,
+    LIMIT_COMPRESS_ABOVE_BYTES = 256,       /* smaller messages go as they are */
+    LIMIT_PUSH_CHANGES = 1000,              /* changes in one Push */
+    LIMIT_PUSH_BYTES = 512 * 1024,          /* one Push closes at this size */
+    LIMIT_FEED_BYTES = 512 * 1024,          /* the most a Pull may ask for in one part */
+    LIMIT_REFUSALS_PER_MESSAGE = 64,
+    LIMIT_LOGS_PER_AGENT = 64, /* replica numbers that one installation may have had */
+    LIMIT_GROUPS_PER_OFFICE = 64,
+    LIMIT_RECONCILE_BUCKETS = 4096,
+    LIMIT_CHAIN_QUERIES = 64,
+
+    /* the hub */
+    LIMIT_SESSIONS = 20000,
+    LIMIT_QUEUED_BYTES = 64 * 1024 * 1024, /* pushes waiting for the writer; past it the hub answers Busy */
+    LIMIT_FOLLOWER_LAG = 1000000,          /* revs a follower may be behind before admission answers Busy */
+    LIMIT_OFFICES = 4096,
+
+    /* HTTP, command line */
+    LIMIT_HTTP_BODY_BYTES = 4 * 1024 * 1024,
+    LIMIT_PAGE_RECORDS = 1000, /* records in one answer; more come by `after` */
+};
+
+#endif
