@@ -28,11 +28,19 @@ bool error_prefix(struct error *error, const char *format, ...)
 const char *error_code_name(enum error_code code)
 {
     static const char *const names[] = {
-        [ERROR_NONE] = "none",       [ERROR_USAGE] = "usage",     [ERROR_INPUT] = "input",
-        [ERROR_NOT_FOUND] = "not_found", [ERROR_REFUSED] = "refused", [ERROR_LIMIT] = "limit",
-        [ERROR_STORE] = "store",     [ERROR_FULL] = "full",       [ERROR_CORRUPT] = "corrupt",
-        [ERROR_NETWORK] = "network", [ERROR_UNAVAILABLE] = "unavailable",
-        [ERROR_MEMORY] = "memory",   [ERROR_INTERNAL] = "internal",
+        [ERROR_NONE] = "none",
+        [ERROR_USAGE] = "usage",
+        [ERROR_INPUT] = "input",
+        [ERROR_NOT_FOUND] = "not_found",
+        [ERROR_REFUSED] = "refused",
+        [ERROR_LIMIT] = "limit",
+        [ERROR_STORE] = "store",
+        [ERROR_FULL] = "full",
+        [ERROR_CORRUPT] = "corrupt",
+        [ERROR_NETWORK] = "network",
+        [ERROR_UNAVAILABLE] = "unavailable",
+        [ERROR_MEMORY] = "memory",
+        [ERROR_INTERNAL] = "internal",
     };
     return code < sizeof names / sizeof *names && names[code] ? names[code] : "unknown";
 }

@@ -1,0 +1,35 @@
+/* Joining: from the code that headquarters handed out to a store of one's own. The caller carries the messages,
+ * over a link with the one-time keys. */
+#ifndef HOPNHAT_AGENT_JOIN_H
+#define HOPNHAT_AGENT_JOIN_H
+
+#include "agent/state.h"
+#include "net/enrolment_code.h"
+
+struct join {
+    uint8_t hub_key[LINK_KEY_BYTES];
+    struct link_keys once;            /* that the code stands for: for the link that carries the Join */
+    struct link_keys link_keys;       /* drawn for this installation */
+    struct signing_keys signing_keys; /* the same */
+};
+
+/* Reads the typed code and draws keys. ERROR_INPUT where the code cannot be right. End with join_wipe. */
+bool join_begin(struct join *join, const char *code, struct error *error);
+
+/* The Join message; it borrows from *join, and its memory is the arena's. NULL: ERROR_MEMORY. */
+Hopnhat__Message *join_message(const struct join *join, struct arena *arena, struct error *error);
+
+/* Checks the hub's answer: the certificate is signed by the key that comes with it, and is for our keys; office
+ * then holds its code. ERROR_CORRUPT, ERROR_MEMORY. */
+bool join_check(const struct join *join, const Hopnhat__Joined *joined,
+                char office[LIMIT_OFFICE_CODE_BYTES + 1], struct error *error);
+
+/* Makes the store: join_check, then agent_create. */
+bool join_finish(const struct join *join, const Hopnhat__Joined *joined, const char *hub_address,
+                 const char *directory, const struct agent_options *options, uint64_t wall_ms,
+                 struct error *error);
+
+/* Overwrites the secrets. */
+void join_wipe(struct join *join);
+
+#endif

@@ -1,0 +1,243 @@
+#include "agent/stored.h"
+
+#include "agent/in_force.h"
+#include "model/change.h"
+#include "store/key.h"
+#include "store/meta.h"
+#include "store/rows.h"
+
+#include <stdlib.h>
+
+enum { STORE_FORMAT = 1, CURSOR_ROW_BYTES = 21 };
+
+static_assert((int)CHAIN_LINK_BYTES == (int)LINK_BYTES, "one size of a chain's link");
+
+bool stored_is_agent(struct transaction *transaction)
+{
+    return meta_number(transaction, AGENT_META, "format", 0) != 0;
+}
+
+static bool lost(const struct agent *agent, const char *what, struct error *error)
+{
+    return error_set(error, ERROR_CORRUPT, "the store in %s has lost %s: restore the newest backup",
+                     agent->directory, what);
+}
+
+static bool load_text(struct transaction *transaction, const char *name, char **text)
+{
+    struct bytes value;
+    if (!transaction_get(transaction, AGENT_META, bytes_of_string(name), &value))
+        return false;
+    char *copy = strndup((const char *)value.data, value.size);
+    free(*text);
+    *text = copy;
+    return copy != NULL;
+}
+
+static bool load_certificate(struct agent *agent, struct transaction *transaction)
+{
+    struct bytes value;
+    if (!transaction_get(transaction, AGENT_META, bytes_of_string("certificate"), &value))
+        return false;
+    if (agent->certificate)
+        hopnhat__certificate__free_unpacked(agent->certificate, NULL);
+    agent->certificate = hopnhat__certificate__unpack(NULL, value.size, value.data);
+    return agent->certificate != NULL;
+}
+
+static bool load_identity(struct agent *agent, struct transaction *transaction, struct error *error)
+{
+    uint64_t format = meta_number(transaction, AGENT_META, "format", 0);
+    struct bytes office;
+    if (format == 0)
+        return error_set(error, ERROR_NOT_FOUND, "there is no agent in %s: make one with hopnhat-agent join",
+                         agent->directory);
+    if (format > STORE_FORMAT)
+        return error_set(error, ERROR_USAGE,
+                         "the store in %s was written by a newer hopnhat-agent: install that one",
+                         agent->directory);
+    if (!meta_bytes(transaction, AGENT_META, "link_keys", &agent->link_keys, sizeof agent->link_keys) ||
+        !meta_bytes(transaction, AGENT_META, "signing_keys", &agent->signing_keys, sizeof agent->signing_keys) ||
+        !meta_bytes(transaction, AGENT_META, "hub_key", agent->hub_key, sizeof agent->hub_key) ||
+        !meta_bytes(transaction, AGENT_META, "hub_signing_key", agent->hub_signing_key,
+                    sizeof agent->hub_signing_key) ||
+        !load_certificate(agent, transaction))
+        return lost(agent, "its keys", error);
+    if (!load_text(transaction, "hub_address", &agent->hub_address) ||
+        !transaction_get(transaction, AGENT_META, bytes_of_string("office"), &office) ||
+        office.size > LIMIT_OFFICE_CODE_BYTES)
+        return lost(agent, "the hub's address or its office", error);
+    memcpy(agent->office_code, office.data, office.size);
+    agent->office_code[office.size] = '\0';
+    return true;
+}
+
+static void load_numbers(struct agent *agent, struct transaction *transaction)
+{
+    agent->epoch = meta_number(transaction, AGENT_META, "epoch", 0);
+    agent->clock.last = meta_number(transaction, AGENT_META, "clock", 0);
+    agent->clock.offset_ms = (int64_t)meta_number(transaction, AGENT_META, "clock_offset", 0);
+    agent->local_rev = meta_number(transaction, AGENT_META, "local_rev", 0);
+    agent->digest_mismatches = meta_number(transaction, AGENT_META, "digest_mismatches", 0);
+    agent->last_contact_ms = meta_number(transaction, AGENT_META, "last_contact_ms", 0);
+    if (!meta_bytes(transaction, AGENT_META, "hub_catalog", agent->hub_catalog, sizeof agent->hub_catalog))
+        memset(agent->hub_catalog, 0, sizeof agent->hub_catalog);
+}
+
+static bool load_log(struct agent *agent, const struct cursor *row, struct error *error)
+{
+    struct own_log *grown = realloc(agent->logs, (agent->log_count + 1) * sizeof *grown);
+    if (!grown)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    agent->logs = grown;
+    Hopnhat__OwnLog *stored = hopnhat__own_log__unpack(NULL, row->value.size, row->value.data);
+    if (!stored || row->key.size != 8 || stored->link.len != LINK_BYTES) {
+        if (stored)
+            hopnhat__own_log__free_unpacked(stored, NULL);
+        return lost(agent, "the state of a log", error);
+    }
+    struct own_log *log = &agent->logs[agent->log_count++];
+    *log = (struct own_log){
+        .number = get_u64_be(row->key.data),
+        .replica = stored->replica,
+        .head = stored->head,
+        .acknowledged = stored->acknowledged,
+        .safe = stored->safe,
+        .refusal_heard = stored->refusal_heard,
+    };
+    memcpy(log->link, stored->link.data, LINK_BYTES);
+    hopnhat__own_log__free_unpacked(stored, NULL);
+    return true;
+}
+
+static bool load_logs(struct agent *agent, struct transaction *transaction, struct error *error)
+{
+    struct cursor cursor;
+    bool done = true;
+    agent->log_count = 0;
+    cursor_open(&cursor, transaction, AGENT_OWNLOG);
+    for (bool here = cursor_seek(&cursor, bytes_of(NULL, 0)); here && done; here = cursor_next(&cursor))
+        done = load_log(agent, &cursor, error);
+    cursor_close(&cursor);
+    if (done && (agent->log_count == 0 ||
+                 agent_present_log(agent)->replica != meta_number(transaction, AGENT_META, "replica", 0)))
+        return lost(agent, "its replica number", error);
+    return done;
+}
+
+static struct agent_group *group_of_key(struct agent *agent, struct bytes key)
+{
+    char name[LIMIT_GROUP_NAME_BYTES + 1] = "";
+    if (key.size <= LIMIT_GROUP_NAME_BYTES)
+        memcpy(name, key.data, key.size);
+    return name[0] ? agent_group(agent, name, true) : NULL;
+}
+
+static bool load_groups(struct agent *agent, struct transaction *transaction, struct error *error)
+{
+    struct cursor cursor;
+    struct agent_group *group = NULL;
+    bool done = true;
+    agent->group_count = 0;
+    cursor_open(&cursor, transaction, AGENT_CURSOR);
+    for (bool here = cursor_seek(&cursor, bytes_of(NULL, 0)); here && done; here = cursor_next(&cursor)) {
+        group = cursor.value.size == CURSOR_ROW_BYTES ? group_of_key(agent, cursor.key) : NULL;
+        if (!(done = group != NULL))
+            break;
+        group->listed = true;
+        group->base = get_u64_be(cursor.value.data);
+        group->position = get_u64_be(cursor.value.data + 8);
+        group->place = get_u32_be(cursor.value.data + 16);
+        group->reconcile = cursor.value.data[20] != 0;
+        group->dirty = false;
+    }
+    cursor_close(&cursor);
+    cursor_open(&cursor, transaction, AGENT_DIGEST);
+    for (bool here = cursor_seek(&cursor, bytes_of(NULL, 0)); here && done; here = cursor_next(&cursor)) {
+        group = cursor.value.size == DIGEST_BYTES ? group_of_key(agent, cursor.key) : NULL;
+        if (!(done = group != NULL))
+            break;
+        digest_load(&group->digest, cursor.value.data);
+        group->dirty = false;
+    }
+    cursor_close(&cursor);
+    return done || lost(agent, "a cursor or a digest", error);
+}
+
+bool stored_load(struct agent *agent, struct transaction *transaction, struct error *error)
+{
+    if (!load_identity(agent, transaction, error))
+        return false;
+    load_numbers(agent, transaction);
+    return load_logs(agent, transaction, error) && load_groups(agent, transaction, error) &&
+           in_force_load(agent, transaction, error);
+}
+
+void stored_save_identity(const struct agent *agent, struct transaction *transaction, struct bytes certificate)
+{
+    meta_put_number(transaction, AGENT_META, "format", STORE_FORMAT);
+    meta_put_bytes(transaction, AGENT_META, "link_keys", &agent->link_keys, sizeof agent->link_keys);
+    meta_put_bytes(transaction, AGENT_META, "signing_keys", &agent->signing_keys, sizeof agent->signing_keys);
+    meta_put_bytes(transaction, AGENT_META, "hub_key", agent->hub_key, sizeof agent->hub_key);
+    meta_put_bytes(transaction, AGENT_META, "hub_signing_key", agent->hub_signing_key,
+                   sizeof agent->hub_signing_key);
+    meta_put_bytes(transaction, AGENT_META, "certificate", certificate.data, certificate.size);
+    meta_put_bytes(transaction, AGENT_META, "hub_address", agent->hub_address, strlen(agent->hub_address));
+    meta_put_bytes(transaction, AGENT_META, "office", agent->office_code, strlen(agent->office_code));
+}
+
+static void save_log(struct own_log *log, struct transaction *transaction)
+{
+    Hopnhat__OwnLog row = HOPNHAT__OWN_LOG__INIT;
+    struct key key;
+    row.replica = log->replica;
+    row.head = log->head;
+    row.has_link = row.has_acknowledged = row.has_safe = row.has_refusal_heard = true;
+    row.link = (ProtobufCBinaryData){LINK_BYTES, log->link};
+    row.acknowledged = log->acknowledged;
+    row.safe = log->safe;
+    row.refusal_heard = log->refusal_heard;
+    key_number(&key, log->number);
+    row_put(transaction, AGENT_OWNLOG, key_bytes(&key), &row.base);
+    log->dirty = false;
+}
+
+static void save_group(struct agent_group *group, struct transaction *transaction)
+{
+    static const struct digest nothing;
+    uint8_t row[CURSOR_ROW_BYTES], digest[DIGEST_BYTES];
+    struct bytes key = bytes_of_string(group->name);
+    put_u64_be(row, group->base);
+    put_u64_be(row + 8, group->position);
+    put_u32_be(row + 16, group->place);
+    row[20] = group->reconcile;
+    if (group->listed)
+        transaction_put(transaction, AGENT_CURSOR, key, bytes_of(row, sizeof row));
+    else
+        transaction_delete(transaction, AGENT_CURSOR, key);
+    digest_store(&group->digest, digest);
+    if (group->listed || !digest_equal(&group->digest, &nothing))
+        transaction_put(transaction, AGENT_DIGEST, key, bytes_of(digest, sizeof digest));
+    else
+        transaction_delete(transaction, AGENT_DIGEST, key);
+    group->dirty = false;
+}
+
+void stored_save(struct agent *agent, struct transaction *transaction)
+{
+    meta_put_number(transaction, AGENT_META, "epoch", agent->epoch);
+    meta_put_number(transaction, AGENT_META, "clock", agent->clock.last);
+    meta_put_number(transaction, AGENT_META, "clock_offset", (uint64_t)agent->clock.offset_ms);
+    meta_put_number(transaction, AGENT_META, "local_rev", agent->local_rev);
+    meta_put_number(transaction, AGENT_META, "digest_mismatches", agent->digest_mismatches);
+    meta_put_number(transaction, AGENT_META, "last_contact_ms", agent->last_contact_ms);
+    meta_put_number(transaction, AGENT_META, "replica", agent_present_log(agent)->replica);
+    meta_put_number(transaction, AGENT_META, "catalog", catalog_tag(agent->catalog));
+    meta_put_bytes(transaction, AGENT_META, "hub_catalog", agent->hub_catalog, sizeof agent->hub_catalog);
+    for (size_t i = 0; i < agent->log_count; i++)
+        if (agent->logs[i].dirty)
+            save_log(&agent->logs[i], transaction);
+    for (size_t i = 0; i < agent->group_count; i++)
+        if (agent->groups[i].dirty)
+            save_group(&agent->groups[i], transaction);
+}

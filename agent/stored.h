@@ -1,0 +1,19 @@
+/* What of the agent's store is kept in memory: reading it and writing it back. For state.c. */
+#ifndef HOPNHAT_AGENT_STORED_H
+#define HOPNHAT_AGENT_STORED_H
+
+#include "agent/state.h"
+
+/* Reads all of it, in the place of what is there. ERROR_NOT_FOUND where the store holds no agent. */
+bool stored_load(struct agent *agent, struct transaction *transaction, struct error *error);
+
+/* Writes what may change after joining. Errors stay in the transaction. */
+void stored_save(struct agent *agent, struct transaction *transaction);
+
+/* Writes what is fixed at joining; `certificate` is packed. */
+void stored_save_identity(const struct agent *agent, struct transaction *transaction, struct bytes certificate);
+
+/* Whether the store holds an agent. */
+bool stored_is_agent(struct transaction *transaction);
+
+#endif

@@ -1,0 +1,19 @@
+/* The values that stand side by side in a field. Used by core/api alone. */
+#ifndef HOPNHAT_API_CANDIDATE_H
+#define HOPNHAT_API_CANDIDATE_H
+
+#include "model/fold.h"
+
+struct candidate {
+    const Hopnhat__Entry *entry; /* the first that was written with this value */
+    bool chosen;                 /* it is what the field reads as for now */
+};
+
+/* The distinct values of the field in the record, in the order in which they were written (by admitted time,
+ * then id); *open tells whether a person has to settle the field. In the arena. ERROR_MEMORY, ERROR_CORRUPT.
+ */
+bool candidates_find(const struct catalog_type *type, const Hopnhat__Record *record,
+                     const Hopnhat__FieldDefinition *definition, struct arena *arena,
+                     struct candidate **candidates, size_t *count, bool *open, struct error *error);
+
+#endif

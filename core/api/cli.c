@@ -1,0 +1,262 @@
+#include "api/cli.h"
+
+#include "api/cli_help.h"
+#include "net/http_client.h"
+#include "net/keys.h"
+
+#include <getopt.h>
+#include <locale.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    MOST_OPTIONS = 64,
+    MOST_PATH_PARTS = 4,
+    COMMAND_ARENA_BYTES = 256 * 1024 * 1024,
+    STATUS_ERROR = 1,
+    STATUS_USAGE = 2,
+};
+
+const struct cli_option cli_common_options[CLI_COMMON_OPTIONS] = {
+    {"data", "DIR", "the store's directory (else the environment's HOPNHAT_DATA)"},
+    {"json", NULL, "output for programs: JSON, lists as JSON lines"},
+    {"help", NULL, "this help, or that of the command"},
+    {"version", NULL, "the version"},
+};
+
+const char *cli_option_at(const struct cli *cli, const char *name, size_t place)
+{
+    for (size_t i = 0; i < cli->given_count; i++)
+        if (strcmp(cli->given[i].name, name) == 0 && place-- == 0)
+            return cli->given[i].value;
+    return NULL;
+}
+
+const char *cli_option(const struct cli *cli, const char *name)
+{
+    const char *value = NULL;
+    for (size_t i = 0; i < cli->given_count; i++)
+        if (strcmp(cli->given[i].name, name) == 0)
+            value = cli->given[i].value;
+    return value;
+}
+
+bool cli_number(const struct cli *cli, const char *name, uint64_t absent, uint64_t most, uint64_t *number,
+                struct error *error)
+{
+    char what[64];
+    snprintf(what, sizeof what, "--%s", name);
+    if (api_number(cli_option(cli, name), what, absent, most, number, error))
+        return true;
+    error->code = ERROR_USAGE;
+    return false;
+}
+
+const char *cli_author(void)
+{
+    const char *named = getenv("HOPNHAT_AUTHOR");
+    if (named && *named)
+        return named;
+    const struct passwd *user = getpwuid(geteuid());
+    return user && user->pw_name ? user->pw_name : "unknown";
+}
+
+void cli_print_json(const json_t *json)
+{
+    json_dumpf(json, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+    fputc('\n', stdout);
+}
+
+struct client *cli_client(struct cli *cli, struct error *error)
+{
+    if (!cli->client)
+        cli->client = client_new(cli->data, &cli->program->opener, error);
+    return cli->client;
+}
+
+bool cli_call(struct cli *cli, const char *method, json_t *body, json_t **answer, struct error *error,
+              const char *path_format, ...)
+{
+    const char *parts[MOST_PATH_PARTS] = {0};
+    size_t count = 0, used = 0, size = strlen(path_format) + 1;
+    va_list arguments;
+    va_start(arguments, path_format);
+    for (const char *mark = path_format; (mark = strstr(mark, "%s")) && count < MOST_PATH_PARTS; mark += 2) {
+        const char *part = http_escape(&cli->arena, va_arg(arguments, const char *));
+        size += part ? strlen(part) : 0;
+        parts[count++] = part ? part : "";
+    }
+    va_end(arguments);
+    char *path = arena_alloc(&cli->arena, size);
+    if (!path)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    count = 0;
+    for (const char *from = path_format; *from;) {
+        if (from[0] == '%' && from[1] == 's' && count < MOST_PATH_PARTS) {
+            size_t length = strlen(parts[count]);
+            memcpy(path + used, parts[count++], length);
+            used += length;
+            from += 2;
+        } else {
+            path[used++] = *from++;
+        }
+    }
+    path[used] = '\0';
+    struct client *client = cli_client(cli, error);
+    return client && client_call(client, method, path, body, answer, error);
+}
+
+static const struct cli_option *option_at(const struct cli_program *program, size_t place)
+{
+    if (place < CLI_COMMON_OPTIONS)
+        return &cli_common_options[place];
+    place -= CLI_COMMON_OPTIONS;
+    return place < program->option_count ? &program->options[place] : NULL;
+}
+
+/* Takes the options of all commands apart; what remains stands in arguments. */
+static bool read_options(struct cli *cli, int argc, char **argv, struct error *error)
+{
+    struct option table[MOST_OPTIONS] = {0};
+    const struct cli_option *row;
+    int found;
+    for (size_t i = 0; (row = option_at(cli->program, i)) && i < MOST_OPTIONS - 1; i++)
+        table[i] = (struct option){row->name, row->argument ? required_argument : no_argument, NULL, (int)i + 256};
+    opterr = 0;
+    while ((found = getopt_long(argc, argv, ":", table, NULL)) != -1) {
+        if (found == ':')
+            return error_set(error, ERROR_USAGE, "%s needs a value", argv[optind - 1]);
+        if (found == '?')
+            return error_set(error, ERROR_USAGE, "unknown option %s", argv[optind - 1]);
+        if (cli->given_count == CLI_GIVEN_OPTIONS)
+            return error_set(error, ERROR_USAGE, "more than %d options", CLI_GIVEN_OPTIONS);
+        cli->given[cli->given_count].name = option_at(cli->program, (size_t)found - 256)->name;
+        cli->given[cli->given_count++].value = optarg ? optarg : "";
+    }
+    cli->arguments = argv + optind;
+    cli->argument_count = (size_t)(argc - optind);
+    return true;
+}
+
+/* How many of the arguments are the command's name: 0 where it is another command. */
+static size_t name_words(const struct cli_command *command, const struct cli *cli)
+{
+    const char *blank = strchr(command->name, ' ');
+    size_t first = blank ? (size_t)(blank - command->name) : strlen(command->name);
+    if (cli->argument_count == 0 || strlen(cli->arguments[0]) != first ||
+        memcmp(cli->arguments[0], command->name, first) != 0)
+        return 0;
+    if (!blank)
+        return 1;
+    return cli->argument_count > 1 && strcmp(cli->arguments[1], blank + 1) == 0 ? 2 : 0;
+}
+
+static bool find_command(struct cli *cli, struct error *error)
+{
+    for (size_t i = 0; i < cli->program->command_count; i++) {
+        size_t words = name_words(cli->program->commands[i], cli);
+        if (!words)
+            continue;
+        cli->command = cli->program->commands[i];
+        cli->arguments += words;
+        cli->argument_count -= words;
+        return true;
+    }
+    if (cli->argument_count == 0)
+        return error_set(error, ERROR_USAGE, "no command");
+    return error_set(error, ERROR_USAGE, "unknown command %.60s%s%.60s", cli->arguments[0],
+                     cli->argument_count > 1 ? " " : "", cli->argument_count > 1 ? cli->arguments[1] : "");
+}
+
+static bool is_allowed(const struct cli *cli, const char *name)
+{
+    for (size_t i = 0; i < CLI_COMMON_OPTIONS; i++)
+        if (strcmp(cli_common_options[i].name, name) == 0)
+            return true;
+    for (const char *const *own = cli->command->options; own && *own; own++)
+        if (strcmp(*own, name) == 0)
+            return true;
+    return false;
+}
+
+static bool check_usage(const struct cli *cli, struct error *error)
+{
+    for (size_t i = 0; i < cli->given_count; i++)
+        if (!is_allowed(cli, cli->given[i].name))
+            return error_set(error, ERROR_USAGE, "%s does not take --%s", cli->command->name, cli->given[i].name);
+    if (cli->argument_count < cli->command->least)
+        return error_set(error, ERROR_USAGE, "%s needs %s", cli->command->name, cli->command->arguments);
+    if (cli->argument_count > cli->command->most)
+        return error_set(error, ERROR_USAGE, "%s: too many arguments, from \"%.60s\"", cli->command->name,
+                         cli->arguments[cli->command->most]);
+    if (!cli->data || !*cli->data)
+        return error_set(error, ERROR_USAGE, "name the store's directory by --data DIR or HOPNHAT_DATA");
+    return true;
+}
+
+static bool start(struct cli *cli, int argc, char **argv, bool *done, struct error *error)
+{
+    if (!read_options(cli, argc, argv, error))
+        return false;
+    *done = true;
+    if (cli_option(cli, "version")) {
+        printf("%s %s\n", cli->program->name, HOPNHAT_VERSION);
+        return true;
+    }
+    if (cli_option(cli, "help") && cli->argument_count == 0) {
+        cli_help_program(cli->program, stdout);
+        return true;
+    }
+    if (!find_command(cli, error))
+        return false;
+    if (cli_option(cli, "help")) {
+        cli_help_command(cli->program, cli->command, stdout);
+        return true;
+    }
+    *done = false;
+    const char *data = cli_option(cli, "data");
+    cli->data = data ? data : getenv("HOPNHAT_DATA");
+    cli->json = cli_option(cli, "json") != NULL;
+    return check_usage(cli, error);
+}
+
+static int report(const struct cli *cli, const struct error *error)
+{
+    fflush(stdout);
+    fprintf(stderr, "%s: %s\n", cli->program->name, error->text);
+    if (error->code != ERROR_USAGE)
+        return STATUS_ERROR;
+    if (cli->command)
+        fprintf(stderr, "usage: %s %s %s\n", cli->program->name, cli->command->name, cli->command->arguments);
+    else
+        fprintf(stderr, "usage: %s COMMAND ...; `%s --help` lists the commands\n", cli->program->name,
+                cli->program->name);
+    return STATUS_USAGE;
+}
+
+int cli_main(const struct cli_program *program, int argc, char **argv)
+{
+    struct error error = {0};
+    struct cli *cli = calloc(1, sizeof *cli);
+    bool done = false;
+    if (!cli) {
+        fprintf(stderr, "%s: out of memory\n", program->name);
+        return STATUS_ERROR;
+    }
+    setlocale(LC_CTYPE, "C.UTF-8");
+    cli->program = program;
+    arena_init(&cli->arena, COMMAND_ARENA_BYTES);
+    bool fine = keys_start(&error) && start(cli, argc, argv, &done, &error);
+    if (fine && !done)
+        fine = cli->command->run(cli, &error);
+    client_free(cli->client);
+    if (fine && (fflush(stdout) != 0 || ferror(stdout)))
+        fine = error_set(&error, ERROR_STORE, "the output could not be written");
+    int status = fine ? 0 : report(cli, &error);
+    arena_release(&cli->arena);
+    free(cli);
+    return status;
+}

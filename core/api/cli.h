@@ -1,0 +1,79 @@
+/* The command line of both programs: options before or after the command, help, errors on stderr, exit status
+ * 0, 1 for an error and 2 for wrong usage. What a program can do is data: tables of commands and options. */
+#ifndef HOPNHAT_API_CLI_H
+#define HOPNHAT_API_CLI_H
+
+#include "api/client.h"
+
+enum { CLI_GIVEN_OPTIONS = 128 };
+
+struct cli;
+
+struct cli_option {
+    const char *name;     /* without the dashes */
+    const char *argument; /* what stands for it in the help; NULL: it takes none */
+    const char *help;
+};
+
+struct cli_command {
+    const char *name;      /* one word, or two: "office add" */
+    const char *arguments; /* for the usage line */
+    const char *help;
+    const char *const *options; /* names of its own, NULL-ended; may be NULL */
+    size_t least, most;         /* arguments */
+    bool (*run)(struct cli *cli, struct error *error);
+};
+
+struct cli_program {
+    const char *name, *summary;
+    const struct cli_option *options; /* of all commands; the common ones are added */
+    size_t option_count;
+    const struct cli_command *const *commands;
+    size_t command_count;
+    struct store_opener opener;
+};
+
+/* A command under way; everything in it ends with cli_main. */
+struct cli {
+    const struct cli_program *program;
+    const struct cli_command *command;
+    const char *data; /* the store's directory */
+    bool json;
+    char **arguments; /* after the command's name */
+    size_t argument_count;
+    struct {
+        const char *name, *value;
+    } given[CLI_GIVEN_OPTIONS];
+    size_t given_count;
+    struct client *client; /* made by cli_call */
+    struct arena arena;
+};
+
+/* Runs the program: returns its exit status. */
+int cli_main(const struct cli_program *program, int argc, char **argv);
+
+/* The value of an option as given last ("" for one without argument), or NULL. */
+const char *cli_option(const struct cli *cli, const char *name);
+
+/* The value given at `place` among those of a repeated option, or NULL. */
+const char *cli_option_at(const struct cli *cli, const char *name, size_t place);
+
+/* A number given as an option, from 0 to most. ERROR_USAGE names it. */
+bool cli_number(const struct cli *cli, const char *name, uint64_t absent, uint64_t most, uint64_t *number,
+                struct error *error);
+
+/* Sends a request to the daemon, or to the store itself; path_and_query is a format, each of whose arguments is
+ * a string that is escaped first. As client_call. */
+bool cli_call(struct cli *cli, const char *method, json_t *body, json_t **answer, struct error *error,
+              const char *path_format, ...) __attribute__((format(printf, 6, 7)));
+
+/* The client, connected or opened at the first call. NULL on error; stays the cli's. */
+struct client *cli_client(struct cli *cli, struct error *error);
+
+/* The name of the person who gives the command: HOPNHAT_AUTHOR, else the login name. */
+const char *cli_author(void);
+
+/* Prints one JSON value on a line of its own. */
+void cli_print_json(const json_t *json);
+
+#endif

@@ -1,0 +1,42 @@
+/* The handlers of records, shared by agent and hub. Used by core/api alone.
+ *
+ *   GET    /v1/records/{type}?where=FIELD=VALUE&after=ID&limit=N&deleted=yes
+ *            {"records":[…], "next":ID where more may follow}
+ *   POST   /v1/records/{type}               body set, add, author: a new record: {"id":…, "token":…}
+ *   GET    /v1/records/{type}/{id}          the record (record_json.h)
+ *   PATCH  /v1/records/{type}/{id}          body set, add, remove, author, token: {"id","changed","token"}
+ *   DELETE /v1/records/{type}/{id}          body author, token: {"id","changed","token"}
+ *   POST   /v1/records/{type}/{id}/resolve  body field, take (1 and above) or value, author, token: as PATCH
+ *   GET    /v1/conflicts?after=…&limit=N    {"conflicts":[…], "next":…}
+ *   GET    /v1/status
+ *   GET    /v1/catalog                      types and fields
+ *
+ * With a token (token.h) an edit claims to have seen only what was shown then. */
+#ifndef HOPNHAT_API_HANDLERS_H
+#define HOPNHAT_API_HANDLERS_H
+
+#include "api/router.h"
+
+extern const struct api_route record_routes[];
+extern const size_t record_route_count;
+
+/* record_read.c, record_write.c, conflict.c, describe.c */
+api_handler handle_list, handle_get, handle_add, handle_set, handle_delete, handle_conflicts, handle_resolve,
+    handle_status, handle_catalog;
+
+/* What the path's first two parts name, checked. NULL or false: ERROR_NOT_FOUND, ERROR_INPUT. */
+const struct catalog_type *call_type(struct api_call *call, struct error *error);
+bool call_id(const struct api_call *call, uint8_t id[RECORD_ID_BYTES], struct error *error);
+
+/* The record that the path names, in the call's arena, read in a snapshot of its own. NULL on error. */
+const Hopnhat__Record *call_record(struct api_call *call, const struct catalog_type *type,
+                                   struct error *error);
+
+/* What the request says it was shown: its token's, else everything as of now. */
+bool call_shown(struct api_call *call, const Hopnhat__Record *record, struct shown *shown,
+                struct error *error);
+
+/* Writes the edit in the author's name, unless it is empty, and answers {"id","changed","token"}. */
+json_t *call_write(struct api_call *call, const struct new_edit *edit, struct error *error);
+
+#endif

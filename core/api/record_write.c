@@ -1,0 +1,168 @@
+#include "api/handlers.h"
+
+#include "api/assignment.h"
+#include "api/token.h"
+#include "base/uuid.h"
+#include "model/bag.h"
+#include "net/keys.h"
+
+static const char *const write_keys[] = {"set", "add", "remove", "author", "token", NULL};
+
+/* Offices and catalogs have rules of their own, which the commands for them keep. */
+static bool may_write(const struct catalog_type *type, struct error *error)
+{
+    uint32_t number = type_definition(type)->number;
+    if (number != HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE && number != HOPNHAT__BUILT_IN_TYPE__TYPE_CATALOG)
+        return true;
+    return error_set(error, ERROR_REFUSED,
+                     "records of the type %s are not written this way; use the hub's %s",
+                     type_definition(type)->name,
+                     number == HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE ? "office commands" : "catalog commands");
+}
+
+static const struct catalog_type *writable_type(struct api_call *call, struct error *error)
+{
+    const struct catalog_type *type = call_type(call, error);
+    return type && may_write(type, error) ? type : NULL;
+}
+
+bool call_shown(struct api_call *call, const Hopnhat__Record *record, struct shown *shown,
+                struct error *error)
+{
+    error->code = ERROR_NONE;
+    const char *token = api_body_string(call, "token", error);
+    if (error->code != ERROR_NONE)
+        return false;
+    *shown = call->records->shown_now(call->records->context, record);
+    return !token || token_parse(token, shown, error);
+}
+
+static json_t *answer_written(struct api_call *call, const struct new_edit *edit, bool changed,
+                              struct error *error)
+{
+    const struct records *records = call->records;
+    char id_text[RECORD_ID_TEXT_BYTES], token[TOKEN_TEXT_BYTES];
+    struct record_id id;
+    struct shown shown = {0};
+    memcpy(id.bytes, edit->record, sizeof id.bytes);
+    record_id_format(&id, id_text);
+    if (!records->begin(records->context, error))
+        return NULL;
+    const Hopnhat__Record *record =
+        records->get(records->context, edit->type, edit->record, call->arena, error);
+    if (record)
+        shown = records->shown_now(records->context, record);
+    records->end(records->context);
+    token_format(&shown, token);
+    json_t *json = json_pack("{s:s, s:b, s:s}", "id", id_text, "changed", changed, "token", token);
+    if (!json)
+        error_set(error, ERROR_MEMORY, "out of memory");
+    return json;
+}
+
+json_t *call_write(struct api_call *call, const struct new_edit *edit, struct error *error)
+{
+    const struct records *records = call->records;
+    error->code = ERROR_NONE;
+    const char *author = api_body_string(call, "author", error);
+    if (error->code != ERROR_NONE)
+        return NULL;
+    if (edit->op_count == 0)
+        return answer_written(call, edit, false, error);
+    if (!records->write(records->context, edit, 1, author, call->request->wall_ms, error))
+        return NULL;
+    return answer_written(call, edit, true, error);
+}
+
+/* Adds group and owner where the request names none. */
+static bool complete(struct api_call *call, const struct catalog_type *type, struct assignment_list *list,
+                     struct error *error)
+{
+    const struct records *records = call->records;
+    const struct assignment *group = assignment_of_field(list, HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP);
+    const struct assignment *owner = assignment_of_field(list, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER);
+    const char *owner_text = NULL, *default_group = NULL, *default_owner = NULL;
+    if (group && owner)
+        return true;
+    if (owner && owner->count)
+        owner_text = arena_string(call->arena, owner->values[0].data, owner->values[0].size);
+    if (!records->defaults(records->context, type_definition(type), owner_text, call->arena,
+                           group ? NULL : &default_group, owner ? NULL : &default_owner, error))
+        return false;
+    return (group || assignment_add(list, type, HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, default_group,
+                                    call->arena, error)) &&
+           (owner || assignment_add(list, type, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, default_owner,
+                                    call->arena, error));
+}
+
+json_t *handle_add(struct api_call *call, struct error *error)
+{
+    static const char *const keys[] = {"set", "add", "author", NULL};
+    struct record_id id;
+    struct assignment_list list;
+    struct new_edit edit;
+    uint8_t random[10];
+    const struct catalog_type *type = writable_type(call, error);
+    if (!type || !api_body_keys(call, keys, error) ||
+        !assignment_read(type, call->body, call->arena, &list, error) || !complete(call, type, &list, error))
+        return NULL;
+    keys_random(random, sizeof random);
+    record_id_generate(&id, call->request->wall_ms, random);
+    Hopnhat__Record *record = record_new(call->arena, type_definition(type)->number, id.bytes);
+    if (!record) {
+        error_set(error, ERROR_MEMORY, "out of memory");
+        return NULL;
+    }
+    if (!edit_make(type, record, list.items, list.count, call->arena, &edit, error))
+        return NULL;
+    return call_write(call, &edit, error);
+}
+
+/* The record that the path names, with only what the request says it was shown. NULL on error. */
+static Hopnhat__Record *shown_record(struct api_call *call, const struct catalog_type *type,
+                                     struct error *error)
+{
+    struct shown shown;
+    const Hopnhat__Record *record = call_record(call, type, error);
+    if (!record || !call_shown(call, record, &shown, error))
+        return NULL;
+    Hopnhat__Record *seen = record_as_shown(record, &shown, call->arena);
+    if (!seen)
+        error_set(error, ERROR_MEMORY, "out of memory");
+    return seen;
+}
+
+json_t *handle_set(struct api_call *call, struct error *error)
+{
+    struct assignment_list list;
+    struct new_edit edit;
+    const struct catalog_type *type = writable_type(call, error);
+    if (!type || !api_body_keys(call, write_keys, error) ||
+        !assignment_read(type, call->body, call->arena, &list, error))
+        return NULL;
+    if (list.count == 0) {
+        error_set(error, ERROR_INPUT, "there is nothing to set");
+        return NULL;
+    }
+    Hopnhat__Record *shown = shown_record(call, type, error);
+    if (!shown || !edit_make(type, shown, list.items, list.count, call->arena, &edit, error))
+        return NULL;
+    return call_write(call, &edit, error);
+}
+
+json_t *handle_delete(struct api_call *call, struct error *error)
+{
+    static const char *const keys[] = {"author", "token", NULL};
+    struct new_edit edit;
+    bool deleted;
+    const struct catalog_type *type = writable_type(call, error);
+    if (!type || !api_body_keys(call, keys, error))
+        return NULL;
+    Hopnhat__Record *shown = shown_record(call, type, error);
+    if (!shown || !fold_deleted(type, shown, call->arena, &deleted, NULL, error) ||
+        !edit_make_deletion(shown, call->arena, &edit, error))
+        return NULL;
+    if (deleted)
+        edit.op_count = 0;
+    return call_write(call, &edit, error);
+}

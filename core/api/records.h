@@ -1,0 +1,70 @@
+/* What the handlers of records ask of the daemon that they serve: a table that the agent and the hub each
+ * fill in. All calls are made in the thread that writes the store. */
+#ifndef HOPNHAT_API_RECORDS_H
+#define HOPNHAT_API_RECORDS_H
+
+#include "model/edit.h"
+
+#include <jansson.h>
+
+/* A field of a record in open conflict. */
+struct conflict_place {
+    uint32_t type;
+    uint8_t id[RECORD_ID_BYTES];
+    uint32_t field;
+};
+
+/* Where an entry comes from; a member is NULL where it is not known here. */
+struct entry_origin {
+    const char *office, *author;
+};
+
+struct records {
+    void *context;
+
+    /* The catalog in force; valid until the next write or the end of the call. */
+    const struct catalog *(*catalog)(void *context);
+
+    /* Begins and ends a snapshot: get, scan, conflicts and origin are called between the two only. */
+    bool (*begin)(void *context, struct error *error);
+    void (*end)(void *context);
+
+    /* The record as people see it (at the agent with its own pending changes), in the arena. NULL with
+     * ERROR_NOT_FOUND, or what the store says. */
+    const Hopnhat__Record *(*get)(void *context, uint32_t type, const uint8_t id[RECORD_ID_BYTES],
+                                  struct arena *arena, struct error *error);
+
+    /* Visits the records of a type in the order of their ids, from the first id greater than `after` (NULL:
+     * from the start), until visit returns false. The record lives for the visit. */
+    bool (*scan)(void *context, uint32_t type, const uint8_t *after,
+                 bool (*visit)(void *user, const Hopnhat__Record *record), void *user, struct error *error);
+
+    /* Visits what is in open conflict, in the order of type, id and field, after `after` (NULL: from the
+     * start), until visit returns false. */
+    bool (*conflicts)(void *context, const struct conflict_place *after,
+                      bool (*visit)(void *user, const struct conflict_place *place), void *user,
+                      struct error *error);
+
+    /* Fills in where the entry comes from, as far as it is known here; texts in the arena. */
+    void (*origin)(void *context, const Hopnhat__Entry *entry, struct arena *arena,
+                   struct entry_origin *origin);
+
+    /* What a reader of the record has been shown, as of now. */
+    struct shown (*shown_now)(void *context, const Hopnhat__Record *record);
+
+    /* Group and owner for a new record of the type where the request names none: each is asked for where its
+     * pointer is not NULL. `owner` is the one given, or NULL. Texts in the arena. ERROR_INPUT says what to
+     * name. */
+    bool (*defaults)(void *context, const Hopnhat__TypeDefinition *type, const char *owner,
+                     struct arena *arena, const char **default_group, const char **default_owner,
+                     struct error *error);
+
+    /* Makes the edits one change: checked, on disk when it returns. Nothing is changed on error. */
+    bool (*write)(void *context, const struct new_edit *edits, size_t count, const char *author,
+                  uint64_t wall_ms, struct error *error);
+
+    /* The status object of design and docs; a new reference. NULL on error. */
+    json_t *(*status)(void *context, uint64_t wall_ms, struct error *error);
+};
+
+#endif

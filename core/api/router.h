@@ -1,0 +1,76 @@
+/* From a request (method, path, query, JSON body) to a handler, and from what it says to a JSON answer. Knows
+ * neither sockets nor daemons: a command that opens the store itself takes the same way as one that asks the
+ * running daemon.
+ *
+ * Answers are 200 with the handler's object, or an error {"error":{"code":…,"text":…}} with 400 (input,
+ * usage), 403 (refused), 404 (not_found), 405, 413 (limit), 503 (unavailable, network), 507 (full) or 500. */
+#ifndef HOPNHAT_API_ROUTER_H
+#define HOPNHAT_API_ROUTER_H
+
+#include "api/records.h"
+
+enum { API_PATH_PARTS = 4 };
+
+/* A request; everything is borrowed. */
+struct api_request {
+    const char *method, *path; /* path decoded, without the query */
+    struct bytes body;
+    bool may_write; /* it came over the Unix socket or from this process */
+    uint64_t wall_ms;
+    /* All values of a query's parameter in their order, at most `most` into values; returns how many. */
+    size_t (*query)(void *user, const char *name, const char **values, size_t most);
+    void *user;
+};
+
+/* One request under way, as a handler sees it. */
+struct api_call {
+    const struct api_request *request;
+    const struct records *records;
+    json_t *body;                      /* an object; an empty one where the request has none */
+    const char *parts[API_PATH_PARTS]; /* what stands for the {…} of the pattern */
+    struct arena *arena;               /* ends with the call */
+};
+
+/* Returns the answer as a new reference, or NULL with an error. */
+typedef json_t *api_handler(struct api_call *call, struct error *error);
+
+struct api_route {
+    const char *method, *pattern; /* "/v1/records/{type}/{id}" */
+    api_handler *handler;
+};
+
+/* What one daemon serves: its own routes before the shared ones of records. */
+struct api_service {
+    const struct records *records;
+    const struct api_route *routes;
+    size_t route_count;
+};
+
+struct api_answer {
+    int status;
+    char *body; /* malloc'd, the caller frees it; NULL: out of memory */
+    size_t size;
+};
+
+/* Carries the request out. Blocks for as long as the store takes. */
+void api_handle(const struct api_service *service, const struct api_request *request,
+                struct api_answer *answer);
+
+/* The query's first value of that name, NULL if there is none. */
+const char *api_query(const struct api_call *call, const char *name);
+
+/* The string under a key of the body; NULL where there is none. ERROR_INPUT (and NULL) where it is no string.
+ */
+const char *api_body_string(const struct api_call *call, const char *key, struct error *error);
+
+/* Whether the body has no keys but those of the NULL-ended list. ERROR_INPUT names the other one. */
+bool api_body_keys(const struct api_call *call, const char *const *keys, struct error *error);
+
+/* A number from 0 to most in the text, or `absent` where text is NULL. ERROR_INPUT names `what`. */
+bool api_number(const char *text, const char *what, uint64_t absent, uint64_t most, uint64_t *number,
+                struct error *error);
+
+/* The code of an error's name, as error_code_name gives it; ERROR_INTERNAL for others. */
+enum error_code api_error_code(const char *name);
+
+#endif

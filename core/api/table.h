@@ -1,0 +1,29 @@
+/* Text tables for people: columns aligned by the width that characters take on a terminal. */
+#ifndef HOPNHAT_API_TABLE_H
+#define HOPNHAT_API_TABLE_H
+
+#include "base/error.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+enum { TABLE_COLUMNS = 16, TABLE_CELL_WIDTH = 40 };
+
+struct table;
+
+/* An empty table with these headings (copied), at most TABLE_COLUMNS. NULL: out of memory. The caller frees
+ * it. */
+struct table *table_new(const char *const *headings, size_t columns);
+void table_free(struct table *table);
+
+/* Adds a row of `columns` cells; a cell is copied, and NULL is an empty one. Control characters become blanks,
+ * and but for the first column what is wider than TABLE_CELL_WIDTH is cut. ERROR_MEMORY. */
+bool table_add(struct table *table, const char *const *cells, struct error *error);
+
+/* Prints headings and rows. */
+void table_print(const struct table *table, FILE *to);
+
+/* A JSON value as a cell: arrays joined by "; ", null empty. Malloc'd; NULL: out of memory. */
+char *table_text(const json_t *value);
+
+#endif

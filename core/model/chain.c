@@ -1,0 +1,70 @@
+/* The hash chain of a log; change.h says how it is made. */
+#include "model/change.h"
+
+#include <sodium.h>
+
+enum { SALTS_PER_BLOCK = 4, SALT_BYTES = crypto_generichash_blake2b_SALTBYTES };
+
+static const uint8_t NO_SALT[SALT_BYTES];
+static const uint8_t LOG[16] = "hopnhat.log", LINK[16] = "hopnhat.link", VALUE[16] = "hopnhat.value",
+                     SALT[16] = "hopnhat.salt";
+
+void chain_start(uint64_t replica, uint8_t link[LINK_BYTES])
+{
+    uint8_t number[8];
+    put_u64_le(number, replica);
+    crypto_generichash_blake2b_salt_personal(link, LINK_BYTES, number, sizeof number, NULL, 0, NO_SALT, LOG);
+}
+
+/* Four salts at a time. */
+static void derive_salts(const uint8_t *seed, size_t block, uint8_t salts[SALTS_PER_BLOCK * SALT_BYTES])
+{
+    uint8_t number[4];
+    put_u32_le(number, (uint32_t)block);
+    crypto_generichash_blake2b_salt_personal(salts, SALTS_PER_BLOCK * SALT_BYTES, number, sizeof number, NULL,
+                                             0, seed, SALT);
+}
+
+static bool add_values(crypto_generichash_blake2b_state *state, const Hopnhat__LoggedChange *logged,
+                       struct error *error)
+{
+    uint8_t salts[SALTS_PER_BLOCK * SALT_BYTES], leaf[LINK_BYTES];
+    size_t erased = 0;
+    for (size_t i = 0; i < logged->n_values; i++) {
+        const ProtobufCBinaryData *value = &logged->values[i];
+        if (erased < logged->n_erased && logged->erased[erased] == i) {
+            erased++;
+            crypto_generichash_blake2b_update(state, value->data, value->len);
+            continue;
+        }
+        const uint8_t *salt = salts + SALT_BYTES * (i % SALTS_PER_BLOCK);
+        if (!logged->has_seed) {
+            if (logged->salts[i].len != SALT_BYTES)
+                return error_set(error, ERROR_CORRUPT,
+                                 "a change has lost the salt of a value that is not erased");
+            salt = logged->salts[i].data;
+        } else if (i % SALTS_PER_BLOCK == 0) {
+            derive_salts(logged->seed.data, i / SALTS_PER_BLOCK, salts);
+        }
+        crypto_generichash_blake2b_salt_personal(leaf, sizeof leaf, value->data, value->len, NULL, 0, salt,
+                                                 VALUE);
+        crypto_generichash_blake2b_update(state, leaf, sizeof leaf);
+    }
+    return true;
+}
+
+bool chain_next(const uint8_t previous[LINK_BYTES], const Hopnhat__LoggedChange *logged,
+                uint8_t link[LINK_BYTES], struct error *error)
+{
+    crypto_generichash_blake2b_state state;
+    uint8_t size[4];
+    put_u32_le(size, (uint32_t)logged->change.len);
+    crypto_generichash_blake2b_init_salt_personal(&state, NULL, 0, LINK_BYTES, NO_SALT, LINK);
+    crypto_generichash_blake2b_update(&state, previous, LINK_BYTES);
+    crypto_generichash_blake2b_update(&state, size, sizeof size);
+    crypto_generichash_blake2b_update(&state, logged->change.data, logged->change.len);
+    if (!add_values(&state, logged, error))
+        return false;
+    crypto_generichash_blake2b_final(&state, link, LINK_BYTES);
+    return true;
+}

@@ -1,0 +1,208 @@
+#include "model/check.h"
+
+#include "model/fold.h"
+#include "model/value.h"
+
+struct check {
+    const struct catalog *catalog;
+    const struct change *change;
+    size_t edit;
+    const Hopnhat__Record *before;
+    const struct office *office; /* NULL: the hub itself */
+    const struct catalog_type *type;
+    struct bytes owner;
+    bool is_new;
+    struct error *error;
+};
+
+static const Hopnhat__Edit *edit_of(const struct check *check)
+{
+    return check->change->body->edits[check->edit];
+}
+
+static struct bytes value_at(const struct check *check, size_t op)
+{
+    return change_value(check->change, check->change->first_op[check->edit] + op);
+}
+
+/* The value that the edit puts into a system field; empty where it does not. */
+static struct bytes value_put(const struct change *change, size_t edit, uint32_t field)
+{
+    const Hopnhat__Edit *ops = change->body->edits[edit];
+    for (size_t i = 0; i < ops->n_ops; i++)
+        if (ops->ops[i]->field == field && ops->ops[i]->kind == HOPNHAT__OP_KIND__PUT)
+            return change_value(change, change->first_op[edit] + i);
+    return bytes_of(NULL, 0);
+}
+
+static bool is_owner(const struct check *check)
+{
+    return bytes_equal(check->owner, bytes_of_string(check->office->code));
+}
+
+static bool rule_allows(const struct check *check, Hopnhat__WriteRule rule)
+{
+    if (!check->office)
+        return true;
+    switch (rule) {
+    case HOPNHAT__WRITE_RULE__WRITE_ANY:
+        return true;
+    case HOPNHAT__WRITE_RULE__WRITE_OWNER_OR_HEADQUARTERS:
+        return is_owner(check) || check->office->headquarters;
+    case HOPNHAT__WRITE_RULE__WRITE_OWNER:
+        return is_owner(check);
+    case HOPNHAT__WRITE_RULE__WRITE_HEADQUARTERS:
+        return check->office->headquarters;
+    default:
+        return false;
+    }
+}
+
+static bool refuse_rights(const struct check *check, const char *field)
+{
+    return error_set(check->error, ERROR_REFUSED, "office %s may not write %s%s of this %s",
+                     check->office->code, field ? "the field " : "", field ? field : "records",
+                     type_definition(check->type)->name);
+}
+
+/* Group: only into one that the writer is in, and moved only by the owner or headquarters. */
+static bool check_group(const struct check *check, struct bytes value)
+{
+    if (!group_is_sound(value))
+        return error_set(check->error, ERROR_INPUT,
+                         "group: \"%.*s\" is no group; give everyone, cluster:…, network:… or office:…",
+                         (int)(value.size > 80 ? 80 : value.size), (const char *)value.data);
+    if (!check->office)
+        return true;
+    if (!office_is_in(check->office, value))
+        return error_set(check->error, ERROR_REFUSED, "office %s is not in the group %.*s",
+                         check->office->code, (int)value.size, (const char *)value.data);
+    if (!check->is_new && !rule_allows(check, HOPNHAT__WRITE_RULE__WRITE_OWNER_OR_HEADQUARTERS))
+        return refuse_rights(check, "group");
+    return true;
+}
+
+static bool check_owner(const struct check *check, struct bytes value)
+{
+    if (check->office && !check->office->headquarters &&
+        (check->is_new ? !bytes_equal(value, bytes_of_string(check->office->code)) : !is_owner(check)))
+        return refuse_rights(check, "owner");
+    return value.size > 0 || error_set(check->error, ERROR_INPUT, "owner cannot be empty");
+}
+
+static bool policy_knows(const Hopnhat__FieldDefinition *definition, Hopnhat__OpKind kind)
+{
+    bool many = definition->policy == HOPNHAT__MERGE_POLICY__UNION ||
+                definition->policy == HOPNHAT__MERGE_POLICY__THREAD;
+    switch (kind) {
+    case HOPNHAT__OP_KIND__ADD:
+        return definition->policy == HOPNHAT__MERGE_POLICY__SUM;
+    case HOPNHAT__OP_KIND__DROP:
+        return many || definition->number == HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED;
+    default:
+        return definition->policy != HOPNHAT__MERGE_POLICY__SUM;
+    }
+}
+
+static bool check_op(const struct check *check, size_t place, Hopnhat__RefusalReason *reason)
+{
+    const Hopnhat__Op *op = edit_of(check)->ops[place];
+    const Hopnhat__FieldDefinition *definition = type_field(check->type, op->field);
+    struct bytes value = value_at(check, place);
+    *reason = HOPNHAT__REFUSAL_REASON__REFUSED_CATALOG;
+    if (!definition)
+        return error_set(check->error, ERROR_INPUT, "the type %s has no field number %u",
+                         type_definition(check->type)->name, op->field);
+    if (!policy_knows(definition, op->kind))
+        return error_set(check->error, ERROR_INPUT, "%s: not an operation of this field's policy",
+                         definition->name);
+    if (definition->required && op->kind == HOPNHAT__OP_KIND__PUT && value.size == 0)
+        return error_set(check->error, ERROR_INPUT, "%s is required and cannot be cleared", definition->name);
+    if (!value_check(definition, value, check->error))
+        return false;
+    *reason = HOPNHAT__REFUSAL_REASON__REFUSED_RIGHTS;
+    if (op->field == HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP)
+        return check_group(check, value);
+    if (op->field == HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER)
+        return check_owner(check, value);
+    Hopnhat__WriteRule rule = definition->has_write ? definition->write : type_definition(check->type)->write;
+    return rule_allows(check, rule) || refuse_rights(check, definition->name);
+}
+
+static bool has_value(const struct check *check, uint32_t field)
+{
+    const Hopnhat__Edit *edit = edit_of(check);
+    for (size_t i = 0; i < edit->n_ops; i++)
+        if (edit->ops[i]->field == field && value_at(check, i).size)
+            return true;
+    return false;
+}
+
+/* A new record has a group, an owner and every required field. */
+static bool check_new(const struct check *check)
+{
+    const Hopnhat__TypeDefinition *type = type_definition(check->type);
+    if (type->retired)
+        return error_set(check->error, ERROR_INPUT, "the type %s is retired: no new records", type->name);
+    if (!has_value(check, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER))
+        return error_set(check->error, ERROR_INPUT, "a new %s needs an owner", type->name);
+    for (size_t i = 0; i < type->n_fields; i++)
+        if (type->fields[i]->required && !type->fields[i]->retired &&
+            !has_value(check, type->fields[i]->number))
+            return error_set(check->error, ERROR_INPUT, "%s is required", type->fields[i]->name);
+    return true;
+}
+
+static bool check_visible(const struct check *check)
+{
+    struct bytes group = check->before ? fold_group(check->before) : bytes_of(NULL, 0);
+    if (!check->office || group.size == 0 || office_is_in(check->office, group))
+        return true;
+    return error_set(check->error, ERROR_REFUSED, "office %s is not in the group of this %s",
+                     check->office->code, type_definition(check->type)->name);
+}
+
+bool check_edit(const struct catalog *catalog, const struct change *change, size_t edit,
+                const Hopnhat__Record *before, const struct writer *writer, Hopnhat__RefusalReason *reason,
+                struct error *error)
+{
+    struct check check = {
+        .catalog = catalog,
+        .change = change,
+        .edit = edit,
+        .before = before,
+        .office = writer->office,
+        .type = catalog_type(catalog, change->body->edits[edit]->type),
+        .error = error,
+    };
+    *reason = HOPNHAT__REFUSAL_REASON__REFUSED_CATALOG;
+    if (!check.type)
+        return error_set(error, ERROR_INPUT, "the catalog has no type number %u",
+                         change->body->edits[edit]->type);
+    struct bytes group = value_put(change, edit, HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP);
+    check.is_new = group.size && (!before || fold_group(before).size == 0);
+    check.owner = before ? fold_owner(before) : bytes_of(NULL, 0);
+    if (check.owner.size == 0)
+        check.owner = value_put(change, edit, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER);
+    if (check.is_new && !check_new(&check))
+        return false;
+    *reason = HOPNHAT__REFUSAL_REASON__REFUSED_RIGHTS;
+    if (!check_visible(&check))
+        return false;
+    for (size_t i = 0; i < edit_of(&check)->n_ops; i++)
+        if (!check_op(&check, i, reason))
+            return false;
+    return true;
+}
+
+uint32_t check_rank(const struct change *change, size_t edit, const Hopnhat__Record *before,
+                    const struct writer *writer)
+{
+    if (!writer->office || writer->office->headquarters)
+        return HOPNHAT__RANK__RANK_HEADQUARTERS;
+    struct bytes owner = before ? fold_owner(before) : bytes_of(NULL, 0);
+    if (owner.size == 0)
+        owner = value_put(change, edit, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER);
+    return bytes_equal(owner, bytes_of_string(writer->office->code)) ? HOPNHAT__RANK__RANK_OWNER
+                                                                     : HOPNHAT__RANK__RANK_OTHER;
+}

@@ -1,0 +1,44 @@
+/* From what a person wants to the operations of an edit: each names exactly the entries that the person was
+ * shown. Pure. */
+#ifndef HOPNHAT_MODEL_EDIT_H
+#define HOPNHAT_MODEL_EDIT_H
+
+#include "model/change.h"
+#include "model/fold.h"
+
+/* What was displayed: entries that came with the hub's rev `rev` or before, and of the own replica's up to
+ * seq. Printed as "rev.seq". */
+struct shown {
+    uint64_t rev, replica, seq;
+};
+
+/* A copy of the record with only the entries that were shown; NULL: out of memory. */
+Hopnhat__Record *record_as_shown(const Hopnhat__Record *record, const struct shown *shown,
+                                 struct arena *arena);
+
+enum assignment_kind {
+    ASSIGN_SET,    /* field=value: the one value, or with several values all members of a set */
+    ASSIGN_ADD,    /* field+=value: a member, a post, an increment */
+    ASSIGN_REMOVE, /* field-=value */
+};
+
+struct assignment {
+    const Hopnhat__FieldDefinition *definition;
+    enum assignment_kind kind;
+    const struct bytes *values; /* canonical; none: clear */
+    size_t count;
+};
+
+/* Makes the edit of a record from `shown` (as record_as_shown gives it; an empty record for a new one). What
+ * would change nothing is left out, so the edit may come out with no ops. Fields of a unit are written
+ * together. A deletion that was shown is superseded, which restores the record. Everything is the arena's.
+ * Errors: ERROR_INPUT (an operation that the field's policy does not know), ERROR_LIMIT, ERROR_MEMORY. */
+bool edit_make(const struct catalog_type *type, const Hopnhat__Record *shown,
+               const struct assignment *assignments, size_t count, struct arena *arena, struct new_edit *edit,
+               struct error *error);
+
+/* Makes the edit that deletes the record. */
+bool edit_make_deletion(const Hopnhat__Record *shown, struct arena *arena, struct new_edit *edit,
+                        struct error *error);
+
+#endif

@@ -1,0 +1,125 @@
+#include "model/office.h"
+
+#include "base/limits.h"
+#include "model/fold.h"
+
+#include <sodium.h>
+
+const char GROUP_EVERYONE[] = "everyone";
+
+void office_record_id(const char *code, uint8_t id[16])
+{
+    static const uint8_t no_salt[16], person[16] = "hopnhat.office";
+    uint8_t hash[32];
+    crypto_generichash_blake2b_salt_personal(hash, sizeof hash, (const uint8_t *)code, strlen(code), NULL, 0,
+                                             no_salt, person);
+    memcpy(id, hash, 16);
+}
+
+static bool is_word(struct bytes text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'))
+            return false;
+    }
+    return text.size > 0;
+}
+
+bool office_code_is_sound(const char *code)
+{
+    return is_word(bytes_of_string(code)) && code[0] >= 'a' && code[0] <= 'z' &&
+           strlen(code) <= LIMIT_OFFICE_CODE_BYTES;
+}
+
+bool group_is_sound(struct bytes name)
+{
+    if (name.size > LIMIT_GROUP_NAME_BYTES)
+        return false;
+    if (bytes_equal(name, bytes_of_string(GROUP_EVERYONE)))
+        return true;
+    const uint8_t *colon = name.size ? memchr(name.data, ':', name.size) : NULL;
+    if (!colon)
+        return false;
+    size_t before = (size_t)(colon - name.data);
+    return is_word(bytes_of(name.data, before)) && is_word(bytes_of(colon + 1, name.size - before - 1));
+}
+
+/* Reads one field of the office; *values is empty where it is not set. */
+static bool read_field(const struct catalog_type *type, const Hopnhat__Record *record, uint32_t number,
+                       struct arena *arena, struct reading *reading, struct error *error)
+{
+    const Hopnhat__FieldDefinition *definition = type_field(type, number);
+    if (!definition)
+        return error_set(error, ERROR_INTERNAL, "the type office has no field %u", number);
+    return fold_field(type, record, definition, arena, reading, error);
+}
+
+static bool read_text(const struct catalog_type *type, const Hopnhat__Record *record, uint32_t number,
+                      struct arena *arena, const char **text, struct error *error)
+{
+    struct reading reading;
+    if (!read_field(type, record, number, arena, &reading, error))
+        return false;
+    *text = reading.count ? arena_string(arena, reading.values[0].data, reading.values[0].size) : "";
+    return *text || error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+static bool read_groups(const struct catalog_type *type, const Hopnhat__Record *record, struct arena *arena,
+                        struct office *office, struct error *error)
+{
+    struct reading reading;
+    if (!read_field(type, record, OFFICE_GROUPS, arena, &reading, error))
+        return false;
+    const char **groups = arena_alloc(arena, (reading.count + 2) * sizeof(char *));
+    if (!groups)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    groups[office->group_count++] = GROUP_EVERYONE;
+    groups[office->group_count++] = arena_format(arena, "office:%s", office->code);
+    for (size_t i = 0; i < reading.count && office->group_count < LIMIT_GROUPS_PER_OFFICE; i++)
+        groups[office->group_count++] = arena_string(arena, reading.values[i].data, reading.values[i].size);
+    for (size_t i = 0; i < office->group_count; i++)
+        if (!groups[i])
+            return error_set(error, ERROR_MEMORY, "out of memory");
+    office->groups = groups;
+    return true;
+}
+
+bool office_read(const struct catalog *catalog, const Hopnhat__Record *record, struct arena *arena,
+                 struct office *office, struct error *error)
+{
+    const struct catalog_type *type = catalog_type(catalog, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE);
+    const char *headquarters, *revoked;
+    *office = (struct office){0};
+    if (!type)
+        return error_set(error, ERROR_INTERNAL, "the catalog has no type office");
+    if (!read_text(type, record, OFFICE_CODE, arena, &office->code, error) ||
+        !read_text(type, record, OFFICE_NAME, arena, &office->name, error) ||
+        !read_text(type, record, OFFICE_HEADQUARTERS, arena, &headquarters, error) ||
+        !read_text(type, record, OFFICE_REVOKED, arena, &revoked, error))
+        return false;
+    if (!office_code_is_sound(office->code))
+        return error_set(error, ERROR_CORRUPT, "an office record without a code");
+    office->headquarters = strcmp(headquarters, "true") == 0;
+    office->revoked = strcmp(revoked, "true") == 0;
+    return read_groups(type, record, arena, office, error);
+}
+
+bool office_is_in(const struct office *office, struct bytes group)
+{
+    for (size_t i = 0; i < office->group_count; i++)
+        if (bytes_equal(bytes_of_string(office->groups[i]), group))
+            return true;
+    return false;
+}
+
+const char *office_audience(const struct office *office, Hopnhat__Audience audience)
+{
+    const char *prefix = audience == HOPNHAT__AUDIENCE__AUDIENCE_EVERYONE  ? GROUP_EVERYONE
+                         : audience == HOPNHAT__AUDIENCE__AUDIENCE_CLUSTER ? "cluster:"
+                                                                           : "office:";
+    for (size_t i = 0; i < office->group_count; i++)
+        if (strncmp(office->groups[i], prefix, strlen(prefix)) == 0)
+            return office->groups[i];
+    return NULL;
+}

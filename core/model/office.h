@@ -1,0 +1,57 @@
+/* Offices as records of the built-in type. */
+#ifndef HOPNHAT_MODEL_OFFICE_H
+#define HOPNHAT_MODEL_OFFICE_H
+
+#include "model/bag.h"
+#include "model/catalog.h"
+
+/* Field numbers of the type office (catalog_builtin.c). */
+enum office_field {
+    OFFICE_CODE = 16,
+    OFFICE_NAME = 17,
+    OFFICE_GROUPS = 18,
+    OFFICE_HEADQUARTERS = 19,
+    OFFICE_STATUS = 20,
+    OFFICE_MERGED_INTO = 21,
+    OFFICE_REVOKED = 22,
+};
+
+/* Field numbers of the type catalog. */
+enum catalog_record_field {
+    CATALOG_VERSION = 16,
+    CATALOG_BODY = 17,
+    CATALOG_HASH = 18,
+};
+
+extern const char GROUP_EVERYONE[]; /* "everyone" */
+
+/* One office, as its record reads. */
+struct office {
+    const char *code, *name;
+    bool headquarters, revoked;
+    const char *const *groups; /* all that it is in: everyone, office:<code>, and those given to it */
+    size_t group_count;
+};
+
+/* The id of the record of the office with that code: the first 16 bytes of the BLAKE2b-256, personalised
+ * "hopnhat.office", of the code. So an office can be found, and be made once only, by its code. */
+void office_record_id(const char *code, uint8_t id[16]);
+
+/* Whether the code is 1 to LIMIT_OFFICE_CODE_BYTES of a-z, 0-9 and -, beginning with a letter. */
+bool office_code_is_sound(const char *code);
+
+/* Whether the name is one of a group: "everyone", or word:code as in cluster:3, network:laos, office:da-nang.
+ */
+bool group_is_sound(struct bytes name);
+
+/* Reads a record of type office. Everything is the arena's. ERROR_CORRUPT where it has no code. */
+bool office_read(const struct catalog *catalog, const Hopnhat__Record *record, struct arena *arena,
+                 struct office *office, struct error *error);
+
+/* Whether the office is in the group. */
+bool office_is_in(const struct office *office, struct bytes group);
+
+/* The group of records of that audience that the office makes; NULL where it has none (no cluster). */
+const char *office_audience(const struct office *office, Hopnhat__Audience audience);
+
+#endif

@@ -1,0 +1,21 @@
+/* The listening sockets of the HTTP server, and the places that may talk to it. Used by core/net alone. */
+#ifndef HOPNHAT_NET_HTTP_LISTEN_H
+#define HOPNHAT_NET_HTTP_LISTEN_H
+
+#include "base/error.h"
+
+/* A listening, non-blocking Unix socket of mode 0600. -1 with an error as http_server_open_unix. */
+int http_listen_unix(const char *path, struct error *error);
+
+/* A listening, non-blocking TCP socket on exactly this address; *port gets the real one. -1 with an error as
+ * http_server_open_tcp. */
+int http_listen_tcp(const char *address, unsigned *port, struct error *error);
+
+/* Whether a Host field (which may be NULL) names this machine's loopback, the host of `address`, or one of
+ * names. */
+bool http_host_is_ours(const char *host, const char *address, char *const *names);
+
+/* Whether an Origin field is the place that the Host field names. */
+bool http_origin_is_host(const char *origin, const char *host);
+
+#endif

@@ -1,0 +1,366 @@
+#include "net/http_server.h"
+
+#include "base/limits.h"
+#include "net/http_listen.h"
+
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <utlist.h>
+
+enum {
+    CONNECTIONS = 256,
+    IDLE_SECONDS = 60,
+    /* What passes the bound of a body is read and dropped up to here: a client that is cut off while it sends
+     * does not see the answer */
+    DROPPED_BODY_BYTES = 4 * LIMIT_HTTP_BODY_BYTES,
+};
+
+/* One request under way. */
+struct http_connection {
+    struct http_request request; /* first: http_answer comes back from it */
+    struct http_parameter parameters[HTTP_PARAMETERS];
+    struct http_server *server;
+    char *method, *path;
+    uint8_t *body;
+    size_t body_size, body_capacity;
+    size_t received_bytes;
+    enum { READING, WAITING, ANSWERED } state;
+    struct http_response later; /* given by http_answer, sent when MHD comes back to the connection */
+    char *later_type;
+    struct http_connection *prev, *next;
+};
+
+struct http_server {
+    struct MHD_Daemon *daemon;
+    struct loop *loop;
+    struct loop_source *source, *timer;
+    struct http_handler handler;
+    struct http_connection *waiting; /* suspended: kept by the handler for later */
+    char *unix_path;                 /* NULL for TCP */
+    char *address;                   /* NULL for a Unix socket */
+    char **names;
+    unsigned port;
+    bool resumed; /* a suspended connection has its answer */
+};
+
+/* Takes the response's body whatever happens. */
+static enum MHD_Result queue(struct http_connection *state, struct http_response *response)
+{
+    struct MHD_Response *made =
+        MHD_create_response_from_buffer(response->body ? response->body_size : 0, response->body,
+                                        response->body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    state->state = ANSWERED;
+    if (!made) {
+        free(response->body);
+        response->body = NULL;
+        return MHD_NO;
+    }
+    response->body = NULL;
+    const char *type = response->content_type ? response->content_type : "application/json";
+    enum MHD_Result result = MHD_NO;
+    if (MHD_add_response_header(made, "Content-Type", type) == MHD_YES &&
+        MHD_add_response_header(made, "X-Content-Type-Options", "nosniff") == MHD_YES)
+        result = MHD_queue_response(state->request.connection, (unsigned)response->status, made);
+    MHD_destroy_response(made);
+    return result;
+}
+
+static enum MHD_Result queue_error(struct http_connection *state, int status, const char *code,
+                                   const char *text)
+{
+    struct http_response response = {0};
+    http_response_error(&response, status, code, text);
+    return queue(state, &response);
+}
+
+/* A web page of another place may make a browser send requests here: see Host and Origin. */
+static bool is_from_here(struct http_connection *state)
+{
+    if (!state->server->address)
+        return true;
+    const char *host = http_request_header(&state->request, "Host");
+    const char *origin = http_request_header(&state->request, "Origin");
+    return http_host_is_ours(host, state->server->address, state->server->names) &&
+           (!origin || http_origin_is_host(origin, host));
+}
+
+static enum MHD_Result begin(struct http_connection *state)
+{
+    const char *length = http_request_header(&state->request, "Content-Length");
+    if (!is_from_here(state))
+        return queue_error(state, MHD_HTTP_FORBIDDEN, "refused",
+                           "the request's Host or Origin is not this server's; see the option for its names");
+    if (state->request.parameter_count > HTTP_PARAMETERS)
+        return queue_error(state, MHD_HTTP_BAD_REQUEST, "limit", "the query passes HTTP_PARAMETERS");
+    if (length && strtoull(length, NULL, 10) > DROPPED_BODY_BYTES)
+        return queue_error(state, MHD_HTTP_CONTENT_TOO_LARGE, "limit",
+                           "the body passes LIMIT_HTTP_BODY_BYTES");
+    return MHD_YES;
+}
+
+static bool reserve_body(struct http_connection *state, size_t size)
+{
+    if (size <= state->body_capacity)
+        return true;
+    size_t capacity = state->body_capacity ? state->body_capacity * 2 : 4096;
+    if (capacity < size)
+        capacity = size;
+    uint8_t *body = realloc(state->body, capacity);
+    if (!body)
+        return false;
+    state->body = body;
+    state->body_capacity = capacity;
+    return true;
+}
+
+static enum MHD_Result take_body(struct http_connection *state, const char *data, size_t *size)
+{
+    state->received_bytes += *size;
+    if (state->received_bytes <= LIMIT_HTTP_BODY_BYTES) {
+        if (!reserve_body(state, state->received_bytes))
+            return MHD_NO;
+        memcpy(state->body + state->body_size, data, *size);
+        state->body_size += *size;
+    } else if (state->received_bytes > DROPPED_BODY_BYTES) {
+        return MHD_NO;
+    }
+    *size = 0;
+    return MHD_YES;
+}
+
+static enum MHD_Result handle(struct http_connection *state)
+{
+    struct http_response response = {.status = MHD_HTTP_OK};
+    if (state->received_bytes > LIMIT_HTTP_BODY_BYTES)
+        return queue_error(state, MHD_HTTP_CONTENT_TOO_LARGE, "limit",
+                           "the body passes LIMIT_HTTP_BODY_BYTES");
+    state->request.body = bytes_of(state->body, state->body_size);
+    if (state->server->handler.handle(state->server->handler.user, &state->request, &response) ==
+        HTTP_ANSWERED)
+        return queue(state, &response);
+    state->state = WAITING;
+    DL_APPEND(state->server->waiting, state);
+    MHD_suspend_connection(state->request.connection);
+    return MHD_YES;
+}
+
+void http_answer(struct http_request *request, struct http_response *response)
+{
+    struct http_connection *state = (struct http_connection *)request;
+    DL_DELETE(state->server->waiting, state);
+    state->later = *response;
+    state->later_type = response->content_type ? strdup(response->content_type) : NULL;
+    state->later.content_type = state->later_type;
+    response->body = NULL;
+    state->server->resumed = true;
+    MHD_resume_connection(state->request.connection);
+}
+
+static enum MHD_Result take_parameter(void *user, enum MHD_ValueKind kind, const char *name,
+                                      const char *value)
+{
+    (void)kind;
+    struct http_connection *state = user;
+    size_t count = state->request.parameter_count++;
+    if (count < HTTP_PARAMETERS)
+        state->parameters[count] = (struct http_parameter){name, value ? value : ""};
+    return MHD_YES;
+}
+
+static struct http_connection *new_connection(struct http_server *server, struct MHD_Connection *connection,
+                                              const char *path, const char *method)
+{
+    struct http_connection *state = calloc(1, sizeof *state);
+    if (!state)
+        return NULL;
+    state->server = server;
+    state->method = strdup(method);
+    state->path = strdup(path);
+    state->request = (struct http_request){.method = state->method,
+                                           .path = state->path,
+                                           .parameters = state->parameters,
+                                           .local = server->unix_path != NULL,
+                                           .connection = connection};
+    MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_parameter, state);
+    if (state->method && state->path)
+        return state;
+    free(state->method);
+    free(state->path);
+    free(state);
+    return NULL;
+}
+
+/* Called by MHD first with the headers, then with each piece of the body, and last (again after a resumption)
+ * without one. */
+static enum MHD_Result access_request(void *user, struct MHD_Connection *connection, const char *path,
+                                      const char *method, const char *version, const char *data, size_t *size,
+                                      void **slot)
+{
+    (void)version;
+    struct http_connection *state = *slot;
+    if (!state) {
+        state = new_connection(user, connection, path, method);
+        *slot = state;
+        return state ? begin(state) : MHD_NO;
+    }
+    if (state->state == WAITING)
+        return queue(state, &state->later);
+    if (state->state == ANSWERED) {
+        *size = 0;
+        return MHD_YES;
+    }
+    return *size ? take_body(state, data, size) : handle(state);
+}
+
+static void complete_request(void *user, struct MHD_Connection *connection, void **slot,
+                             enum MHD_RequestTerminationCode code)
+{
+    (void)user, (void)connection, (void)code;
+    struct http_connection *state = *slot;
+    if (!state)
+        return;
+    free(state->later_type);
+    free(state->later.body);
+    free(state->method);
+    free(state->path);
+    free(state->body);
+    free(state);
+    *slot = NULL;
+}
+
+static void run(void *user)
+{
+    struct http_server *server = user;
+    server->resumed = false;
+    MHD_run(server->daemon);
+}
+
+static int64_t wait_ms(void *user)
+{
+    struct http_server *server = user;
+    MHD_UNSIGNED_LONG_LONG timeout;
+    if (server->resumed) /* MHD tells neither its descriptor nor its timeout of it */
+        return 0;
+    if (MHD_get_timeout(server->daemon, &timeout) != MHD_YES)
+        return -1;
+    return timeout > INT32_MAX ? INT32_MAX : (int64_t)timeout;
+}
+
+/* Takes fd. */
+static bool start(struct http_server *server, int fd, struct error *error)
+{
+    const union MHD_DaemonInfo *info = NULL;
+    server->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, access_request, server,
+                         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, complete_request, NULL,
+                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+                         (unsigned)IDLE_SECONDS, MHD_OPTION_END);
+    if (server->daemon)
+        info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    if (!info)
+        return error_set(error, ERROR_NETWORK, "cannot start the HTTP server");
+    server->source = loop_add_fd(server->loop, info->epoll_fd, run, server, error);
+    if (server->source)
+        server->timer = loop_add_timer(server->loop, wait_ms, run, server, error);
+    return server->timer != NULL;
+}
+
+static bool copy_names(struct http_server *server, const char *const *names)
+{
+    size_t count = 0;
+    while (names && names[count])
+        count++;
+    server->names = calloc(count + 1, sizeof *server->names);
+    if (!server->names)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!(server->names[i] = strdup(names[i])))
+            return false;
+    return true;
+}
+
+static struct http_server *new_server(struct loop *loop, const struct http_handler *handler,
+                                      const char *const *names, struct error *error)
+{
+    struct http_server *server = calloc(1, sizeof *server);
+    if (server) {
+        server->loop = loop;
+        server->handler = *handler;
+    }
+    if (!server || !copy_names(server, names)) {
+        http_server_free(server);
+        error_set(error, ERROR_MEMORY, "out of memory for the HTTP server");
+        return NULL;
+    }
+    return server;
+}
+
+static struct http_server *start_or_free(struct http_server *server, int fd, struct error *error)
+{
+    if (fd >= 0 && start(server, fd, error))
+        return server;
+    http_server_free(server);
+    return NULL;
+}
+
+struct http_server *http_server_open_unix(struct loop *loop, const char *path,
+                                          const struct http_handler *handler, struct error *error)
+{
+    struct http_server *server = new_server(loop, handler, NULL, error);
+    if (!server)
+        return NULL;
+    int fd = http_listen_unix(path, error);
+    if (fd >= 0 && !(server->unix_path = strdup(path))) {
+        error_set(error, ERROR_MEMORY, "out of memory for the HTTP server");
+        close(fd);
+        fd = -1;
+    }
+    return start_or_free(server, fd, error);
+}
+
+struct http_server *http_server_open_tcp(struct loop *loop, const char *address, const char *const *names,
+                                         const struct http_handler *handler, struct error *error)
+{
+    struct http_server *server = new_server(loop, handler, names, error);
+    if (!server)
+        return NULL;
+    int fd = http_listen_tcp(address, &server->port, error);
+    if (fd >= 0 && !(server->address = strdup(address))) {
+        error_set(error, ERROR_MEMORY, "out of memory for the HTTP server");
+        close(fd);
+        fd = -1;
+    }
+    return start_or_free(server, fd, error);
+}
+
+void http_server_free(struct http_server *server)
+{
+    if (!server)
+        return;
+    loop_remove(server->loop, server->source);
+    loop_remove(server->loop, server->timer);
+    while (server->waiting) {
+        struct http_response response = {0};
+        http_response_error(&response, MHD_HTTP_SERVICE_UNAVAILABLE, "unavailable", "the daemon is stopping");
+        http_answer(&server->waiting->request, &response);
+    }
+    if (server->daemon) {
+        MHD_run(server->daemon);
+        MHD_stop_daemon(server->daemon);
+    }
+    if (server->unix_path)
+        unlink(server->unix_path);
+    for (char **name = server->names; name && *name; name++)
+        free(*name);
+    free(server->names);
+    free(server->unix_path);
+    free(server->address);
+    free(server);
+}
+
+unsigned http_server_port(const struct http_server *server)
+{
+    return server->port;
+}

@@ -1,0 +1,48 @@
+/* HTTP for the command line (over a Unix socket) and for the page (over TCP, on loopback unless told
+ * otherwise), in the thread of a loop. One handler gets every request when its body is complete; it answers
+ * at once or later. */
+#ifndef HOPNHAT_NET_HTTP_SERVER_H
+#define HOPNHAT_NET_HTTP_SERVER_H
+
+#include "net/http_request.h"
+#include "net/loop.h"
+
+struct http_server;
+
+enum http_handled {
+    HTTP_ANSWERED, /* *response is filled in */
+    HTTP_LATER,    /* the handler keeps the request and calls http_answer once, later */
+};
+
+struct http_handler {
+    /* Called in the loop's thread. *response is {.status = 200}; the server takes its body. The request is
+     * the server's and lives until it is answered. Should not block for long. */
+    enum http_handled (*handle)(void *user, struct http_request *request, struct http_response *response);
+    void *user;
+};
+
+/* Listens on a Unix socket that only its owner may open (mode 0600), registered with the loop. A socket that
+ * nobody listens on any more is replaced. NULL with ERROR_INPUT (path too long, or something else stands
+ * there), ERROR_UNAVAILABLE (somebody listens there), ERROR_NETWORK, ERROR_MEMORY. */
+struct http_server *http_server_open_unix(struct loop *loop, const char *path,
+                                          const struct http_handler *handler, struct error *error);
+
+/* Listens on exactly this numeric address, "127.0.0.1:8080", "[::1]:8080" or "localhost:8080"; port 0 for any
+ * free one. Answers only requests whose Host is this machine's loopback, the address itself, or one of
+ * `names` (NULL-ended, copied; NULL for none), and whose Origin, where a browser sends one, is the same
+ * place. Errors as above. */
+struct http_server *http_server_open_tcp(struct loop *loop, const char *address, const char *const *names,
+                                         const struct http_handler *handler, struct error *error);
+
+/* Stops; a request that was kept for later is answered with 503, and its keeper must forget it before. The
+ * Unix socket is removed. NULL is allowed. Free the server before the loop. */
+void http_server_free(struct http_server *server);
+
+/* The port of a TCP server. */
+unsigned http_server_port(const struct http_server *server);
+
+/* Answers a request for which the handler returned HTTP_LATER; the request is gone then. In the loop's
+ * thread, and not from within the handler. Also right where the client has gone away meanwhile. */
+void http_answer(struct http_request *request, struct http_response *response);
+
+#endif

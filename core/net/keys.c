@@ -1,0 +1,70 @@
+#include "net/keys.h"
+
+#include <sodium.h>
+
+_Static_assert(LINK_KEY_BYTES == crypto_box_PUBLICKEYBYTES && LINK_KEY_BYTES == crypto_box_SECRETKEYBYTES,
+               "a CURVE key is a key of crypto_box");
+_Static_assert(SIGNING_KEY_BYTES == crypto_sign_PUBLICKEYBYTES && SIGNATURE_BYTES == crypto_sign_BYTES &&
+                   SIGNING_SECRET_BYTES == crypto_sign_SECRETKEYBYTES &&
+                   SIGNING_SEED_BYTES == crypto_sign_SEEDBYTES,
+               "sizes of Ed25519");
+
+bool keys_start(struct error *error)
+{
+    if (sodium_init() < 0)
+        return error_set(error, ERROR_INTERNAL, "libsodium does not start");
+    return true;
+}
+
+void keys_random(void *to, size_t size)
+{
+    randombytes_buf(to, size);
+}
+
+void link_keys_generate(struct link_keys *keys)
+{
+    crypto_box_keypair(keys->public_key, keys->secret_key);
+}
+
+bool link_keys_from_secret(struct link_keys *keys, struct error *error)
+{
+    if (crypto_scalarmult_base(keys->public_key, keys->secret_key) != 0)
+        return error_set(error, ERROR_INPUT, "not a usable secret link key");
+    return true;
+}
+
+bool link_keys_from_seed(struct link_keys *keys, const uint8_t seed[CODE_SEED_BYTES], struct error *error)
+{
+    static const uint8_t person[crypto_generichash_blake2b_PERSONALBYTES] = "hopnhat join 1";
+    static const uint8_t salt[crypto_generichash_blake2b_SALTBYTES] = {0};
+    if (crypto_generichash_blake2b_salt_personal(keys->secret_key, sizeof keys->secret_key, seed,
+                                                 CODE_SEED_BYTES, NULL, 0, salt, person) != 0)
+        return error_set(error, ERROR_INTERNAL, "cannot derive a key from the code");
+    return link_keys_from_secret(keys, error);
+}
+
+void signing_keys_generate(struct signing_keys *keys)
+{
+    crypto_sign_keypair(keys->public_key, keys->secret_key);
+}
+
+void signing_keys_from_seed(struct signing_keys *keys, const uint8_t seed[SIGNING_SEED_BYTES])
+{
+    crypto_sign_seed_keypair(keys->public_key, keys->secret_key, seed);
+}
+
+void keys_sign(const struct signing_keys *keys, struct bytes message, uint8_t signature[SIGNATURE_BYTES])
+{
+    crypto_sign_detached(signature, NULL, message.data, message.size, keys->secret_key);
+}
+
+bool keys_verify(const uint8_t public_key[SIGNING_KEY_BYTES], struct bytes message, struct bytes signature)
+{
+    return signature.size == SIGNATURE_BYTES &&
+           crypto_sign_verify_detached(signature.data, message.data, message.size, public_key) == 0;
+}
+
+void keys_wipe(void *secret, size_t size)
+{
+    sodium_memzero(secret, size);
+}

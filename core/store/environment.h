@@ -1,0 +1,109 @@
+/* One LMDB environment, wrapped once. A transaction keeps its first error and does nothing from then on, so
+ * that callers check once, at the commit. Durable: a commit returns after the data is on disk. */
+#ifndef HOPNHAT_STORE_ENVIRONMENT_H
+#define HOPNHAT_STORE_ENVIRONMENT_H
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+#include <stdint.h>
+
+enum { KEY_BYTES = 511 }; /* the longest key that LMDB takes */
+
+struct environment;
+struct MDB_txn;
+struct MDB_cursor;
+
+/* Opens the environment in `directory` (made, mode 0700, where it is not there) with the databases `names`,
+ * which callers then name by their position. map_bytes bounds the file; the space is taken only as it is
+ * used. Owned by the caller, who ends it with environment_close. NULL on error (ERROR_STORE, ERROR_FULL,
+ * ERROR_CORRUPT). Never open one directory twice in a process, nor across fork. */
+struct environment *environment_open(const char *directory, const char *const *names, size_t name_count,
+                                     uint64_t map_bytes, struct error *error);
+
+/* NULL is allowed. No transaction may be live. */
+void environment_close(struct environment *environment);
+
+/* Removes reader slots that dead processes left. */
+void environment_check_readers(struct environment *environment);
+
+struct environment_usage {
+    uint64_t used_bytes; /* pages handed out so far */
+    uint64_t map_bytes;
+};
+struct environment_usage environment_usage(const struct environment *environment);
+
+/* Writes a compact copy of a snapshot to the file `path`, which must not be there. Blocks for long. */
+bool environment_copy(struct environment *environment, const char *path, struct error *error);
+
+struct transaction {
+    struct environment *environment;
+    struct MDB_txn *handle; /* NULL: not begun, or ended */
+    bool writes, failed;
+    struct error error; /* the first one, where failed */
+};
+
+/* Begins a transaction on a snapshot; one that writes waits for the one before. Ends with transaction_commit
+ * or transaction_abort. Hold one that reads only briefly: it keeps old pages in use. */
+bool transaction_begin(struct transaction *transaction, struct environment *environment, bool writes,
+                       struct error *error);
+
+/* Ends it and makes it durable. Where the transaction had failed, or the commit fails, nothing of it is
+ * stored, *error says why, and false is returned. */
+bool transaction_commit(struct transaction *transaction, struct error *error);
+
+/* Ends it without effect. Does nothing where it has ended. */
+void transaction_abort(struct transaction *transaction);
+
+/* Makes it fail with *error, unless it had failed before. */
+void transaction_fail(struct transaction *transaction, const struct error *error);
+
+/* Looks up one row. *value is LMDB's memory, valid until the next write of this transaction or its end.
+ * False: not there, or the transaction has failed. */
+bool transaction_get(struct transaction *transaction, unsigned database, struct bytes key,
+                     struct bytes *value);
+
+/* Stores one row in place of an older one. */
+void transaction_put(struct transaction *transaction, unsigned database, struct bytes key,
+                     struct bytes value);
+
+/* As transaction_put for a key that is greater than all in the database; faster. Where it is not greater, an
+ * ordinary put. */
+void transaction_append(struct transaction *transaction, unsigned database, struct bytes key,
+                        struct bytes value);
+
+/* Makes room for a value of `size` bytes that the caller fills before any other call. NULL: failed. */
+void *transaction_reserve(struct transaction *transaction, unsigned database, struct bytes key, size_t size);
+
+/* Removes a row; nothing happens where it is not there. */
+void transaction_delete(struct transaction *transaction, unsigned database, struct bytes key);
+
+/* Removes all rows of a database. */
+void transaction_clear(struct transaction *transaction, unsigned database);
+
+/* How many rows the database has. 0 where the transaction has failed. */
+uint64_t transaction_count(struct transaction *transaction, unsigned database);
+
+/* A place in a database. End it with cursor_close before its transaction ends. */
+struct cursor {
+    struct transaction *transaction;
+    struct MDB_cursor *handle;
+    struct bytes key, value; /* of the row it is at; LMDB's memory, as in transaction_get */
+};
+
+void cursor_open(struct cursor *cursor, struct transaction *transaction, unsigned database);
+void cursor_close(struct cursor *cursor);
+
+/* Each moves and returns whether there is a row there (false also where the transaction has failed). */
+bool cursor_seek(struct cursor *cursor, struct bytes key);        /* the first row at or after the key */
+bool cursor_seek_before(struct cursor *cursor, struct bytes key); /* the last row before the key */
+bool cursor_next(struct cursor *cursor);
+bool cursor_previous(struct cursor *cursor);
+
+/* Removes the row that the cursor is at; cursor_next then goes to the row that followed it. */
+void cursor_delete(struct cursor *cursor);
+
+/* Whether the row's key begins with `prefix`. */
+bool cursor_within(const struct cursor *cursor, struct bytes prefix);
+
+#endif

@@ -1,0 +1,42 @@
+#include "store/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int lock_take(const char *directory, bool make, struct error *error)
+{
+    char path[4096];
+    if (make && mkdir(directory, 0700) != 0 && errno != EEXIST) {
+        error_set(error, ERROR_STORE, "cannot make the directory %s: %s", directory, strerror(errno));
+        return -1;
+    }
+    if (snprintf(path, sizeof path, "%s/lock", directory) >= (int)sizeof path) {
+        error_set(error, ERROR_USAGE, "the name of the data directory is too long");
+        return -1;
+    }
+    int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (descriptor < 0) {
+        enum error_code code = errno == ENOENT ? ERROR_NOT_FOUND : ERROR_STORE;
+        error_set(error, code, "cannot open the store in %s: %s", directory, strerror(errno));
+        return -1;
+    }
+    if (flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+        return descriptor;
+    if (errno == EWOULDBLOCK)
+        error_set(error, ERROR_UNAVAILABLE, "another process holds the store in %s", directory);
+    else
+        error_set(error, ERROR_STORE, "cannot lock %s: %s", path, strerror(errno));
+    close(descriptor);
+    return -1;
+}
+
+void lock_release(int descriptor)
+{
+    if (descriptor >= 0)
+        close(descriptor);
+}

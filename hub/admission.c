@@ -1,0 +1,300 @@
+#include "hub/admission.h"
+
+#include "hub/catalogs.h"
+#include "hub/journal.h"
+#include "hub/place.h"
+#include "hub/registry.h"
+#include "model/check.h"
+#include "store/key.h"
+#include "store/meta.h"
+#include "store/rows.h"
+
+enum { CHANGE_ARENA_BYTES = 256 * 1024 * 1024 };
+
+/* One edit on its way in. */
+struct incoming {
+    Hopnhat__Record *record;
+    struct place before;
+    const bool *concurrent;
+};
+
+bool admission_begin(struct admission *admission, struct hub *hub, uint64_t wall_ms, struct error *error)
+{
+    *admission = (struct admission){.hub = hub, .received_ms = wall_ms};
+    if (!transaction_begin(&admission->transaction, hub->environment, true, error))
+        return false;
+    arena_init(&admission->arena, CHANGE_ARENA_BYTES);
+    admission->receipt = clock_next(&hub->clock, wall_ms);
+    return true;
+}
+
+Hopnhat__Record *hub_record(struct transaction *transaction, uint32_t type, const uint8_t id[16],
+                            struct arena *arena)
+{
+    struct key key;
+    key_record(&key, type, id);
+    return row_get(transaction, HUB_RECORD, key_bytes(&key), &hopnhat__record__descriptor, arena);
+}
+
+static bool was_seen(void *context, struct entry_id id)
+{
+    const struct admission *admission = context;
+    const struct replica *replica = registry_replica(admission->hub, id.dot.replica);
+    return replica && id.dot.seq <= replica->watermark;
+}
+
+/* The change of a log row, unpacked into the arena. */
+static bool logged_change(struct admission *admission, struct dot dot, struct arena *arena,
+                          struct change *change)
+{
+    struct key key;
+    struct error error;
+    key_dot(&key, dot.replica, dot.seq);
+    const Hopnhat__LogRow *row =
+        row_get(&admission->transaction, HUB_LOG, key_bytes(&key), &hopnhat__log_row__descriptor, arena);
+    if (!row)
+        return false;
+    if (change_unpack(change, dot, bytes_of(row->logged.data, row->logged.len), arena, &error))
+        return true;
+    return false; /* it was refused for not being well formed: it supersedes nothing */
+}
+
+static bool was_refused(void *context, struct entry_id id, struct arena *arena, struct entry_list *superseded)
+{
+    struct admission *admission = context;
+    struct key key;
+    struct bytes row;
+    struct change change;
+    key_dot(&key, id.dot.replica, id.dot.seq);
+    if (!transaction_get(&admission->transaction, HUB_QUARANTINE, key_bytes(&key), &row))
+        return false;
+    if (!logged_change(admission, id.dot, arena, &change) || id.index >= change.op_count)
+        return true;
+    size_t edit = change.body->n_edits - 1;
+    while (change.first_op[edit] > id.index)
+        edit--;
+    const Hopnhat__Op *op = change.body->edits[edit]->ops[id.index - change.first_op[edit]];
+    superseded->ids = arena_alloc(arena, op_superseded_count(op) * sizeof *superseded->ids);
+    for (size_t i = 0; superseded->ids && i < op_superseded_count(op); i++)
+        superseded->ids[superseded->count++] = op_superseded(&change, op, i);
+    return true;
+}
+
+static struct merge_source source_of(struct admission *admission)
+{
+    return (struct merge_source){.context = admission, .seen = was_seen, .refused = was_refused};
+}
+
+/* The writer of the replica's changes; *office is its memory. False: no such office. */
+static bool writer_of(const struct admission *admission, const struct replica *replica, struct writer *writer)
+{
+    writer->office = NULL;
+    if (replica->office[0] == 0)
+        return true;
+    writer->office = registry_office(admission->hub, replica->office);
+    return writer->office != NULL;
+}
+
+static uint64_t admitted_time(const struct admission *admission, const struct offer *offer,
+                              const struct change *change)
+{
+    uint64_t time = clock_admit(change->body->time, offer->reading, admission->receipt, offer->floor);
+    return offer->admitted && offer->admitted < time ? offer->admitted : time;
+}
+
+/* Checks and merges one edit in memory. */
+static bool take_edit(struct admission *admission, const struct change *change, size_t edit,
+                      const struct writer *writer, uint64_t time, struct incoming *incoming,
+                      Hopnhat__RefusalReason *reason, struct error *error)
+{
+    const struct hub *hub = admission->hub;
+    const Hopnhat__Edit *ops = change->body->edits[edit];
+    const struct merge_source source = source_of(admission);
+    struct arena *arena = &admission->arena;
+    Hopnhat__Record *before = hub_record(&admission->transaction, ops->type, ops->record.data, arena);
+    if (!check_edit(hub->catalog, change, edit, before, writer, reason, error))
+        return false;
+    struct merge_stamp stamp = {
+        .time = time,
+        .rank = check_rank(change, edit, before, writer),
+        .rev = hub->rev + 1 + edit,
+    };
+    incoming->concurrent = journal_before(hub->catalog, before, ops, arena);
+    incoming->record = before ? before : record_new(arena, ops->type, ops->record.data);
+    *reason = HOPNHAT__REFUSAL_REASON__REFUSED_LIMIT;
+    if (!incoming->concurrent || !incoming->record)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    incoming->before = place_before(incoming->record);
+    return merge_edit(incoming->record, change, edit, &stamp, &source, arena, error);
+}
+
+static bool place_edit(struct admission *admission, const struct change *change, size_t edit,
+                       const struct incoming *incoming, struct error *error)
+{
+    struct hub *hub = admission->hub;
+    if (!place_record(hub, &admission->transaction, incoming->record, &incoming->before, &admission->arena,
+                      error) ||
+        !journal_after(admission, incoming->record, change, edit, incoming->concurrent, error))
+        return false;
+    if (incoming->record->type == HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE) {
+        struct error unreadable; /* without its code it is nobody's office yet */
+        return registry_set_office(hub, incoming->record, &unreadable) || unreadable.code == ERROR_CORRUPT ||
+               error_set(error, unreadable.code, "%s", unreadable.text);
+    }
+    if (incoming->record->type == HOPNHAT__BUILT_IN_TYPE__TYPE_CATALOG)
+        return catalogs_take(hub, &admission->transaction, incoming->record, error);
+    return true;
+}
+
+/* The log row and the replica's new watermark. */
+static void log_change(struct admission *admission, const struct offer *offer, uint64_t time)
+{
+    Hopnhat__LogRow row = HOPNHAT__LOG_ROW__INIT;
+    struct key key;
+    key_dot(&key, offer->replica->number, offer->seq);
+    memcpy(offer->replica->link, offer->link, LINK_BYTES);
+    row.link = (ProtobufCBinaryData){LINK_BYTES, offer->replica->link};
+    row.has_admitted = true;
+    row.admitted = time;
+    row.logged = (ProtobufCBinaryData){offer->stored.size, (uint8_t *)(uintptr_t)offer->stored.data};
+    row_put(&admission->transaction, HUB_LOG, key_bytes(&key), &row.base);
+    offer->replica->watermark = offer->seq;
+    registry_touch(admission->hub, offer->replica);
+}
+
+/* What others superseded of it before it came is settled after all. */
+static bool settle_refused(struct admission *admission, const struct change *change, struct error *error)
+{
+    const struct merge_source source = source_of(admission);
+    for (size_t i = 0; change->op_count && i < change->body->n_edits; i++) {
+        const Hopnhat__Edit *edit = change->body->edits[i];
+        Hopnhat__Record *record =
+            hub_record(&admission->transaction, edit->type, edit->record.data, &admission->arena);
+        bool altered;
+        if (!record)
+            continue;
+        struct place before = place_before(record);
+        if (!merge_refused_edit(record, change, i, admission->hub->rev + 1, &source, &admission->arena,
+                                &altered, error))
+            return false;
+        if (altered &&
+            !place_record(admission->hub, &admission->transaction, record, &before, &admission->arena, error))
+            return false;
+    }
+    return true;
+}
+
+static enum admitted refuse(struct admission *admission, const struct offer *offer,
+                            const struct change *change, uint64_t time, Hopnhat__RefusalReason reason,
+                            const char *text, Hopnhat__Refusal **refusal, struct error *error)
+{
+    Hopnhat__Quarantined row = HOPNHAT__QUARANTINED__INIT;
+    struct key key;
+    *refusal = arena_alloc(&admission->arena, sizeof **refusal);
+    if (!*refusal) {
+        error_set(error, ERROR_MEMORY, "out of memory");
+        return ADMITTED_FAILED;
+    }
+    hopnhat__refusal__init(*refusal);
+    (*refusal)->replica = offer->replica->number;
+    (*refusal)->seq = offer->seq;
+    (*refusal)->has_reason = true;
+    (*refusal)->reason = reason;
+    (*refusal)->text = arena_string(&admission->arena, text, strlen(text));
+    row.refusal = *refusal;
+    row.received_ms = admission->received_ms;
+    row.office = offer->replica->office;
+    log_change(admission, offer, time);
+    key_dot(&key, offer->replica->number, offer->seq);
+    row_put(&admission->transaction, HUB_QUARANTINE, key_bytes(&key), &row.base);
+    admission->hub->quarantined++;
+    return settle_refused(admission, change, error) ? ADMITTED_REFUSED : ADMITTED_FAILED;
+}
+
+static enum admitted admit(struct admission *admission, const struct offer *offer,
+                           const struct change *change, const struct writer *writer,
+                           Hopnhat__Refusal **refusal, struct error *error)
+{
+    size_t count = change->body->n_edits;
+    uint64_t time = admitted_time(admission, offer, change);
+    struct incoming *incoming = arena_alloc(&admission->arena, count * sizeof *incoming);
+    if (!incoming) {
+        error_set(error, ERROR_MEMORY, "out of memory");
+        return ADMITTED_FAILED;
+    }
+    for (size_t i = 0; i < count; i++) {
+        Hopnhat__RefusalReason reason;
+        if (take_edit(admission, change, i, writer, time, &incoming[i], &reason, error))
+            continue;
+        if (error->code == ERROR_MEMORY || admission->transaction.failed)
+            return ADMITTED_FAILED;
+        return refuse(admission, offer, change, time, reason, error->text, refusal, error);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!place_edit(admission, change, i, &incoming[i], error))
+            return ADMITTED_FAILED;
+    log_change(admission, offer, time);
+    return ADMITTED;
+}
+
+enum admitted admission_offer(struct admission *admission, const struct offer *offer,
+                              Hopnhat__Refusal **refusal, struct error *error)
+{
+    struct change change;
+    struct writer writer;
+    const struct dot dot = {offer->replica->number, offer->seq};
+    *refusal = NULL;
+    if (offer->seq <= offer->replica->watermark)
+        return ADMITTED_BEFORE;
+    if (offer->seq != offer->replica->watermark + 1)
+        return ADMITTED_GAP;
+    arena_reset(&admission->arena);
+    if (!change_unpack(&change, dot, offer->stored, &admission->arena, error)) {
+        if (error->code == ERROR_MEMORY)
+            return ADMITTED_FAILED;
+        change.op_count = 0; /* nothing in it counts */
+        return refuse(admission, offer, &change, admission->receipt,
+                      HOPNHAT__REFUSAL_REASON__REFUSED_MALFORMED, error->text, refusal, error);
+    }
+    uint64_t time = admitted_time(admission, offer, &change);
+    if (offer->force_refusal)
+        return refuse(admission, offer, &change, time, HOPNHAT__REFUSAL_REASON__REFUSED_OTHER,
+                      offer->force_refusal, refusal, error);
+    if (!catalogs_know(admission->hub, &admission->transaction, change.body->catalog))
+        return ADMITTED_WAITS;
+    if (offer->replica->revoked || !writer_of(admission, offer->replica, &writer))
+        return refuse(admission, offer, &change, time, HOPNHAT__REFUSAL_REASON__REFUSED_REVOKED,
+                      "this replica or its office has been revoked", refusal, error);
+    enum admitted result = admit(admission, offer, &change, &writer, refusal, error);
+    if (admission->transaction.failed) {
+        *error = admission->transaction.error;
+        return ADMITTED_FAILED;
+    }
+    return result;
+}
+
+bool admission_commit(struct admission *admission, struct error *error)
+{
+    struct hub *hub = admission->hub;
+    struct error reload;
+    registry_save(hub, &admission->transaction);
+    meta_put_number(&admission->transaction, HUB_META, "rev", hub->rev);
+    meta_put_number(&admission->transaction, HUB_META, "clock", hub->clock.last);
+    meta_put_number(&admission->transaction, HUB_META, "conflicts_open", hub->conflicts_open);
+    meta_put_number(&admission->transaction, HUB_META, "quarantined", hub->quarantined);
+    arena_release(&admission->arena);
+    if (transaction_commit(&admission->transaction, error))
+        return true;
+    if (!hub_reload(hub, &reload))
+        error_prefix(error, "%s; and then", reload.text);
+    return false;
+}
+
+bool admission_abort(struct admission *admission, struct error *error)
+{
+    if (!admission->transaction.handle)
+        return true;
+    arena_release(&admission->arena);
+    transaction_abort(&admission->transaction);
+    return hub_reload(admission->hub, error);
+}

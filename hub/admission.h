@@ -1,0 +1,62 @@
+/* One transaction in which changes come in: the log, the records, the feed, the digests; quarantine and
+ * journal where they must. Nothing is durable, and nothing may be acknowledged, before admission_commit. */
+#ifndef HOPNHAT_HUB_ADMISSION_H
+#define HOPNHAT_HUB_ADMISSION_H
+
+#include "hub/state.h"
+#include "model/merge.h"
+
+#include "store.pb-c.h"
+
+struct admission {
+    struct hub *hub;
+    struct transaction transaction;
+    struct arena arena; /* of one change at a time */
+    uint64_t receipt;   /* the hub's time when it began */
+    uint64_t received_ms;
+};
+
+/* What came of a change. */
+enum admitted {
+    ADMITTED,
+    ADMITTED_REFUSED, /* in quarantine; the watermark has passed it */
+    ADMITTED_BEFORE,  /* had come already: nothing happened */
+    ADMITTED_WAITS,   /* made under a catalog that the hub does not have; nothing happened */
+    ADMITTED_GAP,     /* changes before it are missing; nothing happened */
+    ADMITTED_FAILED,  /* the transaction has failed: abort it */
+};
+
+/* A change as it is offered. */
+struct offer {
+    struct replica *replica;
+    uint64_t seq;
+    struct bytes stored;       /* LoggedChange; must live until the call returns */
+    const uint8_t *link;       /* the chain's, after this change */
+    uint64_t reading;          /* of the author's clock when it was sent */
+    uint64_t floor;            /* no admitted time is below */
+    uint64_t admitted;         /* the admitted time that it is known under; 0: none */
+    const char *force_refusal; /* not NULL: quarantine it with this reason, unseen */
+};
+
+/* Begins. False with the store's error. */
+bool admission_begin(struct admission *admission, struct hub *hub, uint64_t wall_ms, struct error *error);
+
+/* Takes in one change. For ADMITTED_REFUSED *refusal is filled in, in the admission's arena: valid until the
+ * next call. For ADMITTED_FAILED *error says why. */
+enum admitted admission_offer(struct admission *admission, const struct offer *offer,
+                              Hopnhat__Refusal **refusal, struct error *error);
+
+/* Makes all of it durable. On failure nothing of it is stored, and what is kept in memory is read anew. */
+bool admission_commit(struct admission *admission, struct error *error);
+
+/* Ends it without effect; what is kept in memory is read anew. Does nothing where it has ended. */
+bool admission_abort(struct admission *admission, struct error *error);
+
+/* The record in the transaction, in the arena; NULL where there is none (or the transaction failed). */
+Hopnhat__Record *hub_record(struct transaction *transaction, uint32_t type, const uint8_t id[16],
+                            struct arena *arena);
+
+/* A row of the feed: kind (1 byte: an ItemKind, only LEFT or WHOLE), type (4), record id (16). */
+enum { FEED_ROW_BYTES = 21 };
+
+#endif

@@ -1,0 +1,192 @@
+#include "hub/enrolment.h"
+
+#include "hub/admission.h"
+#include "hub/registry.h"
+#include "store/rows.h"
+
+static const char CERTIFICATE_CONTEXT[] = "hopnhat certificate 1";
+
+static bool refuse(struct error *error)
+{
+    return error_set(error, ERROR_REFUSED, "the code is wrong, has been used or is past its time");
+}
+
+bool enrolment_create(struct hub *hub, const char *office, uint64_t wall_ms, uint64_t valid_ms,
+                      char text[ENROLMENT_CODE_TEXT_BYTES], struct error *error)
+{
+    struct enrolment_code code;
+    struct link_keys once;
+    struct transaction transaction;
+    Hopnhat__Enrolment row = HOPNHAT__ENROLMENT__INIT;
+    const struct office *known = registry_office(hub, office);
+    if (!known)
+        return error_set(error, ERROR_NOT_FOUND, "there is no office %s: add it with office add", office);
+    memcpy(code.hub_key, hub->link_keys.public_key, LINK_KEY_BYTES);
+    hub->entropy.fill(hub->entropy.context, code.seed, sizeof code.seed);
+    if (!link_keys_from_seed(&once, code.seed, error) ||
+        !transaction_begin(&transaction, hub->environment, true, error))
+        return false;
+    row.office = (char *)(uintptr_t)known->code;
+    row.link_key = (ProtobufCBinaryData){LINK_KEY_BYTES, once.public_key};
+    row.expires_ms = wall_ms + valid_ms;
+    row_put(&transaction, HUB_ENROLMENT, bytes_of(once.public_key, LINK_KEY_BYTES), &row.base);
+    bool stored = transaction_commit(&transaction, error);
+    if (stored)
+        enrolment_code_format(&code, text);
+    keys_wipe(&once, sizeof once);
+    keys_wipe(&code, sizeof code);
+    return stored;
+}
+
+/* The enrolment of the key, where it still holds. */
+static Hopnhat__Enrolment *find(struct transaction *transaction, const uint8_t link_key[LINK_KEY_BYTES],
+                                uint64_t wall_ms, struct arena *arena)
+{
+    Hopnhat__Enrolment *row = row_get(transaction, HUB_ENROLMENT, bytes_of(link_key, LINK_KEY_BYTES),
+                                      &hopnhat__enrolment__descriptor, arena);
+    return row && row->expires_ms > wall_ms ? row : NULL;
+}
+
+bool enrolment_knows(struct hub *hub, const uint8_t link_key[LINK_KEY_BYTES], uint64_t wall_ms)
+{
+    struct transaction transaction;
+    struct arena arena;
+    struct error error;
+    if (!transaction_begin(&transaction, hub->environment, false, &error))
+        return false;
+    arena_init(&arena, LIMIT_MESSAGE_BYTES);
+    bool known = find(&transaction, link_key, wall_ms, &arena) != NULL;
+    arena_release(&arena);
+    transaction_abort(&transaction);
+    return known;
+}
+
+static bool sign_certificate(const struct hub *hub, const struct installation *installation, uint64_t wall_ms,
+                             Hopnhat__Certificate *certificate, struct arena *arena)
+{
+    const size_t context = sizeof CERTIFICATE_CONTEXT - 1;
+    Hopnhat__CertificateBody body = HOPNHAT__CERTIFICATE_BODY__INIT;
+    body.office = arena_string(arena, installation->office, strlen(installation->office));
+    body.link_key.len = LINK_KEY_BYTES;
+    body.link_key.data = arena_copy(arena, installation->link_key, LINK_KEY_BYTES);
+    body.signing_key.len = SIGNING_KEY_BYTES;
+    body.signing_key.data = arena_copy(arena, installation->signing_key, SIGNING_KEY_BYTES);
+    body.issued_ms = wall_ms;
+    if (!body.office || !body.link_key.data || !body.signing_key.data)
+        return false;
+    size_t size = hopnhat__certificate_body__get_packed_size(&body);
+    uint8_t *text = arena_alloc(arena, context + size);
+    certificate->signature.len = SIGNATURE_BYTES;
+    certificate->signature.data = arena_alloc(arena, SIGNATURE_BYTES);
+    if (!text || !certificate->signature.data)
+        return false;
+    memcpy(text, CERTIFICATE_CONTEXT, context);
+    hopnhat__certificate_body__pack(&body, text + context);
+    certificate->body = (ProtobufCBinaryData){size, text + context};
+    keys_sign(&hub->signing_keys, bytes_of(text, context + size), certificate->signature.data);
+    return true;
+}
+
+bool enrolment_certificate(const struct hub *hub, const Hopnhat__Certificate *certificate,
+                           const uint8_t link_key[LINK_KEY_BYTES], struct arena *arena,
+                           Hopnhat__CertificateBody **body)
+{
+    const size_t context = sizeof CERTIFICATE_CONTEXT - 1;
+    uint8_t *text = arena_alloc(arena, context + certificate->body.len);
+    if (!text)
+        return false;
+    memcpy(text, CERTIFICATE_CONTEXT, context);
+    memcpy(text + context, certificate->body.data, certificate->body.len);
+    if (!keys_verify(hub->signing_keys.public_key, bytes_of(text, context + certificate->body.len),
+                     bytes_of(certificate->signature.data, certificate->signature.len)))
+        return false;
+    *body =
+        hopnhat__certificate_body__unpack(&arena->protobuf, certificate->body.len, certificate->body.data);
+    return *body && (*body)->link_key.len == LINK_KEY_BYTES &&
+           (*body)->signing_key.len == SIGNING_KEY_BYTES &&
+           memcmp((*body)->link_key.data, link_key, LINK_KEY_BYTES) == 0 &&
+           office_code_is_sound((*body)->office);
+}
+
+/* The catalog in force and the office's own record: enough to begin working before the first sync. */
+static bool add_records(struct hub *hub, struct transaction *transaction, const char *office,
+                        Hopnhat__Joined *joined, struct arena *arena)
+{
+    uint8_t id[RECORD_ID_BYTES];
+    joined->records = arena_alloc(arena, 2 * sizeof *joined->records);
+    if (!joined->records)
+        return false;
+    office_record_id(office, id);
+    Hopnhat__Record *found[] = {
+        hub_record(transaction, HOPNHAT__BUILT_IN_TYPE__TYPE_CATALOG, catalog_hash(hub->catalog), arena),
+        hub_record(transaction, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, id, arena),
+    };
+    for (size_t i = 0; i < 2; i++)
+        if (found[i])
+            joined->records[joined->n_records++] = found[i];
+    return !transaction->failed;
+}
+
+static bool register_keys(struct hub *hub, struct transaction *transaction, const char *office,
+                          const Hopnhat__Join *join, uint64_t wall_ms, Hopnhat__Joined *joined,
+                          struct arena *arena, struct error *error)
+{
+    struct installation installation = {0};
+    if (join->link_key.len != LINK_KEY_BYTES || join->signing_key.len != SIGNING_KEY_BYTES)
+        return error_set(error, ERROR_CORRUPT, "a Join without keys");
+    memcpy(installation.link_key, join->link_key.data, LINK_KEY_BYTES);
+    memcpy(installation.signing_key, join->signing_key.data, SIGNING_KEY_BYTES);
+    memcpy(installation.office, office, strlen(office) + 1);
+    if (registry_installation(hub, installation.link_key))
+        return refuse(error);
+    joined->certificate = arena_alloc(arena, sizeof *joined->certificate);
+    if (!joined->certificate)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    hopnhat__certificate__init(joined->certificate);
+    if (!sign_certificate(hub, &installation, wall_ms, joined->certificate, arena) ||
+        !add_records(hub, transaction, office, joined, arena))
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    return registry_add_installation(hub, transaction, &installation, wall_ms, error);
+}
+
+static bool join_in(struct hub *hub, struct transaction *transaction,
+                    const uint8_t one_time_key[LINK_KEY_BYTES], const Hopnhat__Join *join, uint64_t wall_ms,
+                    Hopnhat__Joined *joined, struct arena *arena, struct error *error)
+{
+    Hopnhat__Enrolment *row = find(transaction, one_time_key, wall_ms, arena);
+    if (!row || !registry_office(hub, row->office))
+        return refuse(error);
+    if (!register_keys(hub, transaction, row->office, join, wall_ms, joined, arena, error))
+        return false;
+    transaction_delete(transaction, HUB_ENROLMENT, bytes_of(one_time_key, LINK_KEY_BYTES));
+    joined->hub_signing_key.len = SIGNING_KEY_BYTES;
+    joined->hub_signing_key.data = arena_copy(arena, hub->signing_keys.public_key, SIGNING_KEY_BYTES);
+    joined->epoch = hub->epoch;
+    joined->time = clock_reading(&hub->clock, wall_ms);
+    return joined->hub_signing_key.data || error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+Hopnhat__Joined *enrolment_join(struct hub *hub, const uint8_t one_time_key[LINK_KEY_BYTES],
+                                const Hopnhat__Join *join, uint64_t wall_ms, struct arena *arena,
+                                struct error *error)
+{
+    struct transaction transaction;
+    struct error reload;
+    Hopnhat__Joined *joined = arena_alloc(arena, sizeof *joined);
+    if (!joined) {
+        error_set(error, ERROR_MEMORY, "out of memory");
+        return NULL;
+    }
+    hopnhat__joined__init(joined);
+    if (!transaction_begin(&transaction, hub->environment, true, error))
+        return NULL;
+    if (join_in(hub, &transaction, one_time_key, join, wall_ms, joined, arena, error)) {
+        if (transaction_commit(&transaction, error))
+            return joined;
+    } else {
+        transaction_abort(&transaction);
+    }
+    if (!hub_reload(hub, &reload))
+        error_prefix(error, "%s; and before that", reload.text);
+    return NULL;
+}

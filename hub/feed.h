@@ -1,0 +1,51 @@
+/* Down: the state. Parts of the feed, each read in one snapshot. */
+#ifndef HOPNHAT_HUB_FEED_H
+#define HOPNHAT_HUB_FEED_H
+
+#include "hub/state.h"
+
+#include "wire.pb-c.h"
+
+/* Where an agent stands in one group. */
+struct feed_cursor {
+    char group[LIMIT_GROUP_NAME_BYTES + 1];
+    uint64_t base, position;
+    struct digest told; /* the digest that it was told last */
+    bool was_told;
+};
+
+/* Where an agent stands: what it has applied, as far as the hub knows. */
+struct feed_state {
+    struct feed_cursor *cursors; /* owned; in the order of the office's groups once they are told */
+    size_t group_count;
+    bool groups_told;
+    uint64_t watermarks[LIMIT_LOGS_PER_AGENT]; /* as told last */
+    uint64_t refusals[LIMIT_LOGS_PER_AGENT];   /* the highest refused seq told, by log */
+};
+
+/* Whose feed it is. */
+struct feed_reader {
+    const struct office *office;
+    const uint64_t *logs; /* replica numbers, in the order of the Hello */
+    size_t log_count;
+};
+
+/* Copies; the target's former cursors are freed. False: out of memory (the target is then empty). */
+bool feed_state_copy(struct feed_state *to, const struct feed_state *from);
+void feed_state_release(struct feed_state *state);
+
+/* Whether there might be something that the reader does not have. Cheap: reads no disk. */
+bool feed_has_news(struct hub *hub, const struct feed_reader *reader, const struct feed_state *state);
+
+/* Reads the next part after `state` in a snapshot of its own, of about credit_bytes, into the arena. *next
+ * (to begin with empty) is where the agent stands when it has applied it. */
+bool feed_part(struct hub *hub, const struct feed_reader *reader, const struct feed_state *state,
+               size_t credit_bytes, struct arena *arena, Hopnhat__Feed **feed, struct feed_state *next,
+               struct error *error);
+
+/* The refusals of a log above `told`, at most LIMIT_REFUSALS_PER_MESSAGE less those in *count already,
+ * appended to `refusals`; *told moves on. Returns whether that was all. */
+bool feed_refusals(struct transaction *transaction, uint64_t replica, uint64_t *told, struct arena *arena,
+                   Hopnhat__Refusal **refusals, size_t *count);
+
+#endif

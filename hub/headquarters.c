@@ -1,0 +1,92 @@
+#include "hub/headquarters.h"
+
+#include "hub/admission.h"
+#include "hub/catalogs.h"
+#include "hub/registry.h"
+
+enum { OWN_ARENA_BYTES = 64 * 1024 * 1024 };
+
+const char HEADQUARTERS_OWNER[] = "headquarters";
+
+static bool admit_own(struct admission *admission, struct replica *own, struct bytes stored,
+                      struct arena *arena, struct error *error)
+{
+    Hopnhat__Refusal *refusal;
+    struct change change;
+    uint8_t link[LINK_BYTES];
+    struct offer offer = {
+        .replica = own,
+        .seq = own->watermark + 1,
+        .stored = stored,
+        .link = link,
+        .reading = admission->receipt,
+    };
+    if (!change_unpack(&change, (struct dot){own->number, offer.seq}, stored, arena, error) ||
+        !chain_next(own->link, change.logged, link, error))
+        return false;
+    switch (admission_offer(admission, &offer, &refusal, error)) {
+    case ADMITTED:
+        return true;
+    case ADMITTED_REFUSED: /* *error holds the reason, in the words for the one who wrote */
+    case ADMITTED_FAILED:
+        return false;
+    default:
+        return error_set(error, ERROR_INTERNAL, "headquarters' own change was not taken");
+    }
+}
+
+static bool write_change(struct hub *hub, const struct new_edit *edits, size_t count, const char *author,
+                         uint64_t wall_ms, struct arena *arena, struct error *error)
+{
+    struct admission admission;
+    struct bytes stored;
+    if (!admission_begin(&admission, hub, wall_ms, error))
+        return false;
+    struct replica *own = registry_replica(hub, hub->own_replica);
+    struct new_change change = {
+        .replica = hub->own_replica,
+        .time = admission.receipt,
+        .catalog_tag = catalog_tag(hub->catalog),
+        .author = author,
+        .edits = edits,
+        .edit_count = count,
+    };
+    hub->entropy.fill(hub->entropy.context, change.seed, sizeof change.seed);
+    bool done = own || (own = registry_add_replica(hub, hub->own_replica, NULL)) ||
+                error_set(error, ERROR_MEMORY, "out of memory");
+    if (done && change_pack(&change, arena, &stored, error) &&
+        admit_own(&admission, own, stored, arena, error))
+        return admission_commit(&admission, error);
+    struct error reload;
+    if (!admission_abort(&admission, &reload))
+        error_prefix(error, "%s; and before that", reload.text);
+    return false;
+}
+
+bool headquarters_write(struct hub *hub, const struct new_edit *edits, size_t count, const char *author,
+                        uint64_t wall_ms, struct error *error)
+{
+    struct arena arena;
+    arena_init(&arena, OWN_ARENA_BYTES);
+    bool written = write_change(hub, edits, count, author, wall_ms, &arena, error);
+    arena_release(&arena);
+    return written;
+}
+
+bool headquarters_apply_catalog(struct hub *hub, struct bytes packed, const char *author, uint64_t wall_ms,
+                                struct error *error)
+{
+    struct arena arena;
+    struct new_edit edit;
+    struct catalog *fresh = NULL;
+    arena_init(&arena, OWN_ARENA_BYTES);
+    bool done = catalogs_edit(packed, HEADQUARTERS_OWNER, &arena, &edit, &fresh, error);
+    if (done && catalog_version(fresh) <= catalog_version(hub->catalog))
+        done = error_set(error, ERROR_INPUT,
+                         "the catalog's version is %u, and version %u is in force: give it a higher one",
+                         catalog_version(fresh), catalog_version(hub->catalog));
+    catalog_free(fresh);
+    done = done && headquarters_write(hub, &edit, 1, author, wall_ms, error);
+    arena_release(&arena);
+    return done;
+}

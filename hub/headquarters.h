@@ -1,0 +1,20 @@
+/* What headquarters does is a change like any other, in the hub's own log. */
+#ifndef HOPNHAT_HUB_HEADQUARTERS_H
+#define HOPNHAT_HUB_HEADQUARTERS_H
+
+#include "hub/state.h"
+
+/* Makes the edits as one change of the hub's own and admits it; returns after the commit. On error nothing is
+ * changed. `author` may be NULL. Errors: what the catalog refuses (ERROR_INPUT, ERROR_LIMIT), the store's.
+ * The feeds that are held open for agents are answered at the next hub_turn. */
+bool headquarters_write(struct hub *hub, const struct new_edit *edits, size_t count, const char *author,
+                        uint64_t wall_ms, struct error *error);
+
+/* Brings a packed catalog into force. ERROR_INPUT where its version is not above the present one's. */
+bool headquarters_apply_catalog(struct hub *hub, struct bytes packed, const char *author, uint64_t wall_ms,
+                                struct error *error);
+
+/* The owner of records that headquarters itself makes. */
+extern const char HEADQUARTERS_OWNER[];
+
+#endif

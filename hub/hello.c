@@ -1,0 +1,247 @@
+#include "hub/hello.h"
+
+#include "base/log.h"
+#include "hub/enrolment.h"
+#include "hub/push.h"
+#include "hub/registry.h"
+#include "hub/reply.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool out_of_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+/* An installation that this hub signed a certificate for, and has forgotten since (it came back from a
+ * backup). */
+static bool recognise(struct hub *hub, const struct link_peer *peer, const Hopnhat__Hello *hello,
+                      struct transaction *transaction, uint64_t wall_ms, struct error *error)
+{
+    struct arena arena;
+    Hopnhat__CertificateBody *body;
+    struct installation installation = {0};
+    arena_init(&arena, LIMIT_MESSAGE_BYTES);
+    bool known =
+        hello->certificate && enrolment_certificate(hub, hello->certificate, peer->key, &arena, &body);
+    if (known) {
+        memcpy(installation.link_key, peer->key, LINK_KEY_BYTES);
+        memcpy(installation.signing_key, body->signing_key.data, SIGNING_KEY_BYTES);
+        snprintf(installation.office, sizeof installation.office, "%s", body->office);
+        known = registry_add_installation(hub, transaction, &installation, wall_ms, error);
+    } else {
+        error_set(error, ERROR_REFUSED, "this installation is not known here");
+    }
+    arena_release(&arena);
+    return known;
+}
+
+/* Whether the number may be this installation's: it is, or nobody has it yet. */
+static bool owns_replica(const struct replica *replica, const struct installation *installation)
+{
+    return !replica || (strcmp(replica->office, installation->office) == 0 &&
+                        memcmp(replica->link_key, installation->link_key, LINK_KEY_BYTES) == 0);
+}
+
+static bool register_replicas(struct hub *hub, const struct installation *installation,
+                              const Hopnhat__Hello *hello, struct error *error)
+{
+    for (size_t i = 0; i < hello->n_logs; i++) {
+        uint64_t number = hello->logs[i]->replica;
+        const struct replica *replica = registry_replica(hub, number);
+        if (number == 0 || !owns_replica(replica, installation))
+            return error_set(error, ERROR_REFUSED,
+                             "the replica number %016llx belongs to another installation",
+                             (unsigned long long)number);
+        if (!replica && !registry_add_replica(hub, number, installation))
+            return out_of_memory(error);
+    }
+    return true;
+}
+
+/* Makes installation and replicas known, durably. */
+static bool make_known(struct hub *hub, const struct link_peer *peer, const Hopnhat__Hello *hello,
+                       uint64_t wall_ms, struct error *error)
+{
+    struct transaction transaction;
+    struct error reload;
+    bool all_known = registry_installation(hub, peer->key) != NULL;
+    for (size_t i = 0; i < hello->n_logs; i++)
+        all_known = all_known && registry_replica(hub, hello->logs[i]->replica);
+    if (all_known)
+        return register_replicas(hub, registry_installation(hub, peer->key), hello, error);
+    if (!transaction_begin(&transaction, hub->environment, true, error))
+        return false;
+    bool known =
+        registry_installation(hub, peer->key) || recognise(hub, peer, hello, &transaction, wall_ms, error);
+    if (known && register_replicas(hub, registry_installation(hub, peer->key), hello, error)) {
+        registry_save(hub, &transaction);
+        if (transaction_commit(&transaction, error))
+            return true;
+    } else {
+        transaction_abort(&transaction);
+    }
+    if (!hub_reload(hub, &reload))
+        error_prefix(error, "%s; and before that", reload.text);
+    return false;
+}
+
+/* Where the agent stands, as it says; cursors of another epoch mean nothing. */
+static bool set_state(const struct hub *hub, const Hopnhat__Hello *hello, struct feed_state *state)
+{
+    state->cursors = calloc(hello->n_cursors + 1, sizeof *state->cursors);
+    if (!state->cursors)
+        return false;
+    for (size_t i = 0; i < hello->n_cursors && hello->epoch == hub->epoch; i++) {
+        const Hopnhat__Cursor *cursor = hello->cursors[i];
+        struct feed_cursor *to = &state->cursors[state->group_count++];
+        snprintf(to->group, sizeof to->group, "%s", cursor->group);
+        to->base = cursor->base_rev;
+        to->position = cursor->position;
+    }
+    for (size_t i = 0; i < hello->n_logs; i++)
+        state->refusals[i] = hello->logs[i]->refusal_heard;
+    return true;
+}
+
+static struct hub_session *begin_session(struct hub *hub, const struct link_peer *peer,
+                                         const Hopnhat__Hello *hello, uint64_t wall_ms)
+{
+    struct hub_session *session = calloc(1, sizeof *session);
+    struct hub_session *former = session_find(hub, peer->key);
+    if (!session || !set_state(hub, hello, &session->confirmed)) {
+        free(session);
+        return NULL;
+    }
+    if (former)
+        session_end(hub, former);
+    memcpy(session->key, peer->key, LINK_KEY_BYTES);
+    session->peer = *peer;
+    session->id = (uint32_t)entropy_number(&hub->entropy) | 1;
+    session->installation = registry_installation(hub, peer->key);
+    session->log_count = hello->n_logs;
+    for (size_t i = 0; i < hello->n_logs; i++)
+        session->logs[i] = hello->logs[i]->replica;
+    session->last_message_ms = wall_ms;
+    HASH_ADD(hh, hub->sessions, key, LINK_KEY_BYTES, session);
+    return session;
+}
+
+static bool add_marks(const struct hub *hub, const struct hub_session *session, Hopnhat__Welcome *welcome,
+                      struct arena *arena)
+{
+    welcome->logs = arena_alloc(arena, session->log_count * sizeof *welcome->logs);
+    if (!welcome->logs)
+        return false;
+    for (size_t i = 0; i < session->log_count; i++) {
+        const struct replica *replica = registry_replica(hub, session->logs[i]);
+        Hopnhat__LogMark *mark = arena_alloc(arena, sizeof *mark);
+        if (!mark || !replica)
+            return false;
+        hopnhat__log_mark__init(mark);
+        mark->replica = replica->number;
+        mark->watermark = replica->watermark;
+        mark->has_link = replica->watermark != 0;
+        mark->link.len = LINK_BYTES;
+        mark->link.data = arena_copy(arena, replica->link, LINK_BYTES);
+        welcome->logs[welcome->n_logs++] = mark;
+        if (!mark->link.data)
+            return false;
+    }
+    return true;
+}
+
+static bool add_refusals(struct hub *hub, struct hub_session *session, Hopnhat__Welcome *welcome,
+                         struct arena *arena)
+{
+    struct transaction transaction;
+    struct error error;
+    welcome->refusals = arena_alloc(arena, LIMIT_REFUSALS_PER_MESSAGE * sizeof(Hopnhat__Refusal *));
+    if (!welcome->refusals || !transaction_begin(&transaction, hub->environment, false, &error))
+        return false;
+    for (size_t i = 0; i < session->log_count; i++)
+        feed_refusals(&transaction, session->logs[i], &session->confirmed.refusals[i], arena,
+                      welcome->refusals, &welcome->n_refusals);
+    bool read = !transaction.failed;
+    transaction_abort(&transaction);
+    return read;
+}
+
+static void send_welcome(struct hub *hub, struct hub_session *session, uint32_t request, uint64_t wall_ms,
+                         const struct hub_outlet *outlet)
+{
+    struct arena arena;
+    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    Hopnhat__Welcome welcome = HOPNHAT__WELCOME__INIT;
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    welcome.session = session->id;
+    welcome.protocol = PROTOCOL_VERSION;
+    welcome.epoch = hub->epoch;
+    welcome.time = clock_reading(&hub->clock, wall_ms);
+    welcome.has_catalog = true;
+    welcome.catalog.len = CATALOG_HASH_BYTES;
+    welcome.catalog.data = arena_copy(&arena, catalog_hash(hub->catalog), CATALOG_HASH_BYTES);
+    welcome.has_push_bytes = welcome.has_feed_bytes = true;
+    welcome.push_bytes = LIMIT_PUSH_BYTES;
+    welcome.feed_bytes = LIMIT_FEED_BYTES;
+    message.body_case = HOPNHAT__MESSAGE__BODY_WELCOME;
+    message.welcome = &welcome;
+    if (welcome.catalog.data && add_marks(hub, session, &welcome, &arena) &&
+        add_refusals(hub, session, &welcome, &arena))
+        reply(outlet, &session->peer, session->id, request, &message);
+    else
+        reply_busy(outlet, &session->peer, 0, request, 1000);
+    arena_release(&arena);
+}
+
+static bool is_sound(const Hopnhat__Hello *hello)
+{
+    if (hello->n_logs == 0 || hello->n_logs > LIMIT_LOGS_PER_AGENT ||
+        hello->n_cursors > LIMIT_GROUPS_PER_OFFICE)
+        return false;
+    for (size_t i = 0; i < hello->n_cursors; i++)
+        if (strlen(hello->cursors[i]->group) > LIMIT_GROUP_NAME_BYTES ||
+            hello->cursors[i]->base_rev > hello->cursors[i]->position)
+            return false;
+    for (size_t i = 0; i < hello->n_logs; i++)
+        for (size_t j = 0; j < i; j++)
+            if (hello->logs[i]->replica == hello->logs[j]->replica)
+                return false;
+    return true;
+}
+
+void hello_receive(struct hub *hub, const struct link_peer *peer, uint32_t request,
+                   const Hopnhat__Hello *hello, uint64_t wall_ms, const struct hub_outlet *outlet)
+{
+    struct error error;
+    if (!is_sound(hello)) {
+        hub->malformed++;
+        reply_error(outlet, peer, 0, request, HOPNHAT__ERROR_CODE__ERROR_MALFORMED,
+                    "a Hello that is not well formed");
+        return;
+    }
+    if (hello->protocol < PROTOCOL_VERSION) {
+        reply_error(outlet, peer, 0, request, HOPNHAT__ERROR_CODE__ERROR_PROTOCOL,
+                    "this agent is too old for the hub: upgrade it");
+        return;
+    }
+    if (HASH_COUNT(hub->sessions) >= LIMIT_SESSIONS && !session_find(hub, peer->key)) {
+        reply_busy(outlet, peer, 0, request, 30000);
+        return;
+    }
+    push_commit(hub, outlet); /* what the session begins with is durable */
+    bool known = make_known(hub, peer, hello, wall_ms, &error);
+    const struct installation *installation = registry_installation(hub, peer->key);
+    if (!known || installation->revoked || !registry_office(hub, installation->office)) {
+        log_warning("a Hello was refused: %s", known ? "the installation is revoked" : error.text);
+        reply_error(outlet, peer, 0, request, HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED,
+                    known ? "this installation may not sync any more" : error.text);
+        return;
+    }
+    struct hub_session *session = begin_session(hub, peer, hello, wall_ms);
+    if (session)
+        send_welcome(hub, session, request, wall_ms, outlet);
+    else
+        reply_busy(outlet, peer, 0, request, 1000);
+}

@@ -1,0 +1,309 @@
+#include "hub/push.h"
+
+#include "base/log.h"
+#include "hub/admission.h"
+#include "hub/registry.h"
+#include "hub/reply.h"
+#include "store/key.h"
+
+#include <stdlib.h>
+
+enum { RETRY_SOON_MS = 200, RETRY_FULL_MS = 5000 };
+
+static const char LOG_CONTEXT[] = "hopnhat log 1";
+
+/* An answer that waits for the commit. */
+struct pending_ack {
+    struct pending_ack *next;
+    struct link_peer peer;
+    uint32_t session, request;
+    Hopnhat__Ack ack;
+};
+
+struct push_turn {
+    struct admission admission;
+    struct arena answers;
+    struct pending_ack *first, **last;
+};
+
+/* A Push on its way in. */
+struct batch {
+    struct hub_session *session;
+    const Hopnhat__Push *push;
+    struct replica *replica;
+    uint8_t (*links)[LINK_BYTES]; /* after each change from `skip` on */
+    size_t skip;                  /* changes at its front that had come before */
+    struct arena arena;
+};
+
+static void end_turn(struct hub *hub)
+{
+    arena_release(&hub->turn->answers);
+    free(hub->turn);
+    hub->turn = NULL;
+}
+
+static bool open_turn(struct hub *hub, uint64_t wall_ms, struct error *error)
+{
+    if (hub->turn)
+        return true;
+    struct push_turn *turn = calloc(1, sizeof *turn);
+    if (!turn)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    if (!admission_begin(&turn->admission, hub, wall_ms, error)) {
+        free(turn);
+        return false;
+    }
+    arena_init(&turn->answers, LIMIT_MESSAGE_ARENA_BYTES);
+    turn->last = &turn->first;
+    hub->turn = turn;
+    return true;
+}
+
+/* Tells everybody whose push was in the turn to come again, and begins anew. */
+static void abandon_turn(struct hub *hub, uint32_t retry_ms, const struct hub_outlet *outlet)
+{
+    struct error error;
+    if (!admission_abort(&hub->turn->admission, &error))
+        log_error("the store cannot be read: %s", error.text);
+    for (struct pending_ack *pending = hub->turn->first; pending; pending = pending->next)
+        reply_busy(outlet, &pending->peer, pending->session, pending->request, retry_ms);
+    end_turn(hub);
+}
+
+void push_drop(struct hub *hub)
+{
+    struct error error;
+    if (!hub->turn)
+        return;
+    admission_abort(&hub->turn->admission, &error);
+    end_turn(hub);
+}
+
+static uint32_t retry_for(const struct error *error)
+{
+    return error->code == ERROR_FULL || error->code == ERROR_STORE ? RETRY_FULL_MS : RETRY_SOON_MS;
+}
+
+/* Computes the links, so that the signature over the last is checked before anything is taken in. */
+static bool compute_links(struct batch *batch, struct error *error)
+{
+    const Hopnhat__Push *push = batch->push;
+    const uint8_t *previous = batch->replica->link;
+    batch->links = calloc(push->n_changes + 1, LINK_BYTES);
+    if (!batch->links)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    for (size_t i = batch->skip; i < push->n_changes; i++) {
+        struct dot dot = {batch->replica->number, push->first + i};
+        struct change change;
+        arena_reset(&batch->arena);
+        struct bytes stored = bytes_of(push->changes[i].data, push->changes[i].len);
+        if (!change_unpack(&change, dot, stored, &batch->arena, error) && !change.chainable)
+            return false;
+        if (!chain_next(previous, change.logged, batch->links[i], error))
+            return false;
+        previous = batch->links[i];
+    }
+    return true;
+}
+
+static bool signature_holds(const struct batch *batch)
+{
+    enum { CONTEXT = sizeof LOG_CONTEXT - 1 };
+    uint8_t text[CONTEXT + 16 + LINK_BYTES];
+    uint64_t last = batch->push->first + batch->push->n_changes - 1;
+    memcpy(text, LOG_CONTEXT, CONTEXT);
+    put_u64_le(text + CONTEXT, batch->replica->number);
+    put_u64_le(text + CONTEXT + 8, last);
+    memcpy(text + CONTEXT + 16, batch->links[batch->push->n_changes - 1], LINK_BYTES);
+    return keys_verify(batch->replica->signing_key, bytes_of(text, sizeof text),
+                       bytes_of(batch->push->signature.data, batch->push->signature.len));
+}
+
+static void store_signature(struct hub *hub, const struct batch *batch)
+{
+    struct key key;
+    key_dot(&key, batch->replica->number, batch->push->first + batch->push->n_changes - 1);
+    transaction_put(&hub->turn->admission.transaction, HUB_SIGNATURE, key_bytes(&key),
+                    bytes_of(batch->push->signature.data, batch->push->signature.len));
+}
+
+static bool add_refusal(struct push_turn *turn, Hopnhat__Ack *ack, const Hopnhat__Refusal *refusal)
+{
+    if (ack->n_refusals >= LIMIT_REFUSALS_PER_MESSAGE)
+        return true; /* the feed tells the rest */
+    Hopnhat__Refusal *copy = arena_copy(&turn->answers, refusal, sizeof *refusal);
+    if (!copy)
+        return false;
+    if (refusal->text)
+        copy->text = arena_string(&turn->answers, refusal->text, strlen(refusal->text));
+    ack->refusals[ack->n_refusals++] = copy;
+    return true;
+}
+
+/* Offers the changes one by one; a change at `forced` goes to quarantine unseen. *failed_at is the one on
+ * which the transaction failed. */
+static bool offer_changes(struct hub *hub, const struct batch *batch, const char *forced_reason,
+                          size_t forced, Hopnhat__Ack *ack, size_t *failed_at, struct error *error)
+{
+    const Hopnhat__Push *push = batch->push;
+    uint64_t floor = batch->replica->last_contact;
+    for (size_t i = batch->skip; i < push->n_changes; i++) {
+        Hopnhat__Refusal *refusal;
+        struct offer offer = {
+            .replica = batch->replica,
+            .seq = push->first + i,
+            .stored = bytes_of(push->changes[i].data, push->changes[i].len),
+            .link = batch->links[i],
+            .reading = push->time,
+            .floor = floor,
+            .admitted = i < push->n_admitted ? push->admitted[i] : 0,
+            .force_refusal = i == forced ? forced_reason : NULL,
+        };
+        enum admitted result = admission_offer(&hub->turn->admission, &offer, &refusal, error);
+        *failed_at = i;
+        if (result == ADMITTED_REFUSED && !add_refusal(hub->turn, ack, refusal))
+            return error_set(error, ERROR_MEMORY, "out of memory");
+        if (result == ADMITTED_FAILED)
+            return false;
+        if (result == ADMITTED_WAITS) {
+            ack->has_waiting_catalog = true;
+            break;
+        }
+    }
+    bool whole = batch->replica->watermark >= push->first + push->n_changes - 1;
+    if (whole && batch->skip < push->n_changes)
+        store_signature(hub, batch);
+    if (whole && !push->more)
+        batch->replica->last_contact = hub->turn->admission.receipt;
+    registry_touch(hub, batch->replica);
+    ack->has_floor = floor != 0;
+    ack->floor = floor;
+    return true;
+}
+
+static bool take_batch(struct hub *hub, const struct batch *batch, uint32_t request,
+                       const char *forced_reason, size_t forced, size_t *failed_at, struct error *error)
+{
+    struct push_turn *turn = hub->turn;
+    struct pending_ack *pending = arena_alloc(&turn->answers, sizeof *pending);
+    Hopnhat__Refusal **refusals =
+        arena_alloc(&turn->answers, LIMIT_REFUSALS_PER_MESSAGE * sizeof(Hopnhat__Refusal *));
+    *failed_at = SIZE_MAX;
+    if (!pending || !refusals)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    *pending =
+        (struct pending_ack){.peer = batch->session->peer, .session = batch->session->id, .request = request};
+    hopnhat__ack__init(&pending->ack);
+    pending->ack.log = batch->push->log;
+    pending->ack.time = turn->admission.receipt;
+    pending->ack.refusals = refusals;
+    if (!offer_changes(hub, batch, forced_reason, forced, &pending->ack, failed_at, error))
+        return false;
+    pending->ack.watermark = batch->replica->watermark;
+    *turn->last = pending;
+    turn->last = &pending->next;
+    return true;
+}
+
+/* A transaction failed on one change for no fault of the disk: the others come again, and this batch is taken
+ * alone with the culprit in quarantine, so that one bad change never holds up a log. */
+static void isolate(struct hub *hub, struct batch *batch, uint32_t request, size_t culprit, uint64_t wall_ms,
+                    const struct error *why, const struct hub_outlet *outlet)
+{
+    struct error error;
+    size_t failed_at;
+    log_error("change %016llx:%llu goes to quarantine: %s", (unsigned long long)batch->replica->number,
+              (unsigned long long)(batch->push->first + culprit), why->text);
+    uint64_t number = batch->replica->number;
+    abandon_turn(hub, RETRY_SOON_MS, outlet);
+    batch->replica = registry_replica(hub, number);
+    if (batch->replica && open_turn(hub, wall_ms, &error)) {
+        if (take_batch(hub, batch, request, why->text, culprit, &failed_at, &error)) {
+            push_commit(hub, outlet);
+            return;
+        }
+        abandon_turn(hub, RETRY_SOON_MS, outlet);
+    }
+    reply_busy(outlet, &batch->session->peer, batch->session->id, request, RETRY_FULL_MS);
+}
+
+/* Whether the fault is the change's own and not the machine's. */
+static bool is_culprit(const struct error *error)
+{
+    return error->code != ERROR_FULL && error->code != ERROR_STORE && error->code != ERROR_MEMORY;
+}
+
+static void take_checked(struct hub *hub, struct batch *batch, uint32_t request, uint64_t wall_ms,
+                         const struct hub_outlet *outlet)
+{
+    struct error error;
+    size_t failed_at = SIZE_MAX;
+    struct link_peer peer = batch->session->peer;
+    if (!open_turn(hub, wall_ms, &error)) {
+        log_error("cannot take changes in: %s", error.text);
+        reply_busy(outlet, &peer, batch->session->id, request, retry_for(&error));
+        return;
+    }
+    if (take_batch(hub, batch, request, NULL, SIZE_MAX, &failed_at, &error))
+        return;
+    if (failed_at != SIZE_MAX && is_culprit(&error)) {
+        isolate(hub, batch, request, failed_at, wall_ms, &error, outlet);
+        return;
+    }
+    log_error("cannot take changes in: %s", error.text);
+    abandon_turn(hub, retry_for(&error), outlet);
+    reply_busy(outlet, &peer, batch->session->id, request, retry_for(&error));
+}
+
+void push_receive(struct hub *hub, struct hub_session *session, uint32_t request, const Hopnhat__Push *push,
+                  uint64_t wall_ms, const struct hub_outlet *outlet)
+{
+    struct error error;
+    struct batch batch = {.session = session, .push = push};
+    batch.replica = push->log < session->log_count ? registry_replica(hub, session->logs[push->log]) : NULL;
+    if (!batch.replica || push->n_changes == 0 || push->n_changes > LIMIT_PUSH_CHANGES || push->first == 0) {
+        hub->malformed++;
+        reply_error(outlet, &session->peer, session->id, request, HOPNHAT__ERROR_CODE__ERROR_MALFORMED,
+                    "a Push that is not well formed");
+        return;
+    }
+    if (push->first > batch.replica->watermark + 1) {
+        reply_error(outlet, &session->peer, session->id, request, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO,
+                    "changes before these are missing");
+        return;
+    }
+    uint64_t known = batch.replica->watermark - push->first + 1;
+    batch.skip = known < push->n_changes ? (size_t)known : push->n_changes;
+    arena_init(&batch.arena, LIMIT_MESSAGE_ARENA_BYTES);
+    if (!compute_links(&batch, &error) ||
+        (batch.skip < push->n_changes && !signature_holds(&batch) &&
+         !error_set(&error, ERROR_REFUSED, "the signature of the batch is not the installation's"))) {
+        hub->malformed++;
+        log_warning("office %s: a batch of changes was not taken: %s", session->installation->office,
+                    error.text);
+        reply_error(outlet, &session->peer, session->id, request, HOPNHAT__ERROR_CODE__ERROR_MALFORMED,
+                    error.text);
+    } else {
+        take_checked(hub, &batch, request, wall_ms, outlet);
+    }
+    free(batch.links);
+    arena_release(&batch.arena);
+}
+
+void push_commit(struct hub *hub, const struct hub_outlet *outlet)
+{
+    struct error error;
+    if (!hub->turn)
+        return;
+    bool committed = admission_commit(&hub->turn->admission, &error);
+    if (!committed)
+        log_error("what came in was not stored, the agents offer it again: %s", error.text);
+    for (struct pending_ack *pending = hub->turn->first; pending; pending = pending->next) {
+        if (committed)
+            reply_ack(outlet, &pending->peer, pending->session, pending->request, &pending->ack);
+        else
+            reply_busy(outlet, &pending->peer, pending->session, pending->request, retry_for(&error));
+    }
+    end_turn(hub);
+}

@@ -1,0 +1,323 @@
+#include "hub/registry.h"
+
+#include "store/key.h"
+#include "store/rows.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { OFFICE_ARENA_BYTES = 1024 * 1024 };
+
+static bool out_of_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+static void copy_code(char to[LIMIT_OFFICE_CODE_BYTES + 1], const char *code)
+{
+    snprintf(to, LIMIT_OFFICE_CODE_BYTES + 1, "%s", code);
+}
+
+static bool copy_key(uint8_t *to, size_t size, const ProtobufCBinaryData *from)
+{
+    if (from->len == size)
+        memcpy(to, from->data, size);
+    return from->len == size;
+}
+
+struct replica *registry_replica(const struct hub *hub, uint64_t number)
+{
+    struct replica *replica;
+    HASH_FIND(hh, hub->replicas, &number, sizeof number, replica);
+    return replica;
+}
+
+struct installation *registry_installation(const struct hub *hub, const uint8_t link_key[LINK_KEY_BYTES])
+{
+    struct installation *installation;
+    HASH_FIND(hh, hub->installations, link_key, LINK_KEY_BYTES, installation);
+    return installation;
+}
+
+const struct office *registry_office(const struct hub *hub, const char *code)
+{
+    struct office_state *state;
+    HASH_FIND_STR(hub->offices, code, state);
+    return state ? &state->office : NULL;
+}
+
+struct group_state *registry_group(struct hub *hub, struct bytes name)
+{
+    struct group_state *group;
+    HASH_FIND(hh, hub->groups, name.data, (unsigned)name.size, group);
+    if (group)
+        return group;
+    group = name.size <= LIMIT_GROUP_NAME_BYTES ? calloc(1, sizeof *group) : NULL;
+    if (!group)
+        return NULL;
+    memcpy(group->name, name.data, name.size);
+    HASH_ADD(hh, hub->groups, name, (unsigned)name.size, group);
+    return group;
+}
+
+void registry_touch(struct hub *hub, struct replica *replica)
+{
+    if (replica->dirty)
+        return;
+    replica->dirty = true;
+    replica->next_dirty = hub->dirty_replicas;
+    hub->dirty_replicas = replica;
+}
+
+static struct replica *insert_replica(struct hub *hub, uint64_t number)
+{
+    struct replica *replica = calloc(1, sizeof *replica);
+    if (!replica)
+        return NULL;
+    replica->number = number;
+    HASH_ADD(hh, hub->replicas, number, sizeof replica->number, replica);
+    return replica;
+}
+
+struct replica *registry_add_replica(struct hub *hub, uint64_t number,
+                                     const struct installation *installation)
+{
+    struct replica *replica = insert_replica(hub, number);
+    if (!replica)
+        return NULL;
+    chain_start(number, replica->link);
+    if (installation) {
+        copy_code(replica->office, installation->office);
+        memcpy(replica->link_key, installation->link_key, LINK_KEY_BYTES);
+        memcpy(replica->signing_key, installation->signing_key, SIGNING_KEY_BYTES);
+    }
+    registry_touch(hub, replica);
+    return replica;
+}
+
+static bool insert_installation(struct hub *hub, const struct installation *from, struct error *error)
+{
+    struct installation *installation = malloc(sizeof *installation);
+    if (!installation)
+        return out_of_memory(error);
+    *installation = *from;
+    HASH_ADD(hh, hub->installations, link_key, LINK_KEY_BYTES, installation);
+    return true;
+}
+
+static ProtobufCBinaryData binary(const uint8_t *data, size_t size)
+{
+    return (ProtobufCBinaryData){.len = size, .data = (uint8_t *)(uintptr_t)data};
+}
+
+bool registry_add_installation(struct hub *hub, struct transaction *transaction,
+                               const struct installation *installation, uint64_t joined_ms,
+                               struct error *error)
+{
+    Hopnhat__Installation row = HOPNHAT__INSTALLATION__INIT;
+    char office[LIMIT_OFFICE_CODE_BYTES + 1];
+    copy_code(office, installation->office);
+    row.link_key = binary(installation->link_key, LINK_KEY_BYTES);
+    row.signing_key = binary(installation->signing_key, SIGNING_KEY_BYTES);
+    row.office = office;
+    row.joined_ms = joined_ms;
+    row_put(transaction, HUB_INSTALLATION, bytes_of(installation->link_key, LINK_KEY_BYTES), &row.base);
+    return insert_installation(hub, installation, error);
+}
+
+bool registry_set_office(struct hub *hub, const Hopnhat__Record *record, struct error *error)
+{
+    struct office_state *fresh = calloc(1, sizeof *fresh), *old;
+    if (!fresh)
+        return out_of_memory(error);
+    arena_init(&fresh->arena, OFFICE_ARENA_BYTES);
+    if (!office_read(hub->catalog, record, &fresh->arena, &fresh->office, error)) {
+        arena_release(&fresh->arena);
+        free(fresh);
+        return false;
+    }
+    copy_code(fresh->code, fresh->office.code);
+    HASH_FIND_STR(hub->offices, fresh->code, old);
+    if (old) {
+        HASH_DEL(hub->offices, old);
+        arena_release(&old->arena);
+        free(old);
+    }
+    HASH_ADD_STR(hub->offices, code, fresh);
+    return true;
+}
+
+static bool load_replicas(struct hub *hub, struct transaction *transaction, struct arena *arena,
+                          struct error *error)
+{
+    struct cursor cursor;
+    bool loaded = true;
+    cursor_open(&cursor, transaction, HUB_REPLICA);
+    for (bool more = cursor_seek(&cursor, bytes_of(NULL, 0)); more && loaded; more = cursor_next(&cursor)) {
+        const Hopnhat__ReplicaState *row =
+            row_unpack(transaction, cursor.value, &hopnhat__replica_state__descriptor, arena);
+        struct replica *replica = row ? insert_replica(hub, row->replica) : NULL;
+        loaded = replica != NULL;
+        if (!replica)
+            break;
+        copy_code(replica->office, row->office);
+        copy_key(replica->link_key, LINK_KEY_BYTES, &row->link_key);
+        copy_key(replica->signing_key, SIGNING_KEY_BYTES, &row->signing_key);
+        if (!copy_key(replica->link, LINK_BYTES, &row->link))
+            chain_start(row->replica, replica->link);
+        replica->watermark = row->watermark;
+        replica->last_contact = row->last_contact;
+        replica->revoked = row->revoked;
+        arena_reset(arena);
+    }
+    cursor_close(&cursor);
+    return loaded || out_of_memory(error);
+}
+
+static bool load_installations(struct hub *hub, struct transaction *transaction, struct arena *arena,
+                               struct error *error)
+{
+    struct cursor cursor;
+    bool loaded = true;
+    cursor_open(&cursor, transaction, HUB_INSTALLATION);
+    for (bool more = cursor_seek(&cursor, bytes_of(NULL, 0)); more && loaded; more = cursor_next(&cursor)) {
+        struct installation installation = {0};
+        const Hopnhat__Installation *row =
+            row_unpack(transaction, cursor.value, &hopnhat__installation__descriptor, arena);
+        if (!row)
+            break;
+        copy_key(installation.link_key, LINK_KEY_BYTES, &row->link_key);
+        copy_key(installation.signing_key, SIGNING_KEY_BYTES, &row->signing_key);
+        copy_code(installation.office, row->office);
+        installation.revoked = row->revoked;
+        loaded = insert_installation(hub, &installation, error);
+        arena_reset(arena);
+    }
+    cursor_close(&cursor);
+    return loaded;
+}
+
+static bool load_offices(struct hub *hub, struct transaction *transaction, struct arena *arena,
+                         struct error *error)
+{
+    struct cursor cursor;
+    struct key prefix = {0};
+    bool loaded = true;
+    key_add_u32(&prefix, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE);
+    cursor_open(&cursor, transaction, HUB_RECORD);
+    for (bool more = cursor_seek(&cursor, key_bytes(&prefix));
+         more && loaded && cursor_within(&cursor, key_bytes(&prefix)); more = cursor_next(&cursor)) {
+        const Hopnhat__Record *record =
+            row_unpack(transaction, cursor.value, &hopnhat__record__descriptor, arena);
+        if (!record)
+            break;
+        struct error unreadable; /* an office without a code has not come whole yet: nobody can be it */
+        loaded = registry_set_office(hub, record, &unreadable) || unreadable.code == ERROR_CORRUPT;
+        arena_reset(arena);
+    }
+    cursor_close(&cursor);
+    return loaded || out_of_memory(error);
+}
+
+static bool load_groups(struct hub *hub, struct transaction *transaction, struct error *error)
+{
+    struct cursor cursor;
+    bool loaded = true;
+    cursor_open(&cursor, transaction, HUB_DIGEST);
+    for (bool more = cursor_seek(&cursor, bytes_of(NULL, 0)); more && loaded; more = cursor_next(&cursor)) {
+        struct group_state *group = registry_group(hub, cursor.key);
+        loaded = group && cursor.value.size == DIGEST_BYTES + 8;
+        if (loaded) {
+            digest_load(&group->digest, cursor.value.data);
+            group->last_rev = get_u64_be(cursor.value.data + DIGEST_BYTES);
+        }
+    }
+    cursor_close(&cursor);
+    return loaded || error_set(error, ERROR_CORRUPT, "a digest row cannot be read");
+}
+
+bool registry_load(struct hub *hub, struct transaction *transaction, struct error *error)
+{
+    struct arena arena;
+    registry_clear(hub);
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    bool loaded = load_replicas(hub, transaction, &arena, error) &&
+                  load_installations(hub, transaction, &arena, error) &&
+                  load_offices(hub, transaction, &arena, error) && load_groups(hub, transaction, error);
+    arena_release(&arena);
+    if (transaction->failed) {
+        *error = transaction->error;
+        return false;
+    }
+    return loaded;
+}
+
+void registry_clear(struct hub *hub)
+{
+    struct replica *replica, *next_replica;
+    struct installation *installation, *next_installation;
+    struct office_state *office, *next_office;
+    struct group_state *group, *next_group;
+    HASH_ITER(hh, hub->replicas, replica, next_replica)
+    {
+        HASH_DEL(hub->replicas, replica);
+        free(replica);
+    }
+    HASH_ITER(hh, hub->installations, installation, next_installation)
+    {
+        HASH_DEL(hub->installations, installation);
+        free(installation);
+    }
+    HASH_ITER(hh, hub->offices, office, next_office)
+    {
+        HASH_DEL(hub->offices, office);
+        arena_release(&office->arena);
+        free(office);
+    }
+    HASH_ITER(hh, hub->groups, group, next_group)
+    {
+        HASH_DEL(hub->groups, group);
+        free(group);
+    }
+    hub->dirty_replicas = NULL;
+}
+
+static void save_replica(struct replica *replica, struct transaction *transaction)
+{
+    Hopnhat__ReplicaState row = HOPNHAT__REPLICA_STATE__INIT;
+    struct key key;
+    key_number(&key, replica->number);
+    row.replica = replica->number;
+    row.office = replica->office;
+    row.has_link_key = row.has_signing_key = replica->office[0] != 0;
+    row.link_key = binary(replica->link_key, LINK_KEY_BYTES);
+    row.signing_key = binary(replica->signing_key, SIGNING_KEY_BYTES);
+    row.watermark = replica->watermark;
+    row.has_link = true;
+    row.link = binary(replica->link, LINK_BYTES);
+    row.has_last_contact = true;
+    row.last_contact = replica->last_contact;
+    row.has_revoked = row.revoked = replica->revoked;
+    row_put(transaction, HUB_REPLICA, key_bytes(&key), &row.base);
+}
+
+void registry_save(struct hub *hub, struct transaction *transaction)
+{
+    while (hub->dirty_replicas) {
+        struct replica *replica = hub->dirty_replicas;
+        hub->dirty_replicas = replica->next_dirty;
+        replica->dirty = false;
+        save_replica(replica, transaction);
+    }
+    struct group_state *group, *next;
+    HASH_ITER(hh, hub->groups, group, next)
+    {
+        uint8_t row[DIGEST_BYTES + 8];
+        if (!group->dirty)
+            continue;
+        group->dirty = false;
+        digest_store(&group->digest, row);
+        put_u64_be(row + DIGEST_BYTES, group->last_rev);
+        transaction_put(transaction, HUB_DIGEST, bytes_of_string(group->name), bytes_of(row, sizeof row));
+    }
+}

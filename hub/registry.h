@@ -1,0 +1,38 @@
+/* Replicas, installations, offices and groups in memory; what changes in a transaction is written with it. */
+#ifndef HOPNHAT_HUB_REGISTRY_H
+#define HOPNHAT_HUB_REGISTRY_H
+
+#include "hub/state.h"
+
+/* Reads all of them. Replaces what was in memory. */
+bool registry_load(struct hub *hub, struct transaction *transaction, struct error *error);
+void registry_clear(struct hub *hub);
+
+/* NULL where there is none. Valid until the registry is loaded again. */
+struct replica *registry_replica(const struct hub *hub, uint64_t number);
+struct installation *registry_installation(const struct hub *hub, const uint8_t link_key[LINK_KEY_BYTES]);
+const struct office *registry_office(const struct hub *hub, const char *code);
+
+/* The group's state, made where it is not known. NULL: out of memory, or the name is too long. */
+struct group_state *registry_group(struct hub *hub, struct bytes name);
+
+/* A new replica of the installation (NULL: of the hub itself), at seq 0; written with the transaction that
+ * next saves the registry. NULL: out of memory. */
+struct replica *registry_add_replica(struct hub *hub, uint64_t number,
+                                     const struct installation *installation);
+
+/* Notes that the replica's row is to be written. */
+void registry_touch(struct hub *hub, struct replica *replica);
+
+/* Registers an installation, in memory and in the transaction. */
+bool registry_add_installation(struct hub *hub, struct transaction *transaction,
+                               const struct installation *installation, uint64_t joined_ms,
+                               struct error *error);
+
+/* Takes over an office's record as it now stands. */
+bool registry_set_office(struct hub *hub, const Hopnhat__Record *record, struct error *error);
+
+/* Writes touched replicas and groups into the transaction. */
+void registry_save(struct hub *hub, struct transaction *transaction);
+
+#endif

@@ -1,0 +1,290 @@
+#include "hub/session.h"
+
+#include "base/log.h"
+#include "hub/enrolment.h"
+#include "hub/hello.h"
+#include "hub/push.h"
+#include "hub/reconcile.h"
+#include "hub/registry.h"
+#include "hub/reply.h"
+#include "store/key.h"
+#include "store/rows.h"
+
+#include <stdlib.h>
+
+enum { ONLINE_MS = 5 * 60 * 1000, LONGEST_HOLD_MS = 10 * 60 * 1000 };
+
+bool hub_admits(struct hub *hub, const uint8_t key[LINK_KEY_BYTES], uint64_t wall_ms)
+{
+    const struct installation *installation = registry_installation(hub, key);
+    if (installation)
+        return !installation->revoked;
+    return enrolment_knows(hub, key, wall_ms) || hub_was_restored(hub);
+}
+
+struct hub_session *session_find(const struct hub *hub, const uint8_t key[LINK_KEY_BYTES])
+{
+    struct hub_session *session;
+    HASH_FIND(hh, hub->sessions, key, LINK_KEY_BYTES, session);
+    return session;
+}
+
+void session_end(struct hub *hub, struct hub_session *session)
+{
+    HASH_DEL(hub->sessions, session);
+    feed_state_release(&session->confirmed);
+    feed_state_release(&session->sent);
+    free(session);
+}
+
+void hub_end_sessions(struct hub *hub)
+{
+    struct hub_session *session, *next;
+    push_drop(hub);
+    HASH_ITER(hh, hub->sessions, session, next)
+    {
+        session_end(hub, session);
+    }
+}
+
+size_t hub_sessions_online(const struct hub *hub, uint64_t wall_ms)
+{
+    size_t count = 0;
+    for (const struct hub_session *session = hub->sessions; session; session = session->hh.next)
+        count += session->last_message_ms + ONLINE_MS > wall_ms;
+    return count;
+}
+
+static struct feed_reader reader_of(const struct hub *hub, const struct hub_session *session)
+{
+    return (struct feed_reader){
+        .office = registry_office(hub, session->installation->office),
+        .logs = session->logs,
+        .log_count = session->log_count,
+    };
+}
+
+static void receive_join(struct hub *hub, const struct link_peer *peer, uint32_t request,
+                         const Hopnhat__Join *join, uint64_t wall_ms, const struct hub_outlet *outlet)
+{
+    struct arena arena;
+    struct error error;
+    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    push_commit(hub, outlet); /* joining is a transaction of its own */
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    message.joined = enrolment_join(hub, peer->key, join, wall_ms, &arena, &error);
+    message.body_case = HOPNHAT__MESSAGE__BODY_JOINED;
+    if (message.joined) {
+        log_info("an installation has joined");
+        reply(outlet, peer, 0, request, &message);
+    } else {
+        log_warning("a Join was refused: %s", error.text);
+        reply_error(outlet, peer, 0, request, HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED, error.text);
+    }
+    arena_release(&arena);
+}
+
+static void send_part(struct hub *hub, struct hub_session *session, const struct hub_outlet *outlet)
+{
+    struct arena arena;
+    struct error error;
+    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    const struct feed_reader reader = reader_of(hub, session);
+    session->pulling = false;
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    if (feed_part(hub, &reader, &session->confirmed, session->credit_bytes, &arena, &message.feed,
+                  &session->sent, &error)) {
+        message.body_case = HOPNHAT__MESSAGE__BODY_FEED;
+        session->sent_request = session->pull_request;
+        reply(outlet, &session->peer, session->id, session->pull_request, &message);
+    } else {
+        log_error("cannot read the feed of office %s: %s", session->installation->office, error.text);
+        session->sent_request = 0;
+        reply_busy(outlet, &session->peer, session->id, session->pull_request, 5000);
+    }
+    arena_release(&arena);
+}
+
+/* A Pull says which part was applied last: that is where the agent stands. */
+static bool confirm(struct hub_session *session, uint32_t applied)
+{
+    if (session->sent_request && applied == session->sent_request) {
+        feed_state_release(&session->confirmed);
+        session->confirmed = session->sent;
+        session->sent = (struct feed_state){0};
+        session->confirmed_request = session->sent_request;
+        session->sent_request = 0;
+        return true;
+    }
+    session->sent_request = 0; /* it was not applied, and will be sent again */
+    return applied == session->confirmed_request;
+}
+
+static void receive_pull(struct hub_session *session, uint32_t request, const Hopnhat__Pull *pull,
+                         uint64_t wall_ms, const struct hub_outlet *outlet)
+{
+    if (!confirm(session, pull->applied)) {
+        reply_error(outlet, &session->peer, session->id, request, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO,
+                    "the part that was applied last is not known here");
+        return;
+    }
+    uint64_t hold_ms = pull->wait_ms < LONGEST_HOLD_MS ? pull->wait_ms : LONGEST_HOLD_MS;
+    bool first = session->confirmed_request == 0;
+    session->pulling = true;
+    session->pull_request = request;
+    session->credit_bytes = pull->credit_bytes < LIMIT_FEED_BYTES ? pull->credit_bytes : LIMIT_FEED_BYTES;
+    session->hold_until_ms = first ? wall_ms : wall_ms + hold_ms;
+}
+
+static void receive_reconcile(struct hub *hub, struct hub_session *session, uint32_t request,
+                              const Hopnhat__Reconcile *reconcile, const struct hub_outlet *outlet)
+{
+    struct arena arena;
+    struct error error;
+    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    const struct feed_reader reader = reader_of(hub, session);
+    push_commit(hub, outlet);
+    arena_init(&arena, 4 * (size_t)LIMIT_MESSAGE_ARENA_BYTES);
+    message.body_case = HOPNHAT__MESSAGE__BODY_RECONCILED;
+    if (reconcile_group(hub, &reader, reconcile, &arena, &message.reconciled, &error))
+        reply(outlet, &session->peer, session->id, request, &message);
+    else
+        reply_error(outlet, &session->peer, session->id, request,
+                    error.code == ERROR_REFUSED ? HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED
+                                                : HOPNHAT__ERROR_CODE__ERROR_MALFORMED,
+                    error.text);
+    arena_release(&arena);
+}
+
+/* The links of a log of the asking office at the given seqs; empty where there is no such change. */
+static bool read_links(struct hub *hub, const Hopnhat__Compare *compare, struct arena *arena,
+                       Hopnhat__Compared *answer, struct error *error)
+{
+    struct transaction transaction;
+    answer->links = arena_alloc(arena, compare->n_seqs * sizeof *answer->links);
+    if (!answer->links)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    if (!transaction_begin(&transaction, hub->environment, false, error))
+        return false;
+    for (size_t i = 0; i < compare->n_seqs; i++) {
+        struct key key;
+        key_dot(&key, compare->replica, compare->seqs[i]);
+        const Hopnhat__LogRow *row =
+            row_get(&transaction, HUB_LOG, key_bytes(&key), &hopnhat__log_row__descriptor, arena);
+        answer->links[answer->n_links++] = row ? row->link : (ProtobufCBinaryData){0, NULL};
+    }
+    bool read = !transaction.failed;
+    *error = transaction.error;
+    transaction_abort(&transaction);
+    return read;
+}
+
+static void receive_compare(struct hub *hub, struct hub_session *session, uint32_t request,
+                            const Hopnhat__Compare *compare, const struct hub_outlet *outlet)
+{
+    struct arena arena;
+    struct error error;
+    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    Hopnhat__Compared compared = HOPNHAT__COMPARED__INIT;
+    const struct replica *replica = registry_replica(hub, compare->replica);
+    bool own = !replica || strcmp(replica->office, session->installation->office) == 0;
+    push_commit(hub, outlet);
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    compared.replica = compare->replica;
+    message.body_case = HOPNHAT__MESSAGE__BODY_COMPARED;
+    message.compared = &compared;
+    if (own && compare->n_seqs <= LIMIT_CHAIN_QUERIES && read_links(hub, compare, &arena, &compared, &error))
+        reply(outlet, &session->peer, session->id, request, &message);
+    else
+        reply_error(outlet, &session->peer, session->id, request, HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED,
+                    "that log is not this office's");
+    arena_release(&arena);
+}
+
+/* A message within a session. */
+static void receive_request(struct hub *hub, struct hub_session *session, const Hopnhat__Message *message,
+                            uint64_t wall_ms, const struct hub_outlet *outlet)
+{
+    switch (message->body_case) {
+    case HOPNHAT__MESSAGE__BODY_PUSH:
+        push_receive(hub, session, message->request, message->push, wall_ms, outlet);
+        break;
+    case HOPNHAT__MESSAGE__BODY_PULL:
+        receive_pull(session, message->request, message->pull, wall_ms, outlet);
+        break;
+    case HOPNHAT__MESSAGE__BODY_RECONCILE:
+        receive_reconcile(hub, session, message->request, message->reconcile, outlet);
+        break;
+    case HOPNHAT__MESSAGE__BODY_COMPARE:
+        receive_compare(hub, session, message->request, message->compare, outlet);
+        break;
+    case HOPNHAT__MESSAGE__BODY_BYE:
+        session_end(hub, session);
+        break;
+    default:
+        hub->malformed++;
+        reply_error(outlet, &session->peer, session->id, message->request,
+                    HOPNHAT__ERROR_CODE__ERROR_MALFORMED, "not a request that the hub knows");
+    }
+}
+
+void hub_receive(struct hub *hub, const struct link_peer *peer, const Hopnhat__Message *message,
+                 uint64_t wall_ms, const struct hub_outlet *outlet)
+{
+    const struct installation *installation = registry_installation(hub, peer->key);
+    if (message->body_case == HOPNHAT__MESSAGE__BODY_HELLO) {
+        hello_receive(hub, peer, message->request, message->hello, wall_ms, outlet);
+        return;
+    }
+    if (message->body_case == HOPNHAT__MESSAGE__BODY_JOIN && !installation) {
+        receive_join(hub, peer, message->request, message->join, wall_ms, outlet);
+        return;
+    }
+    struct hub_session *session = session_find(hub, peer->key);
+    if (!installation || installation->revoked || !registry_office(hub, installation->office)) {
+        reply_error(outlet, peer, 0, message->request, HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED,
+                    "this installation may not sync");
+        return;
+    }
+    if (!session || session->id != message->session || session->peer.connection != peer->connection) {
+        reply_error(outlet, peer, message->session, message->request, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO,
+                    "the session is not known here");
+        return;
+    }
+    session->installation = installation;
+    session->last_message_ms = wall_ms;
+    receive_request(hub, session, message, wall_ms, outlet);
+}
+
+void hub_turn(struct hub *hub, uint64_t wall_ms, const struct hub_outlet *outlet)
+{
+    struct hub_session *session, *next;
+    push_commit(hub, outlet);
+    HASH_ITER(hh, hub->sessions, session, next)
+    {
+        if (!session->pulling)
+            continue;
+        session->installation = registry_installation(hub, session->key);
+        if (!session->installation || session->installation->revoked ||
+            !registry_office(hub, session->installation->office)) {
+            session_end(hub, session); /* the next message is told why */
+            continue;
+        }
+        const struct feed_reader reader = reader_of(hub, session);
+        if (session->hold_until_ms <= wall_ms || feed_has_news(hub, &reader, &session->confirmed))
+            send_part(hub, session, outlet);
+    }
+}
+
+int64_t hub_wait_ms(const struct hub *hub, uint64_t wall_ms)
+{
+    int64_t wait_ms = hub->turn ? 0 : -1;
+    for (const struct hub_session *session = hub->sessions; session; session = session->hh.next) {
+        if (!session->pulling)
+            continue;
+        int64_t left_ms = session->hold_until_ms > wall_ms ? (int64_t)(session->hold_until_ms - wall_ms) : 0;
+        if (wait_ms < 0 || left_ms < wait_ms)
+            wait_ms = left_ms;
+    }
+    return wait_ms;
+}

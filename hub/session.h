@@ -1,0 +1,58 @@
+/* The hub's side of every agent's session: a state machine over messages, without sockets, clocks or threads.
+ * What arrives between two turns is committed together; nothing is acknowledged before. */
+#ifndef HOPNHAT_HUB_SESSION_H
+#define HOPNHAT_HUB_SESSION_H
+
+#include "hub/feed.h"
+#include "net/link_hub.h"
+
+#include "wire.pb-c.h"
+
+enum { PROTOCOL_VERSION = 1 };
+
+/* Where answers go. Sending may fail: the agent asks again. The message lives for the call only. */
+struct hub_outlet {
+    void *context;
+    bool (*send)(void *context, const struct link_peer *peer, const Hopnhat__Message *message);
+};
+
+/* One agent at work, by its link key. A new Hello of a key ends its older session. */
+struct hub_session {
+    uint8_t key[LINK_KEY_BYTES];
+    struct link_peer peer;
+    uint32_t id;
+    const struct installation *installation;
+    uint64_t logs[LIMIT_LOGS_PER_AGENT]; /* replica numbers, as in the Hello */
+    size_t log_count;
+    struct feed_state confirmed; /* where the agent stands for sure */
+    struct feed_state sent;      /* where it stands once it has applied the part that was sent last */
+    uint32_t confirmed_request, sent_request; /* request numbers of those parts; 0: none */
+    bool pulling;                             /* a Pull waits for its answer */
+    uint32_t pull_request, credit_bytes;
+    uint64_t hold_until_ms;
+    uint64_t last_message_ms;
+    UT_hash_handle hh;
+};
+
+/* Whether a key may connect: an installation that is not revoked, the one-time key of a code, or, at a hub
+ * that came back from a backup, anybody who may yet show a certificate. */
+bool hub_admits(struct hub *hub, const uint8_t key[LINK_KEY_BYTES], uint64_t wall_ms);
+
+/* Takes one message of a peer whose key the link has proved. Answers at once, or at the next turn. */
+void hub_receive(struct hub *hub, const struct link_peer *peer, const Hopnhat__Message *message,
+                 uint64_t wall_ms, const struct hub_outlet *outlet);
+
+/* Commits what has come, acknowledges it, and answers the Pulls for which there is something. To be called
+ * after each slice of messages, after headquarters' own edits, and when hub_wait_ms has passed. */
+void hub_turn(struct hub *hub, uint64_t wall_ms, const struct hub_outlet *outlet);
+
+/* Milliseconds until hub_turn has something to do by itself; -1: not before the next message. */
+int64_t hub_wait_ms(const struct hub *hub, uint64_t wall_ms);
+
+/* Ends all sessions; before hub_close. */
+void hub_end_sessions(struct hub *hub);
+
+/* How many agents were heard in the last minutes (a held Pull is renewed every two). */
+size_t hub_sessions_online(const struct hub *hub, uint64_t wall_ms);
+
+#endif

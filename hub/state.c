@@ -1,0 +1,179 @@
+#include "hub/state.h"
+
+#include "hub/catalogs.h"
+#include "hub/headquarters.h"
+#include "hub/registry.h"
+#include "store/lock.h"
+#include "store/meta.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const uint64_t DEFAULT_MAP_BYTES = UINT64_C(64) << 30;
+enum { STORE_FORMAT = 1 };
+
+static const char *const DATABASES[HUB_DATABASES] = {
+    [HUB_META] = "meta",
+    [HUB_LOG] = "log",
+    [HUB_RECORD] = "record",
+    [HUB_FEED] = "feed",
+    [HUB_DIGEST] = "digest",
+    [HUB_REPLICA] = "replica",
+    [HUB_INSTALLATION] = "installation",
+    [HUB_ENROLMENT] = "enrolment",
+    [HUB_CONFLICT] = "conflict",
+    [HUB_QUARANTINE] = "quarantine",
+    [HUB_SIGNATURE] = "signature",
+    [HUB_CATALOG] = "catalog",
+};
+
+static struct hub *open_files(const char *directory, const struct hub_options *options, bool make,
+                              struct error *error)
+{
+    char path[4096];
+    struct hub *hub = calloc(1, sizeof *hub);
+    if (!hub) {
+        error_set(error, ERROR_MEMORY, "out of memory");
+        return NULL;
+    }
+    hub->lock = -1;
+    hub->entropy = options->entropy;
+    hub->directory = strdup(directory);
+    hub->catalog = catalog_empty(error);
+    if (!hub->directory || !hub->catalog ||
+        snprintf(path, sizeof path, "%s/store", directory) >= (int)sizeof path)
+        error_set(error, ERROR_MEMORY, "out of memory, or the name of the data directory is too long");
+    else if (!options->take_lock || (hub->lock = lock_take(directory, make, error)) >= 0)
+        hub->environment =
+            environment_open(path, DATABASES, HUB_DATABASES,
+                             options->map_bytes ? options->map_bytes : DEFAULT_MAP_BYTES, error);
+    if (hub->environment)
+        return hub;
+    hub_close(hub);
+    return NULL;
+}
+
+void hub_close(struct hub *hub)
+{
+    if (!hub)
+        return;
+    registry_clear(hub);
+    catalog_free(hub->catalog);
+    environment_close(hub->environment);
+    lock_release(hub->lock);
+    keys_wipe(&hub->link_keys, sizeof hub->link_keys);
+    keys_wipe(&hub->signing_keys, sizeof hub->signing_keys);
+    free(hub->directory);
+    free(hub);
+}
+
+static bool load_identity(struct hub *hub, struct transaction *transaction, struct error *error)
+{
+    uint64_t format = meta_number(transaction, HUB_META, "format", 0);
+    if (format == 0)
+        return error_set(error, ERROR_NOT_FOUND, "there is no hub in %s: make one with hopnhat-hub init",
+                         hub->directory);
+    if (format > STORE_FORMAT)
+        return error_set(error, ERROR_USAGE,
+                         "the store in %s was written by a newer hopnhat-hub: install that one",
+                         hub->directory);
+    hub->epoch = meta_number(transaction, HUB_META, "epoch", 0);
+    hub->own_replica = meta_number(transaction, HUB_META, "replica", 0);
+    hub->rev = meta_number(transaction, HUB_META, "rev", 0);
+    hub->clock.last = meta_number(transaction, HUB_META, "clock", 0);
+    hub->conflicts_open = meta_number(transaction, HUB_META, "conflicts_open", 0);
+    hub->quarantined = meta_number(transaction, HUB_META, "quarantined", 0);
+    if (!meta_bytes(transaction, HUB_META, "link_keys", &hub->link_keys, sizeof hub->link_keys) ||
+        !meta_bytes(transaction, HUB_META, "signing_keys", &hub->signing_keys, sizeof hub->signing_keys))
+        return error_set(error, ERROR_CORRUPT, "the store in %s has lost its keys: restore the newest backup",
+                         hub->directory);
+    return true;
+}
+
+bool hub_reload(struct hub *hub, struct error *error)
+{
+    struct transaction transaction;
+    if (!transaction_begin(&transaction, hub->environment, false, error))
+        return false;
+    bool loaded = load_identity(hub, &transaction, error) && catalogs_load(hub, &transaction, error) &&
+                  registry_load(hub, &transaction, error);
+    transaction_abort(&transaction);
+    return loaded;
+}
+
+struct hub *hub_open(const char *directory, const struct hub_options *options, struct error *error)
+{
+    struct hub *hub = open_files(directory, options, false, error);
+    if (hub && !hub_reload(hub, error)) {
+        hub_close(hub);
+        return NULL;
+    }
+    return hub;
+}
+
+static void put_new_numbers(struct hub *hub, struct transaction *transaction)
+{
+    hub->epoch = entropy_number(&hub->entropy);
+    hub->own_replica = entropy_number(&hub->entropy);
+    meta_put_number(transaction, HUB_META, "epoch", hub->epoch);
+    meta_put_number(transaction, HUB_META, "replica", hub->own_replica);
+}
+
+static bool draw_keys(struct hub *hub, struct error *error)
+{
+    hub->entropy.fill(hub->entropy.context, hub->link_keys.secret_key, sizeof hub->link_keys.secret_key);
+    uint8_t seed[SIGNING_SEED_BYTES];
+    hub->entropy.fill(hub->entropy.context, seed, sizeof seed);
+    signing_keys_from_seed(&hub->signing_keys, seed);
+    keys_wipe(seed, sizeof seed);
+    return link_keys_from_secret(&hub->link_keys, error);
+}
+
+static bool write_identity(struct hub *hub, struct error *error)
+{
+    struct transaction transaction;
+    if (!transaction_begin(&transaction, hub->environment, true, error))
+        return false;
+    if (meta_number(&transaction, HUB_META, "format", 0) != 0) {
+        transaction_abort(&transaction);
+        return error_set(error, ERROR_USAGE, "there is a hub in %s already", hub->directory);
+    }
+    put_new_numbers(hub, &transaction);
+    meta_put_number(&transaction, HUB_META, "format", STORE_FORMAT);
+    meta_put_bytes(&transaction, HUB_META, "link_keys", &hub->link_keys, sizeof hub->link_keys);
+    meta_put_bytes(&transaction, HUB_META, "signing_keys", &hub->signing_keys, sizeof hub->signing_keys);
+    return transaction_commit(&transaction, error);
+}
+
+bool hub_init(const char *directory, const struct hub_options *options, struct bytes catalog,
+              uint64_t wall_ms, struct error *error)
+{
+    struct hub *hub = open_files(directory, options, true, error);
+    if (!hub)
+        return false;
+    bool made = draw_keys(hub, error) && write_identity(hub, error) &&
+                headquarters_apply_catalog(hub, catalog, NULL, wall_ms, error);
+    hub_close(hub);
+    return made;
+}
+
+bool hub_mark_restored(struct hub *hub, struct error *error)
+{
+    struct transaction transaction;
+    if (!transaction_begin(&transaction, hub->environment, true, error))
+        return false;
+    put_new_numbers(hub, &transaction);
+    meta_put_number(&transaction, HUB_META, "restored", 1);
+    return transaction_commit(&transaction, error) && hub_reload(hub, error);
+}
+
+bool hub_was_restored(struct hub *hub)
+{
+    struct transaction transaction;
+    struct error error;
+    if (!transaction_begin(&transaction, hub->environment, false, &error))
+        return false;
+    bool restored = meta_number(&transaction, HUB_META, "restored", 0) != 0;
+    transaction_abort(&transaction);
+    return restored;
+}

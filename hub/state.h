@@ -1,0 +1,128 @@
+/* The hub's store and what of it is kept in memory. One thread, one writer. */
+#ifndef HOPNHAT_HUB_STATE_H
+#define HOPNHAT_HUB_STATE_H
+
+#include "base/arena.h"
+#include "base/entropy.h"
+#include "base/limits.h"
+#include "model/catalog.h"
+#include "model/change.h"
+#include "model/clock.h"
+#include "model/digest.h"
+#include "model/office.h"
+#include "net/keys.h"
+#include "store/environment.h"
+
+#include <uthash.h>
+
+/* Databases of the store; docs/storage.md has their keys and rows. */
+enum hub_database {
+    HUB_META,
+    HUB_LOG,
+    HUB_RECORD,
+    HUB_FEED,
+    HUB_DIGEST,
+    HUB_REPLICA,
+    HUB_INSTALLATION,
+    HUB_ENROLMENT,
+    HUB_CONFLICT,
+    HUB_QUARANTINE,
+    HUB_SIGNATURE, /* of each pushed batch, under its last dot */
+    HUB_CATALOG,   /* every catalog that was ever in force, by tag */
+    HUB_DATABASES,
+};
+
+/* A source of changes that the hub knows. */
+struct replica {
+    uint64_t number;
+    char office[LIMIT_OFFICE_CODE_BYTES + 1]; /* empty: the hub's own */
+    uint8_t link_key[LINK_KEY_BYTES], signing_key[SIGNING_KEY_BYTES];
+    uint64_t watermark;
+    uint8_t link[LINK_BYTES]; /* the chain's, at the watermark */
+    uint64_t last_contact;    /* time at which everything that its log held had come */
+    bool revoked;
+    struct replica *next_dirty; /* see registry.h */
+    bool dirty;
+    UT_hash_handle hh;
+};
+
+/* A pair of keys that joined. */
+struct installation {
+    uint8_t link_key[LINK_KEY_BYTES], signing_key[SIGNING_KEY_BYTES];
+    char office[LIMIT_OFFICE_CODE_BYTES + 1];
+    bool revoked;
+    UT_hash_handle hh;
+};
+
+/* An office as its record reads; `office` points into its own arena. */
+struct office_state {
+    char code[LIMIT_OFFICE_CODE_BYTES + 1];
+    struct arena arena;
+    struct office office;
+    UT_hash_handle hh;
+};
+
+/* A group: what its records add up to, and when it last changed. */
+struct group_state {
+    char name[LIMIT_GROUP_NAME_BYTES + 1];
+    struct digest digest;
+    uint64_t last_rev; /* of its newest row in the feed */
+    bool dirty;
+    UT_hash_handle hh;
+};
+
+struct hub_session;
+struct push_turn;
+
+struct hub {
+    int lock; /* descriptor; -1 for none */
+    char *directory;
+    struct environment *environment;
+    struct entropy entropy;
+
+    uint64_t epoch;
+    uint64_t own_replica; /* number of headquarters' own changes */
+    uint64_t rev;
+    struct clock clock;
+    uint64_t conflicts_open, quarantined;
+    struct link_keys link_keys;
+    struct signing_keys signing_keys;
+    struct catalog *catalog; /* in force */
+
+    struct replica *replicas, *dirty_replicas;
+    struct installation *installations;
+    struct office_state *offices;
+    struct group_state *groups;
+    struct hub_session *sessions; /* by session.c */
+    struct push_turn *turn;       /* by push.c: what has come in and is not committed; NULL: nothing */
+    uint64_t malformed;           /* messages that were no messages, since the start */
+};
+
+struct hub_options {
+    uint64_t map_bytes; /* 0: the default, 64 GiB */
+    bool take_lock;     /* false only in the simulator, which opens many in one process */
+    struct entropy entropy;
+};
+
+/* Makes a new hub in an empty or absent directory: keys, epoch, replica number and the first catalog
+ * (packed). Errors: ERROR_USAGE where there is one already, and those of the store. */
+bool hub_init(const char *directory, const struct hub_options *options, struct bytes catalog,
+              uint64_t wall_ms, struct error *error);
+
+/* Opens it and reads what is kept in memory. NULL on error: ERROR_NOT_FOUND where there is none,
+ * ERROR_UNAVAILABLE where another process holds it. The caller ends it with hub_close. */
+struct hub *hub_open(const char *directory, const struct hub_options *options, struct error *error);
+void hub_close(struct hub *hub); /* NULL is allowed; sessions must have ended */
+
+/* Reads everything that is kept in memory anew: after a transaction that did not commit. */
+bool hub_reload(struct hub *hub, struct error *error);
+
+/* Marks a store that was put in place from a backup: a new epoch, and a new number for headquarters' own
+ * changes, at once. */
+bool hub_mark_restored(struct hub *hub, struct error *error);
+
+/* Whether the store ever came back from a backup: then agents that it does not know may show a certificate.
+ */
+bool hub_was_restored(struct hub *hub);
+
+#endif

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""The test helpers themselves: counting, deadlines, the end of processes, the lines that are printed."""
+import contextlib
+import io
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from hopnhat_test import Bench, Failed, check, equal, main, run_test, skip, wait_until  # noqa: E402
+from run_parts import count_lines  # noqa: E402
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+def fails(function):
+    try:
+        function()
+    except Failed as reason:
+        return str(reason)
+    raise Failed("nothing failed")
+
+
+def gone(pid):
+    """Whether pid is no running process of ours any more."""
+    return not os.path.exists(f"/proc/{pid}")
+
+
+def test_count_lines(_bench):
+    cases = [
+        ("1..2\nok 1 - a\nok 2 - b\n", True, "2 passed, 0 failed"),
+        ("ok 1 - a\nnot ok 2 - b\n# b.c:3: error\n", False, "1 passed, 1 failed"),
+        ("ok a\nskip b no root\n", True, "1 passed, 0 failed, 1 skipped"),
+        ("not ok 1 # SKIP a\nok 2 # skip b\n", True, "0 passed, 0 failed, 2 skipped"),
+        ("ok 1 - a\nSegmentation fault\n", False, "1 passed, 1 failed"),
+        ("okay so far\n", True, "1 passed, 0 failed"),
+        ("", False, "0 passed, 1 failed"),
+        ("not ok a died and the status was lost\n", True, "0 passed, 1 failed"),
+    ]
+    for output, succeeded, wanted in cases:
+        equal(str(count_lines(output, succeeded)), wanted, repr(output))
+
+
+def test_wait_until(_bench):
+    answers = iter([None, 0, "there"])
+    equal(wait_until(lambda: next(answers), 5, "an answer"), "there", "what came")
+    check("never" in fails(lambda: wait_until(lambda: False, 0.05, "never")), "the reason names the state")
+
+
+def test_run(bench):
+    result = bench.run([sys.executable, "-c", "import sys; print('{\"a\": 1}'); sys.exit(3)"])
+    equal((result.status, result.json(), result.lines()), (3, {"a": 1}, [{"a": 1}]), "status and output")
+    check("did not end within" in fails(lambda: bench.run(SLEEP, deadline_s=0.2)), "a command has a deadline")
+    equal(bench.run(["cat"], given="đây").out, "đây", "stdin to stdout")
+
+
+def test_processes_end(_bench):
+    bench = Bench("inner")
+    stopped, left = bench.start("stopped", SLEEP), bench.start("left", SLEEP)
+    check(stopped.running() and left.running(), "both run")
+    equal(stopped.stop(), -15, "status after SIGTERM")
+    bench.close()
+    check(gone(stopped.pid) and gone(left.pid), "close leaves no process")
+    check(not os.path.exists(bench.directory), "close leaves no directory")
+
+
+def test_timeout_ends_grandchildren(bench):
+    pid_file = bench.path("pid")
+    script = bench.path("script")
+    with open(script, "w", encoding="utf-8") as file:
+        file.write(f"import sys\nsys.path.insert(0, {os.path.dirname(os.path.abspath(__file__))!r})\n"
+                   "from hopnhat_test import Bench\nimport time\n"
+                   f"process = Bench('x').start('x', {SLEEP!r})\n"
+                   f"open({pid_file!r}, 'w').write(str(process.pid))\ntime.sleep(600)\n")
+    status = subprocess.call(["timeout", "2", sys.executable, "-B", script],
+                             env=bench.environment({"TMPDIR": bench.directory}))
+    equal(status, 124, "status of timeout(1)")
+    with open(pid_file, encoding="ascii") as file:
+        pid = int(file.read())
+    wait_until(lambda: gone(pid) or is_zombie(pid), 5, "the grandchild is gone")
+
+
+def is_zombie(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def test_lines(_bench):
+    def passing(_):
+        pass
+
+    def failing(_):
+        equal(1, 2, "the\nnumber")
+
+    def skipping(_):
+        skip("needs root")
+
+    def broken(_):
+        raise KeyError("x")
+
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
+        verdicts = [run_test(case.__name__, case) for case in (passing, failing, skipping, broken)]
+    equal(verdicts, [True, False, True, False], "verdicts")
+    equal(out.getvalue().splitlines(), ["ok passing", "not ok failing the number: 1, not 2",
+                                        "skip skipping needs root", "not ok broken KeyError: 'x'"], "lines")
+
+
+def test_free_ports(bench):
+    ports = {bench.free_port() for _ in range(50)}
+    equal(len(ports), 50, "different ports")
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as limits:
+        first = int(limits.read().split()[0])
+    check(first <= 2024 or max(ports) < first, "below the ports of outgoing connections")
+
+
+if __name__ == "__main__":
+    main(globals())
