@@ -64,8 +64,8 @@ void in_force_read_office(struct agent *agent, struct transaction *transaction)
     office_record_id(agent->office_code, id);
     key_record(&key, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, id);
     arena_reset(&agent->office_arena);
-    Hopnhat__Record *record = row_get(transaction, AGENT_MIRROR, key_bytes(&key), &hopnhat__record__descriptor,
-                                      &agent->office_arena);
+    Hopnhat__Record *record = row_get(transaction, AGENT_MIRROR, key_bytes(&key),
+                                      &hopnhat__record__descriptor, &agent->office_arena);
     if (record && office_read(agent->catalog, record, &agent->office_arena, &agent->office, &error) &&
         strcmp(agent->office.code, agent->office_code) == 0)
         return;
@@ -106,8 +106,8 @@ static void take_catalog(struct agent *agent, struct transaction *transaction, c
     if (!catalog) {
         if (error.code == ERROR_MEMORY)
             transaction_fail(transaction, &error);
-        snprintf(agent->trouble, sizeof agent->trouble, "headquarters' new catalog cannot be used here: %.400s",
-                 error.text);
+        snprintf(agent->trouble, sizeof agent->trouble,
+                 "headquarters' new catalog cannot be used here: %.400s", error.text);
         log_error("%s", agent->trouble);
         return;
     }

@@ -1,5 +1,5 @@
-/* Joining: from the code that headquarters handed out to a store of one's own. The caller carries the messages,
- * over a link with the one-time keys. */
+/* Joining: from the code that headquarters handed out to a store of one's own. The caller carries the
+ * messages, over a link with the one-time keys. */
 #ifndef HOPNHAT_AGENT_JOIN_H
 #define HOPNHAT_AGENT_JOIN_H
 
@@ -19,8 +19,8 @@ bool join_begin(struct join *join, const char *code, struct error *error);
 /* The Join message; it borrows from *join, and its memory is the arena's. NULL: ERROR_MEMORY. */
 Hopnhat__Message *join_message(const struct join *join, struct arena *arena, struct error *error);
 
-/* Checks the hub's answer: the certificate is signed by the key that comes with it, and is for our keys; office
- * then holds its code. ERROR_CORRUPT, ERROR_MEMORY. */
+/* Checks the hub's answer: the certificate is signed by the key that comes with it, and is for our keys;
+ * office then holds its code. ERROR_CORRUPT, ERROR_MEMORY. */
 bool join_check(const struct join *join, const Hopnhat__Joined *joined,
                 char office[LIMIT_OFFICE_CODE_BYTES + 1], struct error *error);
 

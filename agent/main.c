@@ -1,4 +1,6 @@
-int main(void)
+#include "agent/command.h"
+
+int main(int argc, char **argv)
 {
-    return 0;
+    return cli_main(&agent_program, argc, argv);
 }

@@ -15,6 +15,31 @@ Hopnhat__Record *mirror_get(struct transaction *transaction, uint32_t type, cons
     return row_get(transaction, AGENT_MIRROR, key_bytes(&key), &hopnhat__record__descriptor, arena);
 }
 
+static uint64_t former_rev(const Hopnhat__Record *former, uint32_t field, const Hopnhat__Entry *entry)
+{
+    const Hopnhat__Field *bag = former ? record_field(former, field) : NULL;
+    const Hopnhat__Entry *same = bag ? bag_find(bag, entry_id_of(entry)) : NULL;
+    return same && same->has_rev ? same->rev : 0;
+}
+
+void mirror_number(const struct agent *agent, Hopnhat__Record *record, const Hopnhat__Record *former,
+                   const Hopnhat__Record *other)
+{
+    for (size_t i = 0; i < record->n_fields; i++) {
+        const Hopnhat__Field *field = record->fields[i];
+        for (size_t j = 0; j < field->n_entries; j++) {
+            Hopnhat__Entry *entry = field->entries[j];
+            if (entry->has_rev)
+                continue;
+            uint64_t rev = former_rev(former, field->number, entry);
+            if (rev == 0)
+                rev = former_rev(other, field->number, entry);
+            entry->has_rev = true;
+            entry->rev = rev ? rev : agent->local_rev + 1;
+        }
+    }
+}
+
 struct mirror_before mirror_before(const Hopnhat__Record *record)
 {
     struct mirror_before before = {.there = record != NULL};
@@ -76,8 +101,9 @@ void mirror_store(struct agent *agent, struct transaction *transaction, Hopnhat_
 void mirror_put(struct agent *agent, struct transaction *transaction, Hopnhat__Record *record,
                 const struct marks *marks, struct arena *arena)
 {
-    struct mirror_before before =
-        mirror_before(mirror_get(transaction, record->type, record->id.data, arena));
+    const Hopnhat__Record *former = mirror_get(transaction, record->type, record->id.data, arena);
+    struct mirror_before before = mirror_before(former);
+    mirror_number(agent, record, former, draft_get(transaction, record->type, record->id.data, arena));
     mirror_store(agent, transaction, record, &before, marks, arena);
 }
 
@@ -104,8 +130,7 @@ static Hopnhat__Record *next_of_group(struct transaction *transaction, const cha
     cursor_open(&cursor, transaction, AGENT_MIRROR);
     for (bool here = cursor_seek(&cursor, key_bytes(key)); here && !found; here = cursor_next(&cursor)) {
         arena_reset(arena);
-        Hopnhat__Record *record =
-            row_unpack(transaction, cursor.value, &hopnhat__record__descriptor, arena);
+        Hopnhat__Record *record = row_unpack(transaction, cursor.value, &hopnhat__record__descriptor, arena);
         if (record && record->group && strcmp(record->group, group) == 0)
             found = record;
     }
@@ -146,14 +171,15 @@ static bool may_be_open(const Hopnhat__Record *record, const Hopnhat__FieldDefin
         return false;
     if (definition->unit)
         return true;
-    if (definition->policy != HOPNHAT__MERGE_POLICY__REVIEW && definition->policy != HOPNHAT__MERGE_POLICY__TEXT)
+    if (definition->policy != HOPNHAT__MERGE_POLICY__REVIEW &&
+        definition->policy != HOPNHAT__MERGE_POLICY__TEXT)
         return false;
     const Hopnhat__Field *field = record_field(record, definition->number);
     return field && field->n_entries > 1;
 }
 
-static void list_conflicts(struct agent *agent, struct transaction *transaction, const Hopnhat__Record *record,
-                           struct arena *arena)
+static void list_conflicts(struct agent *agent, struct transaction *transaction,
+                           const Hopnhat__Record *record, struct arena *arena)
 {
     const struct catalog_type *type = catalog_type(agent->catalog, record->type);
     const Hopnhat__TypeDefinition *definition = type ? type_definition(type) : NULL;

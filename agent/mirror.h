@@ -1,6 +1,6 @@
-/* The mirror: the hub's state of the records that the office may see, and what follows from each of its changes
- * within the same transaction: the group's digest, the draft, the local feed, the list of open conflicts. Errors
- * stay in the transaction; arenas may be reset after each call. */
+/* The mirror: the hub's state of the records that the office may see, and what follows from each of its
+ * changes within the same transaction: the group's digest, the draft, the local feed, the list of open
+ * conflicts. Errors stay in the transaction; arenas may be reset after each call. */
 #ifndef HOPNHAT_AGENT_MIRROR_H
 #define HOPNHAT_AGENT_MIRROR_H
 
@@ -17,6 +17,12 @@ struct mirror_before {
 /* The mirrored record, unpacked into the arena; NULL where there is none. */
 Hopnhat__Record *mirror_get(struct transaction *transaction, uint32_t type, const uint8_t id[16],
                             struct arena *arena);
+
+/* Numbers the entries of a record that has come from the hub, or been merged here, and have no rev yet: those
+ * that `former` or `other` (either may be NULL) has keep the local rev under which they came, the others get
+ * the next. So what somebody was shown can be told from what came later (model/edit.h). */
+void mirror_number(const struct agent *agent, Hopnhat__Record *record, const Hopnhat__Record *former,
+                   const Hopnhat__Record *other);
 
 /* To be asked before the record (NULL: none) is altered in place. */
 struct mirror_before mirror_before(const Hopnhat__Record *record);
@@ -38,8 +44,8 @@ void mirror_remove(struct agent *agent, struct transaction *transaction, const H
 void mirror_remove_group(struct agent *agent, struct transaction *transaction, const char *group,
                          const struct marks *marks);
 
-/* People see something else of the record from now on: `visible` (NULL: nothing). Gives it the next local rev and
- * lists its open fields. */
+/* People see something else of the record from now on: `visible` (NULL: nothing). Gives it the next local rev
+ * and lists its open fields. */
 void mirror_show(struct agent *agent, struct transaction *transaction, uint32_t type, const uint8_t id[16],
                  const Hopnhat__Record *visible, struct arena *arena);
 

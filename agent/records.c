@@ -3,8 +3,8 @@
 #include "store/key.h"
 #include "store/rows.h"
 
-Hopnhat__Record *agent_record(struct transaction *transaction, uint32_t type, const uint8_t id[RECORD_ID_BYTES],
-                              struct arena *arena)
+Hopnhat__Record *agent_record(struct transaction *transaction, uint32_t type,
+                              const uint8_t id[RECORD_ID_BYTES], struct arena *arena)
 {
     struct key key;
     key_record(&key, type, id);
@@ -65,12 +65,9 @@ void agent_scan_close(struct agent_scan *scan)
     cursor_close(&scan->draft);
 }
 
-struct shown agent_shown_now(const struct agent *agent, const Hopnhat__Record *record)
+struct shown agent_shown_now(const struct agent *agent)
 {
-    const struct own_log *log = agent_present_log(agent);
-    return (struct shown){.rev = record && record->has_rev ? record->rev : 0,
-                          .replica = log->replica,
-                          .seq = log->head};
+    return (struct shown){.rev = agent->local_rev, .replica = agent_present_log(agent)->replica};
 }
 
 /* Drafts of records that are not mirrored. */
@@ -110,8 +107,8 @@ bool agent_status(struct agent *agent, struct agent_status *status, struct error
     status->records = transaction_count(&transaction, AGENT_MIRROR) + count_new(&transaction);
     for (size_t i = 0; i < agent->log_count; i++)
         status->pending += agent->logs[i].head - agent->logs[i].acknowledged;
-    status->caught_up = agent->hub_online && agent->at_head && status->digests_equal && status->pending == 0 &&
-                        status->drafts == 0 &&
+    status->caught_up = agent->hub_online && agent->at_head && status->digests_equal &&
+                        status->pending == 0 && status->drafts == 0 &&
                         memcmp(agent->hub_catalog, catalog_hash(agent->catalog), CATALOG_HASH_BYTES) == 0;
     bool failed = transaction.failed;
     if (failed)

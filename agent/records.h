@@ -24,8 +24,8 @@ void agent_scan_open(struct agent_scan *scan, struct transaction *transaction, u
 Hopnhat__Record *agent_scan_next(struct agent_scan *scan, struct arena *arena);
 void agent_scan_close(struct agent_scan *scan);
 
-/* What somebody is shown who is shown this record now. */
-struct shown agent_shown_now(const struct agent *agent, const Hopnhat__Record *record);
+/* What somebody is shown who is shown any record now. */
+struct shown agent_shown_now(const struct agent *agent);
 
 struct agent_status {
     const char *office; /* the agent's */
@@ -41,8 +41,8 @@ struct agent_status {
     const char *trouble; /* empty when all is well; the agent's */
 };
 
-/* Fills in *status. Caught up: nothing pending, no drafts, at the hub's head in this session, digests equal, the
- * hub's catalog in force. */
+/* Fills in *status. Caught up: nothing pending, no drafts, at the hub's head in this session, digests equal,
+ * the hub's catalog in force. */
 bool agent_status(struct agent *agent, struct agent_status *status, struct error *error);
 
 #endif

@@ -1,5 +1,6 @@
 /* The agent's side of the protocol (docs/protocol.md) as a state machine: messages, ticks and the store in,
- * messages out. It knows no socket, no clock and no thread; wall_ms is the wall clock at the call, and may jump. */
+ * messages out. It knows no socket, no clock and no thread; wall_ms is the wall clock at the call, and may
+ * jump. */
 #ifndef HOPNHAT_AGENT_SESSION_H
 #define HOPNHAT_AGENT_SESSION_H
 
@@ -9,10 +10,11 @@ enum { AGENT_PROTOCOL_VERSION = 1 };
 
 struct agent_outlet {
     void *context;
-    /* Hands one message to the link; it is the session's and lives for the call. False: the link cannot take it;
-     * then the session drops the link. */
+    /* Hands one message to the link; it is the session's and lives for the call. False: the link cannot take
+     * it; then the session drops the link. */
     bool (*send)(void *context, const Hopnhat__Message *message);
-    /* The link is of no use: end it, and make a new one when the time has come. The session is down already. */
+    /* The link is of no use: end it, and make a new one when the time has come. The session is down already.
+     */
     void (*drop_link)(void *context, const char *why);
 };
 
@@ -27,8 +29,8 @@ void agent_session_free(struct agent_session *session); /* NULL is allowed */
 void agent_session_link_up(struct agent_session *session, uint64_t wall_ms);
 void agent_session_link_down(struct agent_session *session, uint64_t wall_ms);
 
-/* A message has come; it is the caller's and lives for the call. Whatever it says is done, in the store and on
- * disk, when the call returns. */
+/* A message has come; it is the caller's and lives for the call. Whatever it says is done, in the store and
+ * on disk, when the call returns. */
 void agent_session_receive(struct agent_session *session, const Hopnhat__Message *message, uint64_t wall_ms);
 
 /* Time has passed, or something was written: timeouts are looked at, new changes are sent. Cheap. */

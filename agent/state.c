@@ -3,6 +3,7 @@
 #include "agent/in_force.h"
 #include "agent/mirror.h"
 #include "agent/stored.h"
+#include "base/defect.h"
 #include "base/log.h"
 #include "model/change.h"
 #include "store/lock.h"
@@ -188,7 +189,8 @@ static bool take_identity(struct agent *agent, const struct agent_identity *iden
                           struct error *error)
 {
     const Hopnhat__Joined *joined = identity->joined;
-    if (joined->hub_signing_key.len != SIGNING_KEY_BYTES || strlen(identity->office) > LIMIT_OFFICE_CODE_BYTES)
+    if (joined->hub_signing_key.len != SIGNING_KEY_BYTES ||
+        strlen(identity->office) > LIMIT_OFFICE_CODE_BYTES)
         return error_set(error, ERROR_CORRUPT, "the hub's answer to the join is not well formed");
     memcpy(agent->office_code, identity->office, strlen(identity->office) + 1);
     memcpy(agent->hub_key, identity->hub_key, LINK_KEY_BYTES);
@@ -250,7 +252,7 @@ bool agent_restored(struct agent *agent, struct error *error)
     struct transaction transaction;
     if (!agent_begin(agent, &transaction, error))
         return false;
-    if (agent_new_log(agent))
+    if (DEFECT(DOT_TWICE) || agent_new_log(agent))
         return agent_commit(agent, &transaction, error);
     agent_abort(agent, &transaction);
     return error_set(error, ERROR_MEMORY, "out of memory");

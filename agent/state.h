@@ -92,7 +92,7 @@ struct agent {
 
     /* what the session knows, for agent_status; not stored */
     bool hub_online, at_head, digests_equal;
-    uint64_t heads;     /* how often the hub's head was reached since the start */
+    uint64_t heads;    /* how often the hub's head was reached since the start */
     char trouble[512]; /* last trouble with the hub or the store; empty when all is well */
 };
 
@@ -112,13 +112,13 @@ struct agent_identity {
     const Hopnhat__Joined *joined;
 };
 
-/* Makes the store of an agent that has joined, in an empty or absent directory. Errors: ERROR_USAGE where there
- * is one already, and those of the store. Blocks on the disk, as everything below that writes. */
+/* Makes the store of an agent that has joined, in an empty or absent directory. Errors: ERROR_USAGE where
+ * there is one already, and those of the store. Blocks on the disk, as everything below that writes. */
 bool agent_create(const char *directory, const struct agent_options *options,
                   const struct agent_identity *identity, uint64_t wall_ms, struct error *error);
 
-/* Opens it. NULL on error: ERROR_NOT_FOUND where there is none, ERROR_UNAVAILABLE where another process holds it.
- * The caller ends it with agent_close, after its session. */
+/* Opens it. NULL on error: ERROR_NOT_FOUND where there is none, ERROR_UNAVAILABLE where another process holds
+ * it. The caller ends it with agent_close, after its session. */
 struct agent *agent_open(const char *directory, const struct agent_options *options, struct error *error);
 void agent_close(struct agent *agent); /* NULL is allowed */
 
@@ -146,8 +146,8 @@ static inline struct own_log *agent_present_log(const struct agent *agent)
 /* The log of that replica; NULL where it is not ours. */
 struct own_log *agent_log(const struct agent *agent, uint64_t replica);
 
-/* Begins a log under a new random number, in the transaction, and returns it; it takes new changes from now on.
- * NULL: out of memory. Pointers into agent->logs end. */
+/* Begins a log under a new random number, in the transaction, and returns it; it takes new changes from now
+ * on. NULL: out of memory. Pointers into agent->logs end. */
 struct own_log *agent_new_log(struct agent *agent);
 
 /* Makes the transaction fail with ERROR_MEMORY. */

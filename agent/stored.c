@@ -57,7 +57,8 @@ static bool load_identity(struct agent *agent, struct transaction *transaction, 
                          "the store in %s was written by a newer hopnhat-agent: install that one",
                          agent->directory);
     if (!meta_bytes(transaction, AGENT_META, "link_keys", &agent->link_keys, sizeof agent->link_keys) ||
-        !meta_bytes(transaction, AGENT_META, "signing_keys", &agent->signing_keys, sizeof agent->signing_keys) ||
+        !meta_bytes(transaction, AGENT_META, "signing_keys", &agent->signing_keys,
+                    sizeof agent->signing_keys) ||
         !meta_bytes(transaction, AGENT_META, "hub_key", agent->hub_key, sizeof agent->hub_key) ||
         !meta_bytes(transaction, AGENT_META, "hub_signing_key", agent->hub_signing_key,
                     sizeof agent->hub_signing_key) ||
@@ -84,45 +85,49 @@ static void load_numbers(struct agent *agent, struct transaction *transaction)
         memset(agent->hub_catalog, 0, sizeof agent->hub_catalog);
 }
 
-static bool load_log(struct agent *agent, const struct cursor *row, struct error *error)
+static bool load_log(struct own_log *log, const struct cursor *row)
 {
-    struct own_log *grown = realloc(agent->logs, (agent->log_count + 1) * sizeof *grown);
-    if (!grown)
-        return error_set(error, ERROR_MEMORY, "out of memory");
-    agent->logs = grown;
     Hopnhat__OwnLog *stored = hopnhat__own_log__unpack(NULL, row->value.size, row->value.data);
-    if (!stored || row->key.size != 8 || stored->link.len != LINK_BYTES) {
-        if (stored)
-            hopnhat__own_log__free_unpacked(stored, NULL);
-        return lost(agent, "the state of a log", error);
+    bool sound = stored && row->key.size == 8 && stored->link.len == LINK_BYTES;
+    if (sound) {
+        *log = (struct own_log){
+            .number = get_u64_be(row->key.data),
+            .replica = stored->replica,
+            .head = stored->head,
+            .acknowledged = stored->acknowledged,
+            .safe = stored->safe,
+            .refusal_heard = stored->refusal_heard,
+        };
+        memcpy(log->link, stored->link.data, LINK_BYTES);
     }
-    struct own_log *log = &agent->logs[agent->log_count++];
-    *log = (struct own_log){
-        .number = get_u64_be(row->key.data),
-        .replica = stored->replica,
-        .head = stored->head,
-        .acknowledged = stored->acknowledged,
-        .safe = stored->safe,
-        .refusal_heard = stored->refusal_heard,
-    };
-    memcpy(log->link, stored->link.data, LINK_BYTES);
-    hopnhat__own_log__free_unpacked(stored, NULL);
-    return true;
+    if (stored)
+        hopnhat__own_log__free_unpacked(stored, NULL);
+    return sound;
 }
 
+/* What is in memory stays until all has been read: there always is a present log. */
 static bool load_logs(struct agent *agent, struct transaction *transaction, struct error *error)
 {
     struct cursor cursor;
-    bool done = true;
-    agent->log_count = 0;
+    size_t count = (size_t)transaction_count(transaction, AGENT_OWNLOG), read = 0;
+    struct own_log *logs = calloc(count + 1, sizeof *logs);
+    if (!logs)
+        return error_set(error, ERROR_MEMORY, "out of memory");
     cursor_open(&cursor, transaction, AGENT_OWNLOG);
-    for (bool here = cursor_seek(&cursor, bytes_of(NULL, 0)); here && done; here = cursor_next(&cursor))
-        done = load_log(agent, &cursor, error);
+    for (bool here = cursor_seek(&cursor, bytes_of(NULL, 0)); here && read < count;
+         here = cursor_next(&cursor))
+        if (!load_log(&logs[read++], &cursor))
+            count = 0;
     cursor_close(&cursor);
-    if (done && (agent->log_count == 0 ||
-                 agent_present_log(agent)->replica != meta_number(transaction, AGENT_META, "replica", 0)))
-        return lost(agent, "its replica number", error);
-    return done;
+    if (count == 0 || read != count ||
+        logs[count - 1].replica != meta_number(transaction, AGENT_META, "replica", 0)) {
+        free(logs);
+        return lost(agent, "the state of its logs", error);
+    }
+    free(agent->logs);
+    agent->logs = logs;
+    agent->log_count = count;
+    return true;
 }
 
 static struct agent_group *group_of_key(struct agent *agent, struct bytes key)
@@ -133,12 +138,11 @@ static struct agent_group *group_of_key(struct agent *agent, struct bytes key)
     return name[0] ? agent_group(agent, name, true) : NULL;
 }
 
-static bool load_groups(struct agent *agent, struct transaction *transaction, struct error *error)
+static bool load_cursors(struct agent *agent, struct transaction *transaction)
 {
     struct cursor cursor;
     struct agent_group *group = NULL;
     bool done = true;
-    agent->group_count = 0;
     cursor_open(&cursor, transaction, AGENT_CURSOR);
     for (bool here = cursor_seek(&cursor, bytes_of(NULL, 0)); here && done; here = cursor_next(&cursor)) {
         group = cursor.value.size == CURSOR_ROW_BYTES ? group_of_key(agent, cursor.key) : NULL;
@@ -152,6 +156,14 @@ static bool load_groups(struct agent *agent, struct transaction *transaction, st
         group->dirty = false;
     }
     cursor_close(&cursor);
+    return done;
+}
+
+static bool load_digests(struct agent *agent, struct transaction *transaction)
+{
+    struct cursor cursor;
+    struct agent_group *group = NULL;
+    bool done = true;
     cursor_open(&cursor, transaction, AGENT_DIGEST);
     for (bool here = cursor_seek(&cursor, bytes_of(NULL, 0)); here && done; here = cursor_next(&cursor)) {
         group = cursor.value.size == DIGEST_BYTES ? group_of_key(agent, cursor.key) : NULL;
@@ -161,7 +173,24 @@ static bool load_groups(struct agent *agent, struct transaction *transaction, st
         group->dirty = false;
     }
     cursor_close(&cursor);
-    return done || lost(agent, "a cursor or a digest", error);
+    return done;
+}
+
+/* What the hub told in this session is not stored, and stays. */
+static bool load_groups(struct agent *agent, struct transaction *transaction, struct error *error)
+{
+    struct agent_group former[AGENT_GROUPS];
+    size_t former_count = agent->group_count;
+    memcpy(former, agent->groups, former_count * sizeof *former);
+    agent->group_count = 0;
+    if (!load_cursors(agent, transaction) || !load_digests(agent, transaction))
+        return lost(agent, "a cursor or a digest", error);
+    for (size_t i = 0; i < former_count; i++) {
+        struct agent_group *group = agent_group(agent, former[i].name, false);
+        if (group)
+            group->told = former[i].told;
+    }
+    return true;
 }
 
 bool stored_load(struct agent *agent, struct transaction *transaction, struct error *error)
@@ -173,7 +202,8 @@ bool stored_load(struct agent *agent, struct transaction *transaction, struct er
            in_force_load(agent, transaction, error);
 }
 
-void stored_save_identity(const struct agent *agent, struct transaction *transaction, struct bytes certificate)
+void stored_save_identity(const struct agent *agent, struct transaction *transaction,
+                          struct bytes certificate)
 {
     meta_put_number(transaction, AGENT_META, "format", STORE_FORMAT);
     meta_put_bytes(transaction, AGENT_META, "link_keys", &agent->link_keys, sizeof agent->link_keys);

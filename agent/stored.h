@@ -11,7 +11,8 @@ bool stored_load(struct agent *agent, struct transaction *transaction, struct er
 void stored_save(struct agent *agent, struct transaction *transaction);
 
 /* Writes what is fixed at joining; `certificate` is packed. */
-void stored_save_identity(const struct agent *agent, struct transaction *transaction, struct bytes certificate);
+void stored_save_identity(const struct agent *agent, struct transaction *transaction,
+                          struct bytes certificate);
 
 /* Whether the store holds an agent. */
 bool stored_is_agent(struct transaction *transaction);

@@ -5,10 +5,10 @@
 #include "agent/state.h"
 #include "model/change.h"
 
-/* Checks the edits against what people see now, logs them as one change and shows them in drafts; returns after
- * the commit is on disk, with the change's name in *dot (may be NULL). On error nothing has changed: ERROR_USAGE
- * (nothing to write), ERROR_INPUT, ERROR_REFUSED, ERROR_LIMIT with a text for the writer, or the store's. Call
- * agent_session_tick afterwards, so that it is sent. `author` may be NULL. */
+/* Checks the edits against what people see now, logs them as one change and shows them in drafts; returns
+ * after the commit is on disk, with the change's name in *dot (may be NULL). On error nothing has changed:
+ * ERROR_USAGE (nothing to write), ERROR_INPUT, ERROR_REFUSED, ERROR_LIMIT with a text for the writer, or the
+ * store's. Call agent_session_tick afterwards, so that it is sent. `author` may be NULL. */
 bool agent_write(struct agent *agent, const struct new_edit *edits, size_t count, const char *author,
                  uint64_t wall_ms, struct dot *dot, struct error *error);
 

@@ -1,6 +1,7 @@
 #include "hub/enrolment.h"
 
 #include "hub/admission.h"
+#include "hub/feed.h"
 #include "hub/registry.h"
 #include "store/rows.h"
 
@@ -122,8 +123,11 @@ static bool add_records(struct hub *hub, struct transaction *transaction, const 
         hub_record(transaction, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, id, arena),
     };
     for (size_t i = 0; i < 2; i++)
-        if (found[i])
+        if (found[i]) {
+            feed_strip(found[i]);
+            found[i]->group = (char *)(uintptr_t)GROUP_EVERYONE;
             joined->records[joined->n_records++] = found[i];
+        }
     return !transaction->failed;
 }
 

@@ -48,4 +48,7 @@ bool feed_part(struct hub *hub, const struct feed_reader *reader, const struct f
 bool feed_refusals(struct transaction *transaction, uint64_t replica, uint64_t *told, struct arena *arena,
                    Hopnhat__Refusal **refusals, size_t *count);
 
+/* Takes out of a record what only the hub needs. */
+void feed_strip(Hopnhat__Record *record);
+
 #endif

@@ -1,5 +1,6 @@
 #include "hub/push.h"
 
+#include "base/defect.h"
 #include "base/log.h"
 #include "hub/admission.h"
 #include "hub/registry.h"
@@ -183,7 +184,8 @@ static bool offer_changes(struct hub *hub, const struct batch *batch, const char
 }
 
 static bool take_batch(struct hub *hub, const struct batch *batch, uint32_t request,
-                       const char *forced_reason, size_t forced, size_t *failed_at, struct error *error)
+                       const char *forced_reason, size_t forced, size_t *failed_at,
+                       const struct hub_outlet *outlet, struct error *error)
 {
     struct push_turn *turn = hub->turn;
     struct pending_ack *pending = arena_alloc(&turn->answers, sizeof *pending);
@@ -201,6 +203,8 @@ static bool take_batch(struct hub *hub, const struct batch *batch, uint32_t requ
     if (!offer_changes(hub, batch, forced_reason, forced, &pending->ack, failed_at, error))
         return false;
     pending->ack.watermark = batch->replica->watermark;
+    if (DEFECT(ACK_BEFORE_COMMIT))
+        reply_ack(outlet, &pending->peer, pending->session, pending->request, &pending->ack);
     *turn->last = pending;
     turn->last = &pending->next;
     return true;
@@ -219,7 +223,7 @@ static void isolate(struct hub *hub, struct batch *batch, uint32_t request, size
     abandon_turn(hub, RETRY_SOON_MS, outlet);
     batch->replica = registry_replica(hub, number);
     if (batch->replica && open_turn(hub, wall_ms, &error)) {
-        if (take_batch(hub, batch, request, why->text, culprit, &failed_at, &error)) {
+        if (take_batch(hub, batch, request, why->text, culprit, &failed_at, outlet, &error)) {
             push_commit(hub, outlet);
             return;
         }
@@ -245,7 +249,7 @@ static void take_checked(struct hub *hub, struct batch *batch, uint32_t request,
         reply_busy(outlet, &peer, batch->session->id, request, retry_for(&error));
         return;
     }
-    if (take_batch(hub, batch, request, NULL, SIZE_MAX, &failed_at, &error))
+    if (take_batch(hub, batch, request, NULL, SIZE_MAX, &failed_at, outlet, &error))
         return;
     if (failed_at != SIZE_MAX && is_culprit(&error)) {
         isolate(hub, batch, request, failed_at, wall_ms, &error, outlet);

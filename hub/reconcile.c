@@ -72,10 +72,7 @@ static bool collect_record(struct comparison *comparison, uint32_t bucket, uint3
     Hopnhat__Record *record = hub_record(&comparison->transaction, type, id, comparison->arena);
     if (!record)
         return false;
-    for (size_t i = 0; i < record->n_fields; i++)
-        record->fields[i]->n_absent = 0;
-    record->group = NULL;
-    record->has_joined = false;
+    feed_strip(record);
     comparison->answer->records[comparison->answer->n_records++] = record;
     return true;
 }

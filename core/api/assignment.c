@@ -45,7 +45,7 @@ bool assignment_put(json_t *body, const char *typed, struct error *error)
     size_t size = equals ? (size_t)(equals - typed) : 0;
     size_t kind = 0;
     char name[512];
-    if (size > 1 && (typed[size - 1] == '+' || typed[size - 1] == '-'))
+    if (size && (typed[size - 1] == '+' || typed[size - 1] == '-'))
         kind = typed[--size] == '+' ? 1 : 2;
     if (size == 0 || size >= sizeof name)
         return error_set(error, ERROR_USAGE,
@@ -163,24 +163,45 @@ bool assignment_read(const struct catalog_type *type, json_t *body, struct arena
     return true;
 }
 
-bool assignment_add(struct assignment_list *list, const struct catalog_type *type, uint32_t field,
-                    const char *value, struct arena *arena, struct error *error)
+static bool append(struct assignment_list *list, const Hopnhat__FieldDefinition *definition,
+                   struct bytes value, struct arena *arena, struct error *error)
 {
-    const Hopnhat__FieldDefinition *definition = type_field(type, field);
     struct assignment *grown = arena_alloc(arena, (list->count + 1) * sizeof *grown);
     struct bytes *values = arena_alloc(arena, sizeof *values);
-    if (!definition)
-        return error_set(error, ERROR_INTERNAL, "the type %s has no field %u", type_definition(type)->name,
-                         field);
     if (!grown || !values)
         return out_of_memory(error);
     if (list->count)
         memcpy(grown, list->items, list->count * sizeof *grown);
-    *values = bytes_of_string(value);
+    *values = value;
     grown[list->count++] =
         (struct assignment){.definition = definition, .kind = ASSIGN_SET, .values = values, .count = 1};
     list->items = grown;
     return true;
+}
+
+static const Hopnhat__FieldDefinition *field_numbered(const struct catalog_type *type, uint32_t field,
+                                                      struct error *error)
+{
+    const Hopnhat__FieldDefinition *definition = type_field(type, field);
+    if (!definition)
+        error_set(error, ERROR_INTERNAL, "the type %s has no field %u", type_definition(type)->name, field);
+    return definition;
+}
+
+bool assignment_add(struct assignment_list *list, const struct catalog_type *type, uint32_t field,
+                    const char *value, struct arena *arena, struct error *error)
+{
+    const Hopnhat__FieldDefinition *definition = field_numbered(type, field, error);
+    return definition && append(list, definition, bytes_of_string(value), arena, error);
+}
+
+bool assignment_parse(struct assignment_list *list, const struct catalog_type *type, uint32_t field,
+                      const char *typed, struct arena *arena, struct error *error)
+{
+    const Hopnhat__FieldDefinition *definition = field_numbered(type, field, error);
+    struct bytes value;
+    return definition && value_parse(arena, definition, typed, &value, error) &&
+           append(list, definition, value, arena, error);
 }
 
 const struct assignment *assignment_of_field(const struct assignment_list *list, uint32_t field)

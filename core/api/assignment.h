@@ -30,6 +30,10 @@ bool assignment_read(const struct catalog_type *type, json_t *body, struct arena
 bool assignment_add(struct assignment_list *list, const struct catalog_type *type, uint32_t field,
                     const char *value, struct arena *arena, struct error *error);
 
+/* The same with a value as people type it. Errors as assignment_read. */
+bool assignment_parse(struct assignment_list *list, const struct catalog_type *type, uint32_t field,
+                      const char *typed, struct arena *arena, struct error *error);
+
 /* The assignment to that field, or NULL. */
 const struct assignment *assignment_of_field(const struct assignment_list *list, uint32_t field);
 

@@ -1,7 +1,7 @@
 #include "api/cli.h"
 
 #include "api/cli_help.h"
-#include "net/http_client.h"
+#include "net/http_request.h"
 #include "net/keys.h"
 
 #include <getopt.h>
@@ -77,6 +77,12 @@ struct client *cli_client(struct cli *cli, struct error *error)
     return cli->client;
 }
 
+const char *cli_escape(struct cli *cli, const char *text)
+{
+    const char *escaped = http_escape(&cli->arena, text);
+    return escaped ? escaped : "";
+}
+
 bool cli_call(struct cli *cli, const char *method, json_t *body, json_t **answer, struct error *error,
               const char *path_format, ...)
 {
@@ -85,9 +91,8 @@ bool cli_call(struct cli *cli, const char *method, json_t *body, json_t **answer
     va_list arguments;
     va_start(arguments, path_format);
     for (const char *mark = path_format; (mark = strstr(mark, "%s")) && count < MOST_PATH_PARTS; mark += 2) {
-        const char *part = http_escape(&cli->arena, va_arg(arguments, const char *));
-        size += part ? strlen(part) : 0;
-        parts[count++] = part ? part : "";
+        parts[count] = cli_escape(cli, va_arg(arguments, const char *));
+        size += strlen(parts[count++]);
     }
     va_end(arguments);
     char *path = arena_alloc(&cli->arena, size);
@@ -117,6 +122,23 @@ static const struct cli_option *option_at(const struct cli_program *program, siz
     return place < program->option_count ? &program->options[place] : NULL;
 }
 
+static bool is_yes_or_no(const struct cli_option *row)
+{
+    return row->argument && strcmp(row->argument, CLI_YES_OR_NO) == 0;
+}
+
+/* The value of the option that getopt_long has just found. NULL: not one of yes and no. */
+static const char *option_value(const struct cli_option *row, int argc, char **argv)
+{
+    if (!is_yes_or_no(row))
+        return optarg ? optarg : "";
+    const char *value = optarg ? optarg : optind < argc ? argv[optind] : "";
+    bool known = strcmp(value, "yes") == 0 || strcmp(value, "no") == 0;
+    if (known && !optarg)
+        optind++;
+    return known ? value : optarg ? NULL : "yes";
+}
+
 /* Takes the options of all commands apart; what remains stands in arguments. */
 static bool read_options(struct cli *cli, int argc, char **argv, struct error *error)
 {
@@ -124,7 +146,8 @@ static bool read_options(struct cli *cli, int argc, char **argv, struct error *e
     const struct cli_option *row;
     int found;
     for (size_t i = 0; (row = option_at(cli->program, i)) && i < MOST_OPTIONS - 1; i++)
-        table[i] = (struct option){row->name, row->argument ? required_argument : no_argument, NULL, (int)i + 256};
+        table[i] =
+            (struct option){row->name, row->argument ? required_argument : no_argument, NULL, (int)i + 256};
     opterr = 0;
     while ((found = getopt_long(argc, argv, ":", table, NULL)) != -1) {
         if (found == ':')
@@ -133,8 +156,12 @@ static bool read_options(struct cli *cli, int argc, char **argv, struct error *e
             return error_set(error, ERROR_USAGE, "unknown option %s", argv[optind - 1]);
         if (cli->given_count == CLI_GIVEN_OPTIONS)
             return error_set(error, ERROR_USAGE, "more than %d options", CLI_GIVEN_OPTIONS);
-        cli->given[cli->given_count].name = option_at(cli->program, (size_t)found - 256)->name;
-        cli->given[cli->given_count++].value = optarg ? optarg : "";
+        row = option_at(cli->program, (size_t)found - 256);
+        const char *value = option_value(row, argc, argv);
+        if (!value)
+            return error_set(error, ERROR_USAGE, "--%s: give yes or no", row->name);
+        cli->given[cli->given_count].name = row->name;
+        cli->given[cli->given_count++].value = value;
     }
     cli->arguments = argv + optind;
     cli->argument_count = (size_t)(argc - optind);
@@ -186,7 +213,8 @@ static bool check_usage(const struct cli *cli, struct error *error)
 {
     for (size_t i = 0; i < cli->given_count; i++)
         if (!is_allowed(cli, cli->given[i].name))
-            return error_set(error, ERROR_USAGE, "%s does not take --%s", cli->command->name, cli->given[i].name);
+            return error_set(error, ERROR_USAGE, "%s does not take --%s", cli->command->name,
+                             cli->given[i].name);
     if (cli->argument_count < cli->command->least)
         return error_set(error, ERROR_USAGE, "%s needs %s", cli->command->name, cli->command->arguments);
     if (cli->argument_count > cli->command->most)

@@ -9,6 +9,9 @@ enum { CLI_GIVEN_OPTIONS = 128 };
 
 struct cli;
 
+/* As the argument of an option: "yes" or "no" may follow as the next word, and nothing means yes. */
+#define CLI_YES_OR_NO "[yes|no]"
+
 struct cli_option {
     const char *name;     /* without the dashes */
     const char *argument; /* what stands for it in the help; NULL: it takes none */
@@ -62,13 +65,16 @@ const char *cli_option_at(const struct cli *cli, const char *name, size_t place)
 bool cli_number(const struct cli *cli, const char *name, uint64_t absent, uint64_t most, uint64_t *number,
                 struct error *error);
 
-/* Sends a request to the daemon, or to the store itself; path_and_query is a format, each of whose arguments is
- * a string that is escaped first. As client_call. */
+/* Sends a request to the daemon, or to the store itself; path_and_query is a format, each of whose arguments
+ * is a string that is escaped first. As client_call. */
 bool cli_call(struct cli *cli, const char *method, json_t *body, json_t **answer, struct error *error,
               const char *path_format, ...) __attribute__((format(printf, 6, 7)));
 
 /* The client, connected or opened at the first call. NULL on error; stays the cli's. */
 struct client *cli_client(struct cli *cli, struct error *error);
+
+/* The text as it may stand in a path or query, in the cli's arena; "" without memory. */
+const char *cli_escape(struct cli *cli, const char *text);
 
 /* The name of the person who gives the command: HOPNHAT_AUTHOR, else the login name. */
 const char *cli_author(void);

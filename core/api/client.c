@@ -5,7 +5,6 @@
 #include "net/http_client.h"
 #include "net/net.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -16,7 +15,7 @@ enum {
     PATIENCE_MS = 10 * 1000, /* for a daemon that starts or stops, or another command */
     PAUSE_MS = 20,
     CALL_TIMEOUT_MS = 120 * 1000,
-    QUERY_PAIRS = 64,
+    PATH_ARENA_BYTES = 1024 * 1024,
 };
 
 struct client {
@@ -26,16 +25,15 @@ struct client {
     const struct api_service *service;
 };
 
-/* A query taken apart, decoded. */
-struct query {
-    const char *names[QUERY_PAIRS], *values[QUERY_PAIRS];
-    size_t count;
-};
-
 char *client_socket_path(const char *data)
 {
     char *path = NULL;
     return asprintf(&path, "%s/control.sock", data) < 0 ? NULL : path;
+}
+
+static void pause_a_moment(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
 }
 
 static bool somebody_listens(const char *path)
@@ -65,13 +63,23 @@ static bool reach(struct client *client, const char *data, const char *path, str
 
 static bool reach_patiently(struct client *client, const char *data, const char *path, struct error *error)
 {
-    for (int waited_ms = 0;; waited_ms += PAUSE_MS) {
-        if (reach(client, data, path, error))
-            return true;
+    for (int waited_ms = 0; !reach(client, data, path, error); waited_ms += PAUSE_MS) {
         if (error->code != ERROR_UNAVAILABLE || waited_ms >= PATIENCE_MS)
             return false;
-        nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
+        pause_a_moment();
     }
+    return true;
+}
+
+bool client_try_again(const char *data, int *waited_ms)
+{
+    char *path = client_socket_path(data);
+    bool again = path && *waited_ms < PATIENCE_MS && !somebody_listens(path);
+    free(path);
+    if (again)
+        pause_a_moment();
+    *waited_ms += PAUSE_MS;
+    return again;
 }
 
 struct client *client_new(const char *data, const struct store_opener *opener, struct error *error)
@@ -93,6 +101,16 @@ struct client *client_new(const char *data, const struct store_opener *opener, s
     return NULL;
 }
 
+struct client *client_of(const struct api_service *service, struct error *error)
+{
+    struct client *client = calloc(1, sizeof *client);
+    if (client)
+        client->service = service;
+    else
+        error_set(error, ERROR_MEMORY, "out of memory");
+    return client;
+}
+
 void client_free(struct client *client)
 {
     if (!client)
@@ -108,80 +126,17 @@ bool client_has_daemon(const struct client *client)
     return client->http != NULL;
 }
 
-static int digit(char c)
-{
-    return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
-}
-
-/* Decodes %XX in place. */
-static void decode(char *text)
-{
-    char *to = text;
-    for (; *text; text++) {
-        if (*text == '%' && isxdigit((unsigned char)text[1]) && isxdigit((unsigned char)text[2])) {
-            *to++ = (char)(digit(text[1]) * 16 + digit(text[2]));
-            text += 2;
-        } else {
-            *to++ = *text;
-        }
-    }
-    *to = '\0';
-}
-
-static void take_query_apart(char *text, struct query *query)
-{
-    char *rest = text, *pair;
-    while ((pair = strsep(&rest, "&")) && query->count < QUERY_PAIRS) {
-        char *value = strchr(pair, '=');
-        if (value)
-            *value++ = '\0';
-        decode(pair);
-        if (value)
-            decode(value);
-        query->names[query->count] = pair;
-        query->values[query->count++] = value ? value : "";
-    }
-}
-
-static size_t find_in_query(void *user, const char *name, const char **values, size_t most)
-{
-    const struct query *query = user;
-    size_t count = 0;
-    for (size_t i = 0; i < query->count; i++) {
-        if (strcmp(query->names[i], name) != 0)
-            continue;
-        if (count < most)
-            values[count] = query->values[i];
-        count++;
-    }
-    return count;
-}
-
 static bool call_here(struct client *client, const char *method, const char *path_and_query,
-                      struct bytes body, struct api_answer *answer, struct error *error)
+                      struct bytes body, struct http_response *response, struct error *error)
 {
-    char *path = strdup(path_and_query);
-    struct query query = {0};
-    if (!path)
-        return error_set(error, ERROR_MEMORY, "out of memory");
-    char *question = strchr(path, '?');
-    if (question) {
-        *question = '\0';
-        take_query_apart(question + 1, &query);
-    }
-    decode(path);
-    struct api_request request = {
-        .method = method,
-        .path = path,
-        .body = body,
-        .may_write = true,
-        .wall_ms = wall_now_ms(),
-        .query = find_in_query,
-        .user = &query,
-    };
-    api_handle(client->service, &request, answer);
-    free(path);
-    return answer->body || error_set(error, ERROR_MEMORY, "out of memory");
+    struct arena arena;
+    struct http_request request;
+    arena_init(&arena, PATH_ARENA_BYTES);
+    bool made = http_request_make(&request, method, path_and_query, body, &arena, error);
+    if (made)
+        api_handle(client->service, &request, wall_now_ms(), response);
+    arena_release(&arena);
+    return made && (response->body || error_set(error, ERROR_MEMORY, "out of memory"));
 }
 
 static bool read_answer(int status, struct bytes body, json_t **answer, struct error *error)
@@ -209,7 +164,7 @@ bool client_call(struct client *client, const char *method, const char *path_and
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     struct bytes sent = text ? bytes_of_string(text) : bytes_of(NULL, 0);
     struct http_answer from_daemon;
-    struct api_answer from_here = {0};
+    struct http_response from_here = {0};
     bool done = false;
     if (body && !text)
         error_set(error, ERROR_MEMORY, "out of memory");
@@ -218,7 +173,7 @@ bool client_call(struct client *client, const char *method, const char *path_and
                read_answer(from_daemon.status, from_daemon.body, answer, error);
     else
         done = call_here(client, method, path_and_query, sent, &from_here, error) &&
-               read_answer(from_here.status, bytes_of(from_here.body, from_here.size), answer, error);
+               read_answer(from_here.status, bytes_of(from_here.body, from_here.body_size), answer, error);
     free(from_here.body);
     free(text);
     return done;

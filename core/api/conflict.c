@@ -165,7 +165,7 @@ static bool place_parse(const char *text, struct conflict_place *place, struct e
 
 json_t *handle_conflicts(struct api_call *call, struct error *error)
 {
-    const char *after = api_query(call, "after");
+    const char *after = http_request_query(call->request, "after");
     struct conflict_place from;
     struct page *page = arena_alloc(call->arena, sizeof *page);
     char next[2 * PLACE_BYTES + 1];
@@ -175,7 +175,8 @@ json_t *handle_conflicts(struct api_call *call, struct error *error)
         return NULL;
     }
     page->call = call;
-    if (api_number(api_query(call, "limit"), "limit", 100, LIMIT_PAGE_RECORDS, &page->limit, error) &&
+    if (api_number(http_request_query(call->request, "limit"), "limit", 100, LIMIT_PAGE_RECORDS, &page->limit,
+                   error) &&
         (!after || place_parse(after, &from, error)) && fill_page(page, after ? &from : NULL, error)) {
         json = json_pack("{s:O}", "conflicts", page->list);
         if (json && page->count && page->count >= page->limit) {

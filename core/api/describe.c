@@ -20,7 +20,7 @@ const size_t record_route_count = sizeof record_routes / sizeof *record_routes;
 
 json_t *handle_status(struct api_call *call, struct error *error)
 {
-    return call->records->status(call->records->context, call->request->wall_ms, error);
+    return call->records->status(call->records->context, call->wall_ms, error);
 }
 
 static json_t *label_json(const Hopnhat__Label *label)

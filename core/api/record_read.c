@@ -108,8 +108,7 @@ static bool read_condition(struct listing *listing, const char *text, struct con
 static bool read_conditions(struct listing *listing, struct error *error)
 {
     const char *texts[WHERE_CONDITIONS];
-    const struct api_request *request = listing->call->request;
-    size_t count = request->query ? request->query(request->user, "where", texts, WHERE_CONDITIONS) : 0;
+    size_t count = http_request_query_all(listing->call->request, "where", texts, WHERE_CONDITIONS);
     if (count > WHERE_CONDITIONS)
         return error_set(error, ERROR_LIMIT, "where: at most %d conditions", WHERE_CONDITIONS);
     for (size_t i = 0; i < count; i++)
@@ -214,11 +213,12 @@ static json_t *page_json(struct listing *listing, struct error *error)
 json_t *handle_list(struct api_call *call, struct error *error)
 {
     struct listing listing = {.call = call, .type = call_type(call, error), .error = error};
-    const char *after = api_query(call, "after"), *deleted = api_query(call, "deleted");
+    const char *after = http_request_query(call->request, "after"),
+               *deleted = http_request_query(call->request, "deleted");
     struct record_id id;
     if (!listing.type || !read_conditions(&listing, error) ||
-        !api_number(api_query(call, "limit"), "limit", LIMIT_PAGE_RECORDS, LIMIT_PAGE_RECORDS, &listing.limit,
-                    error))
+        !api_number(http_request_query(call->request, "limit"), "limit", LIMIT_PAGE_RECORDS,
+                    LIMIT_PAGE_RECORDS, &listing.limit, error))
         return NULL;
     if (after && !record_id_parse(after, &id)) {
         error_set(error, ERROR_INPUT, "after: \"%.60s\" is no id of a record", after);

@@ -69,7 +69,7 @@ json_t *call_write(struct api_call *call, const struct new_edit *edit, struct er
         return NULL;
     if (edit->op_count == 0)
         return answer_written(call, edit, false, error);
-    if (!records->write(records->context, edit, 1, author, call->request->wall_ms, error))
+    if (!records->write(records->context, edit, 1, author, call->wall_ms, error))
         return NULL;
     return answer_written(call, edit, true, error);
 }
@@ -95,6 +95,15 @@ static bool complete(struct api_call *call, const struct catalog_type *type, str
                                     call->arena, error));
 }
 
+/* In a record that is not there yet, to set a thread is to add its first posts. */
+static void set_threads_by_adding(struct assignment_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].kind == ASSIGN_SET && list->items[i].count &&
+            list->items[i].definition->policy == HOPNHAT__MERGE_POLICY__THREAD)
+            list->items[i].kind = ASSIGN_ADD;
+}
+
 json_t *handle_add(struct api_call *call, struct error *error)
 {
     static const char *const keys[] = {"set", "add", "author", NULL};
@@ -106,8 +115,9 @@ json_t *handle_add(struct api_call *call, struct error *error)
     if (!type || !api_body_keys(call, keys, error) ||
         !assignment_read(type, call->body, call->arena, &list, error) || !complete(call, type, &list, error))
         return NULL;
+    set_threads_by_adding(&list);
     keys_random(random, sizeof random);
-    record_id_generate(&id, call->request->wall_ms, random);
+    record_id_generate(&id, call->wall_ms, random);
     Hopnhat__Record *record = record_new(call->arena, type_definition(type)->number, id.bytes);
     if (!record) {
         error_set(error, ERROR_MEMORY, "out of memory");

@@ -1,11 +1,12 @@
 #include "api/router.h"
 
 #include "api/handlers.h"
-#include "api/record_json.h"
+#include "api/wall.h"
 #include "base/limits.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <utf8proc.h>
 
 enum { CALL_ARENA_BYTES = 256 * 1024 * 1024 };
 
@@ -31,19 +32,14 @@ static int status_of(enum error_code code)
     }
 }
 
-static void answer_json(struct api_answer *answer, int status, json_t *json)
+/* Takes json; NULL: out of memory. */
+static void answer_json(struct http_response *response, json_t *json)
 {
-    *answer = (struct api_answer){.status = status, .body = json ? json_dumps(json, JSON_COMPACT) : NULL};
-    answer->size = answer->body ? strlen(answer->body) : 0;
-    if (!answer->body)
-        answer->status = 500;
+    *response = (struct http_response){.status = 200, .body = json ? json_dumps(json, JSON_COMPACT) : NULL};
+    response->body_size = response->body ? strlen(response->body) : 0;
+    if (!response->body)
+        http_response_error(response, 500, "memory", "out of memory");
     json_decref(json);
-}
-
-static void answer_error(struct api_answer *answer, int status, const char *code, const char *text)
-{
-    json_t *shown = bytes_json(bytes_of_string(text));
-    answer_json(answer, status, json_pack("{s:{s:s, s:o}}", "error", "code", code, "text", shown));
 }
 
 /* Whether the path fits the pattern. The parts are copied into the arena. */
@@ -94,44 +90,62 @@ static bool read_body(struct api_call *call, struct error *error)
     return json_is_object(call->body) || error_set(error, ERROR_INPUT, "the body is no JSON object");
 }
 
-static void run(struct api_call *call, const struct api_route *route, struct api_answer *answer)
+/* Puts '?' for every byte that is no part of UTF-8: an error's text may have been cut within a character. */
+static void mend_text(char *text)
+{
+    while (*text) {
+        utf8proc_int32_t character;
+        utf8proc_ssize_t size = utf8proc_iterate((const utf8proc_uint8_t *)text, -1, &character);
+        if (size <= 0)
+            *text = '?';
+        text += size > 0 ? size : 1;
+    }
+}
+
+static void run(struct api_call *call, const struct api_route *route, struct http_response *response)
 {
     struct error error = {0};
     json_t *json = read_body(call, &error) ? route->handler(call, &error) : NULL;
     json_decref(call->body);
-    if (json)
-        answer_json(answer, 200, json);
-    else
-        answer_error(answer, status_of(error.code), error_code_name(error.code), error.text);
+    if (json) {
+        answer_json(response, json);
+        return;
+    }
+    mend_text(error.text);
+    http_response_error(response, status_of(error.code), error_code_name(error.code), error.text);
 }
 
-void api_handle(const struct api_service *service, const struct api_request *request,
-                struct api_answer *answer)
+void api_handle(const struct api_service *service, const struct http_request *request, uint64_t wall_ms,
+                struct http_response *response)
 {
     struct arena arena;
-    struct api_call call = {.request = request, .records = service->records, .arena = &arena};
+    struct api_call call = {
+        .request = request, .records = service->records, .wall_ms = wall_ms, .arena = &arena};
     bool known = false;
     arena_init(&arena, CALL_ARENA_BYTES);
     const struct api_route *route = find(service->routes, service->route_count, &call, &known);
     if (!route)
         route = find(record_routes, record_route_count, &call, &known);
     if (!route && known)
-        answer_error(answer, 405, "usage", "this path does not know that method");
+        http_response_error(response, 405, "usage", "this path does not know that method");
     else if (!route)
-        answer_error(answer, 404, "not_found", "there is no such path");
-    else if (!request->may_write && strcmp(request->method, "GET") != 0)
-        answer_error(answer, 403, "refused", "changes are made over the Unix socket only");
+        http_response_error(response, 404, "not_found", "there is no such path");
+    else if (!request->local && strcmp(request->method, "GET") != 0)
+        http_response_error(response, 403, "refused", "changes are made over the Unix socket only");
     else
-        run(&call, route, answer);
+        run(&call, route, response);
     arena_release(&arena);
 }
 
-const char *api_query(const struct api_call *call, const char *name)
+static enum http_handled handle(void *user, struct http_request *request, struct http_response *response)
 {
-    const char *value = NULL;
-    if (call->request->query)
-        call->request->query(call->request->user, name, &value, 1);
-    return value;
+    api_handle(user, request, wall_now_ms(), response);
+    return HTTP_ANSWERED;
+}
+
+struct http_handler api_http_handler(struct api_service *service)
+{
+    return (struct http_handler){.handle = handle, .user = service};
 }
 
 const char *api_body_string(const struct api_call *call, const char *key, struct error *error)

@@ -3,29 +3,22 @@
  * running daemon.
  *
  * Answers are 200 with the handler's object, or an error {"error":{"code":…,"text":…}} with 400 (input,
- * usage), 403 (refused), 404 (not_found), 405, 413 (limit), 503 (unavailable, network), 507 (full) or 500. */
+ * usage), 403 (refused), 404 (not_found), 405, 413 (limit), 503 (unavailable, network), 507 (full) or 500.
+ *
+ * Requests that come over TCP may read only: there is nobody yet who says who they are. */
 #ifndef HOPNHAT_API_ROUTER_H
 #define HOPNHAT_API_ROUTER_H
 
 #include "api/records.h"
+#include "net/http_server.h"
 
 enum { API_PATH_PARTS = 4 };
 
-/* A request; everything is borrowed. */
-struct api_request {
-    const char *method, *path; /* path decoded, without the query */
-    struct bytes body;
-    bool may_write; /* it came over the Unix socket or from this process */
-    uint64_t wall_ms;
-    /* All values of a query's parameter in their order, at most `most` into values; returns how many. */
-    size_t (*query)(void *user, const char *name, const char **values, size_t most);
-    void *user;
-};
-
 /* One request under way, as a handler sees it. */
 struct api_call {
-    const struct api_request *request;
+    const struct http_request *request;
     const struct records *records;
+    uint64_t wall_ms;
     json_t *body;                      /* an object; an empty one where the request has none */
     const char *parts[API_PATH_PARTS]; /* what stands for the {…} of the pattern */
     struct arena *arena;               /* ends with the call */
@@ -46,18 +39,12 @@ struct api_service {
     size_t route_count;
 };
 
-struct api_answer {
-    int status;
-    char *body; /* malloc'd, the caller frees it; NULL: out of memory */
-    size_t size;
-};
-
 /* Carries the request out. Blocks for as long as the store takes. */
-void api_handle(const struct api_service *service, const struct api_request *request,
-                struct api_answer *answer);
+void api_handle(const struct api_service *service, const struct http_request *request, uint64_t wall_ms,
+                struct http_response *response);
 
-/* The query's first value of that name, NULL if there is none. */
-const char *api_query(const struct api_call *call, const char *name);
+/* A handler for the HTTP server that answers at once from `service`, which is borrowed. */
+struct http_handler api_http_handler(struct api_service *service);
 
 /* The string under a key of the body; NULL where there is none. ERROR_INPUT (and NULL) where it is no string.
  */

@@ -10,17 +10,18 @@ struct cell {
 };
 
 struct table {
-    size_t columns, rows, capacity;
+    size_t columns, widest, rows, capacity;
     struct cell *cells; /* row by row; the first row holds the headings */
 };
 
-struct table *table_new(const char *const *headings, size_t columns)
+struct table *table_new(const char *const *headings, size_t columns, size_t widest)
 {
     struct table *table = calloc(1, sizeof *table);
     struct error ignored;
     if (!table)
         return NULL;
     table->columns = columns < TABLE_COLUMNS ? columns : TABLE_COLUMNS;
+    table->widest = widest;
     if (table_add(table, headings, &ignored))
         return table;
     table_free(table);
@@ -44,8 +45,8 @@ static bool is_control(utf8proc_int32_t character)
            category == UTF8PROC_CATEGORY_ZP;
 }
 
-/* One character of the text as it is shown: the bytes to skip, and the width. Controls and what is no UTF-8 are
- * shown as a blank. */
+/* One character of the text as it is shown: the bytes to skip, and the width. Controls and what is no UTF-8
+ * are shown as a blank. */
 struct glyph {
     size_t bytes, width;
     bool plain;
@@ -74,8 +75,8 @@ static size_t text_width(const char *text)
     return width;
 }
 
-/* Copies text to `to`, which has room for its size and 4 bytes, cut where it is wider than `widest`; returns its
- * width. */
+/* Copies text to `to`, which has room for its size and 4 bytes, cut where it is wider than `widest`; returns
+ * its width. */
 static size_t lay_out(const char *text, size_t widest, char *to)
 {
     bool cut = text_width(text) > widest;
@@ -117,7 +118,7 @@ bool table_add(struct table *table, const char *const *cells, struct error *erro
                 free(row[--i].text);
             return error_set(error, ERROR_MEMORY, "out of memory");
         }
-        row[i].width = lay_out(text, i == 0 ? SIZE_MAX : TABLE_CELL_WIDTH, row[i].text);
+        row[i].width = lay_out(text, i == 0 ? SIZE_MAX : table->widest, row[i].text);
     }
     table->rows++;
     return true;

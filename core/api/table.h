@@ -11,13 +11,13 @@ enum { TABLE_COLUMNS = 16, TABLE_CELL_WIDTH = 40 };
 
 struct table;
 
-/* An empty table with these headings (copied), at most TABLE_COLUMNS. NULL: out of memory. The caller frees
- * it. */
-struct table *table_new(const char *const *headings, size_t columns);
+/* An empty table with these headings (copied), at most TABLE_COLUMNS. Cells wider than `widest` are cut, but
+ * for those of the first column. NULL: out of memory. The caller frees it. */
+struct table *table_new(const char *const *headings, size_t columns, size_t widest);
 void table_free(struct table *table);
 
-/* Adds a row of `columns` cells; a cell is copied, and NULL is an empty one. Control characters become blanks,
- * and but for the first column what is wider than TABLE_CELL_WIDTH is cut. ERROR_MEMORY. */
+/* Adds a row of `columns` cells; a cell is copied, and NULL is an empty one. Control characters become
+ * blanks. ERROR_MEMORY. */
 bool table_add(struct table *table, const char *const *cells, struct error *error);
 
 /* Prints headings and rows. */

@@ -46,22 +46,29 @@ static struct arena_block *add_block(struct arena *arena, size_t least)
     return block;
 }
 
+static void *fail(struct arena *arena, enum error_code why)
+{
+    if (arena->failure == ERROR_NONE)
+        arena->failure = why;
+    return NULL;
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
-    const size_t alignment = alignof(max_align_t);
-    if (size > arena->limit_bytes - arena->used_bytes)
-        return NULL;
-    size_t rounded = (size + alignment - 1) / alignment * alignment;
-    if (rounded == 0)
-        rounded = alignment;
+    const size_t alignment = alignof(max_align_t), room = arena->limit_bytes - arena->used_bytes;
+    if (size > room)
+        return fail(arena, ERROR_LIMIT);
+    size_t rounded = size ? (size + alignment - 1) / alignment * alignment : alignment;
+    if (rounded > room || rounded < size)
+        return fail(arena, ERROR_LIMIT);
     struct arena_block *block = arena->blocks;
     if (!block || block->capacity - block->used < rounded)
         block = add_block(arena, rounded);
     if (!block)
-        return NULL;
+        return fail(arena, ERROR_MEMORY);
     void *result = block->data + block->used;
     block->used += rounded;
-    arena->used_bytes += size;
+    arena->used_bytes += rounded;
     return memset(result, 0, rounded);
 }
 
@@ -98,7 +105,9 @@ char *arena_format(struct arena *arena, const char *format, ...)
 void arena_reset(struct arena *arena)
 {
     struct arena_block *kept = arena->blocks;
-    if (kept) {
+    if (kept && kept->capacity > LARGEST_BLOCK_BYTES) {
+        arena_release(arena);
+    } else if (kept) {
         while (kept->older) {
             struct arena_block *older = kept->older;
             kept->older = older->older;
@@ -107,6 +116,7 @@ void arena_reset(struct arena *arena)
         kept->used = 0;
     }
     arena->used_bytes = 0;
+    arena->failure = ERROR_NONE;
 }
 
 void arena_release(struct arena *arena)
@@ -117,4 +127,5 @@ void arena_release(struct arena *arena)
         free(block);
     }
     arena->used_bytes = 0;
+    arena->failure = ERROR_NONE;
 }

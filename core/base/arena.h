@@ -4,6 +4,7 @@
 #define HOPNHAT_BASE_ARENA_H
 
 #include "base/bytes.h"
+#include "base/error.h"
 
 #include <protobuf-c/protobuf-c.h>
 
@@ -11,8 +12,10 @@ struct arena_block;
 
 struct arena {
     struct arena_block *blocks; /* newest first */
-    size_t used_bytes;          /* handed out since the last reset */
+    size_t used_bytes;          /* handed out since the last reset, rounded up as it was */
     size_t limit_bytes;
+    enum error_code failure; /* why the first allocation since the last reset that failed did: ERROR_LIMIT,
+                                ERROR_MEMORY; ERROR_NONE where none has */
     ProtobufCAllocator protobuf; /* hand &arena->protobuf to unpack functions; its free does nothing */
 };
 
@@ -32,7 +35,7 @@ char *arena_format(struct arena *arena, const char *format, ...) __attribute__((
 /* A NUL-ended copy of the first size bytes. NULL as arena_alloc. */
 char *arena_string(struct arena *arena, const void *data, size_t size);
 
-/* Ends all allocations, keeps one block for the next use. */
+/* Ends all allocations, keeps one block of usual size for the next use. */
 void arena_reset(struct arena *arena);
 
 /* Ends all allocations and gives all memory back. The arena may be used again. */

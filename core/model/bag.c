@@ -195,6 +195,11 @@ bool absent_put(struct arena *arena, Hopnhat__Field *field, struct entry_id id, 
     return true;
 }
 
+bool absent_has(const Hopnhat__Field *field, struct entry_id id)
+{
+    return absent_is_at(field, absent_place(field, id), id);
+}
+
 bool absent_take(Hopnhat__Field *field, struct entry_id id)
 {
     size_t place = absent_place(field, id);

@@ -20,7 +20,8 @@ Hopnhat__Field *record_field(const Hopnhat__Record *record, uint32_t number);
 /* The same, made where there is none. NULL: out of memory. */
 Hopnhat__Field *record_field_make(struct arena *arena, Hopnhat__Record *record, uint32_t number);
 
-/* Puts a copy of *field in the place of the field with its number. False: out of memory. */
+/* Puts *field (taken as it is, not copied) in the place of the field with its number. False: out of memory.
+ */
 bool record_field_replace(struct arena *arena, Hopnhat__Record *record, Hopnhat__Field *field);
 
 /* The entry with that id, or NULL. */
@@ -35,6 +36,9 @@ bool bag_take(Hopnhat__Field *field, struct entry_id id);
 
 /* Remembers that id was superseded before it came. Errors: LIMIT_ABSENT_PER_FIELD, memory. */
 bool absent_put(struct arena *arena, Hopnhat__Field *field, struct entry_id id, struct error *error);
+
+/* Whether id is remembered so. */
+bool absent_has(const Hopnhat__Field *field, struct entry_id id);
 
 /* Forgets it again. Returns whether it was remembered. */
 bool absent_take(Hopnhat__Field *field, struct entry_id id);

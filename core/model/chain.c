@@ -32,6 +32,8 @@ static bool add_values(crypto_generichash_blake2b_state *state, const Hopnhat__L
     size_t erased = 0;
     for (size_t i = 0; i < logged->n_values; i++) {
         const ProtobufCBinaryData *value = &logged->values[i];
+        if (logged->has_seed && i % SALTS_PER_BLOCK == 0)
+            derive_salts(logged->seed.data, i / SALTS_PER_BLOCK, salts);
         if (erased < logged->n_erased && logged->erased[erased] == i) {
             erased++;
             crypto_generichash_blake2b_update(state, value->data, value->len);
@@ -43,8 +45,6 @@ static bool add_values(crypto_generichash_blake2b_state *state, const Hopnhat__L
                 return error_set(error, ERROR_CORRUPT,
                                  "a change has lost the salt of a value that is not erased");
             salt = logged->salts[i].data;
-        } else if (i % SALTS_PER_BLOCK == 0) {
-            derive_salts(logged->seed.data, i / SALTS_PER_BLOCK, salts);
         }
         crypto_generichash_blake2b_salt_personal(leaf, sizeof leaf, value->data, value->len, NULL, 0, salt,
                                                  VALUE);

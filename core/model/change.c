@@ -1,6 +1,7 @@
 #include "model/change.h"
 
 #include "base/limits.h"
+#include "base/text.h"
 
 static bool malformed(struct error *error, struct dot dot, const char *what)
 {
@@ -23,9 +24,16 @@ struct entry_id op_superseded(const struct change *change, const Hopnhat__Op *op
 struct bytes change_value(const struct change *change, size_t op)
 {
     const Hopnhat__LoggedChange *logged = change->logged;
-    for (size_t i = 0; i < logged->n_erased; i++)
-        if (logged->erased[i] == op)
+    size_t low = 0, high = logged->n_erased;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (logged->erased[middle] == op)
             return bytes_of(NULL, 0);
+        if (logged->erased[middle] < op)
+            low = middle + 1;
+        else
+            high = middle;
+    }
     return bytes_of(logged->values[op].data, logged->values[op].len);
 }
 
@@ -36,6 +44,9 @@ static bool op_is_sound(const struct change *change, const Hopnhat__Op *op, size
     if (op->kind != HOPNHAT__OP_KIND__PUT && op->kind != HOPNHAT__OP_KIND__DROP &&
         op->kind != HOPNHAT__OP_KIND__ADD)
         return false;
+    if (op->kind == HOPNHAT__OP_KIND__ADD && op->n_supersedes)
+        return false; /* a total that is dropped would begin again at nothing, or not, by the order of arrival
+                       */
     for (size_t i = 0; i < op->n_supersedes; i += 3) {
         uint64_t replica = op->supersedes[i], seq = op->supersedes[i + 1], index = op->supersedes[i + 2];
         if (replica > change->body->n_replicas || seq == 0 || index >= LIMIT_OPS_PER_CHANGE)
@@ -69,6 +80,18 @@ static bool edits_are_sound(struct change *change, struct error *error)
     return true;
 }
 
+static bool salts_are_sound(const Hopnhat__LoggedChange *logged)
+{
+    size_t erased = 0;
+    for (size_t i = 0; i < logged->n_salts; i++) {
+        bool gone = erased < logged->n_erased && logged->erased[erased] == i;
+        if (logged->salts[i].len != (gone ? 0 : SEED_BYTES))
+            return false;
+        erased += gone;
+    }
+    return true;
+}
+
 /* The shape that chain_next rests on. */
 static bool logged_is_sound(const struct change *change, struct error *error)
 {
@@ -83,7 +106,8 @@ static bool logged_is_sound(const struct change *change, struct error *error)
         if (logged->erased[i] >= logged->n_values || logged->values[logged->erased[i]].len != LINK_BYTES ||
             (i && logged->erased[i] <= logged->erased[i - 1]))
             return malformed(error, change->dot, "an erased value without its hash");
-    return true;
+    return salts_are_sound(logged) ||
+           malformed(error, change->dot, "a salt that is missing, or that an erasure has left behind");
 }
 
 static bool body_is_bounded(const struct change *change, struct error *error)
@@ -96,7 +120,17 @@ static bool body_is_bounded(const struct change *change, struct error *error)
         (body->author && strlen(body->author) > LIMIT_AUTHOR_BYTES))
         return error_set(error, ERROR_LIMIT, "change %016llx:%llu: too many edits, operations or replicas",
                          (unsigned long long)change->dot.replica, (unsigned long long)change->dot.seq);
-    return true;
+    return !body->author || text_is_utf8(bytes_of_string(body->author)) ||
+           malformed(error, change->dot, "an author that is not UTF-8");
+}
+
+/* Nothing came out of unpacking: it is not a change, or the arena does not hold it. */
+static bool not_unpacked(struct error *error, struct dot dot, const struct arena *arena)
+{
+    if (arena->failure != ERROR_NONE)
+        return error_set(error, arena->failure, "change %016llx:%llu: no room to unpack it",
+                         (unsigned long long)dot.replica, (unsigned long long)dot.seq);
+    return malformed(error, dot, "not a change");
 }
 
 bool change_unpack(struct change *change, struct dot dot, struct bytes stored, struct arena *arena,
@@ -108,14 +142,14 @@ bool change_unpack(struct change *change, struct dot dot, struct bytes stored, s
                          LIMIT_CHANGE_BYTES);
     change->logged = hopnhat__logged_change__unpack(&arena->protobuf, stored.size, stored.data);
     if (!change->logged)
-        return malformed(error, dot, "not a change");
+        return not_unpacked(error, dot, arena);
     change->chainable = logged_is_sound(change, error);
     if (!change->chainable)
         return false;
     change->body =
         hopnhat__change__unpack(&arena->protobuf, change->logged->change.len, change->logged->change.data);
     if (!change->body)
-        return malformed(error, dot, "not a change");
+        return not_unpacked(error, dot, arena);
     if (!body_is_bounded(change, error))
         return false;
     change->first_op = arena_alloc(arena, change->body->n_edits * sizeof *change->first_op);

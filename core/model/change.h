@@ -36,7 +36,7 @@ struct new_op {
     uint32_t field;
     Hopnhat__OpKind kind;
     struct bytes value;
-    struct entry_list superseded;
+    struct entry_list superseded; /* none for ADD: it supersedes nothing */
 };
 
 struct new_edit {

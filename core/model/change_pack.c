@@ -20,6 +20,14 @@ static uint64_t table_position(struct replica_table *table, uint64_t replica)
     return table->count;
 }
 
+static size_t op_total(const struct new_change *change)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < change->edit_count; i++)
+        total += change->edits[i].op_count;
+    return total;
+}
+
 static size_t superseded_total(const struct new_change *change)
 {
     size_t total = 0;
@@ -70,10 +78,7 @@ static Hopnhat__Edit *pack_edit(const struct new_edit *from, struct replica_tabl
 
 static bool pack_values(const struct new_change *change, Hopnhat__LoggedChange *logged, struct arena *arena)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < change->edit_count; i++)
-        count += change->edits[i].op_count;
-    logged->values = arena_alloc(arena, count * sizeof *logged->values);
+    logged->values = arena_alloc(arena, op_total(change) * sizeof *logged->values);
     if (!logged->values)
         return false;
     for (size_t i = 0; i < change->edit_count; i++)
@@ -88,7 +93,9 @@ static bool pack_values(const struct new_change *change, Hopnhat__LoggedChange *
     return true;
 }
 
-static bool pack_body(const struct new_change *change, struct arena *arena, ProtobufCBinaryData *packed)
+/* *replicas: how many others it names. */
+static bool pack_body(const struct new_change *change, struct arena *arena, ProtobufCBinaryData *packed,
+                      size_t *replicas)
 {
     Hopnhat__Change body = HOPNHAT__CHANGE__INIT;
     struct replica_table table = {.own = change->replica};
@@ -102,8 +109,10 @@ static bool pack_body(const struct new_change *change, struct arena *arena, Prot
     body.time = change->time;
     body.catalog = change->catalog_tag;
     body.author = change->author ? arena_string(arena, change->author, strlen(change->author)) : NULL;
+    if (change->author && !body.author)
+        return false;
     body.replicas = table.numbers;
-    body.n_replicas = table.count;
+    body.n_replicas = *replicas = table.count;
     packed->data = arena_alloc(arena, hopnhat__change__get_packed_size(&body));
     if (!packed->data)
         return false;
@@ -111,16 +120,30 @@ static bool pack_body(const struct new_change *change, struct arena *arena, Prot
     return true;
 }
 
+static bool too_large(struct error *error, const char *what, int most)
+{
+    return error_set(error, ERROR_LIMIT, "a change of more than %d %s: save it in smaller parts", most, what);
+}
+
 bool change_pack(const struct new_change *change, struct arena *arena, struct bytes *stored,
                  struct error *error)
 {
     Hopnhat__LoggedChange logged = HOPNHAT__LOGGED_CHANGE__INIT;
+    size_t replicas;
+    if (change->edit_count > LIMIT_EDITS_PER_CHANGE)
+        return too_large(error, "records", LIMIT_EDITS_PER_CHANGE);
+    if (op_total(change) > LIMIT_OPS_PER_CHANGE)
+        return too_large(error, "values", LIMIT_OPS_PER_CHANGE);
+    if (change->author && strlen(change->author) > LIMIT_AUTHOR_BYTES)
+        return error_set(error, ERROR_LIMIT, "the author's name has more than %d bytes", LIMIT_AUTHOR_BYTES);
     logged.has_seed = true;
     logged.seed.len = SEED_BYTES;
     logged.seed.data = arena_copy(arena, change->seed, SEED_BYTES);
-    if (!logged.seed.data || !pack_body(change, arena, &logged.change) ||
+    if (!logged.seed.data || !pack_body(change, arena, &logged.change, &replicas) ||
         !pack_values(change, &logged, arena))
         return error_set(error, ERROR_MEMORY, "out of memory");
+    if (replicas > LIMIT_REPLICAS_PER_CHANGE)
+        return too_large(error, "replicas superseded", LIMIT_REPLICAS_PER_CHANGE);
     size_t size = hopnhat__logged_change__get_packed_size(&logged);
     if (size > LIMIT_CHANGE_BYTES)
         return error_set(error, ERROR_LIMIT,

@@ -60,9 +60,12 @@ static bool rule_allows(const struct check *check, Hopnhat__WriteRule rule)
 
 static bool refuse_rights(const struct check *check, const char *field)
 {
-    return error_set(check->error, ERROR_REFUSED, "office %s may not write %s%s of this %s",
-                     check->office->code, field ? "the field " : "", field ? field : "records",
-                     type_definition(check->type)->name);
+    const char *type = type_definition(check->type)->name;
+    if (!field)
+        return error_set(check->error, ERROR_REFUSED, "office %s may not make a new %s", check->office->code,
+                         type);
+    return error_set(check->error, ERROR_REFUSED, "office %s may not write the field %s of this %s",
+                     check->office->code, field, type);
 }
 
 /* Group: only into one that the writer is in, and moved only by the owner or headquarters. */
@@ -104,6 +107,18 @@ static bool policy_knows(const Hopnhat__FieldDefinition *definition, Hopnhat__Op
     }
 }
 
+static bool check_value(const struct check *check, const Hopnhat__FieldDefinition *definition,
+                        Hopnhat__OpKind kind, struct bytes value)
+{
+    if (definition->number == HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED)
+        return tombstone_check(value, check->error);
+    if (definition->required && kind == HOPNHAT__OP_KIND__PUT && value.size == 0)
+        return error_set(check->error, ERROR_INPUT, "%s is required and cannot be cleared", definition->name);
+    if (kind == HOPNHAT__OP_KIND__ADD && value.size == 0)
+        return error_set(check->error, ERROR_INPUT, "%s: how much is added?", definition->name);
+    return value_check(definition, value, check->error);
+}
+
 static bool check_op(const struct check *check, size_t place, Hopnhat__RefusalReason *reason)
 {
     const Hopnhat__Op *op = edit_of(check)->ops[place];
@@ -116,9 +131,7 @@ static bool check_op(const struct check *check, size_t place, Hopnhat__RefusalRe
     if (!policy_knows(definition, op->kind))
         return error_set(check->error, ERROR_INPUT, "%s: not an operation of this field's policy",
                          definition->name);
-    if (definition->required && op->kind == HOPNHAT__OP_KIND__PUT && value.size == 0)
-        return error_set(check->error, ERROR_INPUT, "%s is required and cannot be cleared", definition->name);
-    if (!value_check(definition, value, check->error))
+    if (!check_value(check, definition, op->kind, value))
         return false;
     *reason = HOPNHAT__REFUSAL_REASON__REFUSED_RIGHTS;
     if (op->field == HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP)
@@ -187,6 +200,8 @@ bool check_edit(const struct catalog *catalog, const struct change *change, size
     if (check.is_new && !check_new(&check))
         return false;
     *reason = HOPNHAT__REFUSAL_REASON__REFUSED_RIGHTS;
+    if (check.is_new && !rule_allows(&check, type_definition(check.type)->write))
+        return refuse_rights(&check, NULL);
     if (!check_visible(&check))
         return false;
     for (size_t i = 0; i < edit_of(&check)->n_ops; i++)

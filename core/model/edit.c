@@ -1,5 +1,6 @@
 #include "model/edit.h"
 
+#include "base/defect.h"
 #include "model/decimal.h"
 
 static bool out_of_memory(struct error *error)
@@ -9,7 +10,7 @@ static bool out_of_memory(struct error *error)
 
 static bool was_shown(const Hopnhat__Entry *entry, const struct shown *shown)
 {
-    if (entry->replica == shown->replica && entry->seq <= shown->seq)
+    if (DEFECT(SEEN_IS_ALL))
         return true;
     return entry->has_rev && entry->rev <= shown->rev;
 }
@@ -106,6 +107,15 @@ static bool contains(const struct assignment *assignment, struct bytes value)
     return false;
 }
 
+/* Whether the value at `place` is one of those before it, so that it has been dealt with. */
+static bool stands_before(const struct bytes *values, size_t place)
+{
+    for (size_t i = 0; i < place; i++)
+        if (bytes_equal(values[i], values[place]))
+            return true;
+    return false;
+}
+
 /* Makes a set exactly the given one. */
 static bool set_members(struct maker *maker, const struct assignment *assignment)
 {
@@ -114,10 +124,12 @@ static bool set_members(struct maker *maker, const struct assignment *assignment
     if (!fold_field(maker->type, maker->shown, assignment->definition, maker->arena, &reading, maker->error))
         return false;
     for (size_t i = 0; i < reading.count; i++)
-        if (!contains(assignment, reading.values[i]) && !drop_value(maker, number, reading.values[i]))
+        if (!stands_before(reading.values, i) && !contains(assignment, reading.values[i]) &&
+            !drop_value(maker, number, reading.values[i]))
             return false;
     for (size_t i = 0; i < assignment->count; i++)
-        if (assignment->values[i].size && !add_member(maker, number, assignment->values[i]))
+        if (assignment->values[i].size && !stands_before(assignment->values, i) &&
+            !add_member(maker, number, assignment->values[i]))
             return false;
     return true;
 }
@@ -135,6 +147,8 @@ static bool assign_many(struct maker *maker, const struct assignment *assignment
         struct bytes value = assignment->values[i];
         if (value.size == 0)
             return error_set(maker->error, ERROR_INPUT, "%s: an empty value", assignment->definition->name);
+        if (!thread && stands_before(assignment->values, i))
+            continue;
         bool done = assignment->kind == ASSIGN_REMOVE ? drop_value(maker, number, value)
                     : thread ? add_op(maker, number, HOPNHAT__OP_KIND__PUT, value) != NULL
                              : add_member(maker, number, value);
@@ -216,7 +230,7 @@ static bool assign_unit(struct maker *maker, const Hopnhat__FieldDefinition *con
         if (!fold_field(maker->type, maker->shown, members[i], maker->arena, &reading, maker->error))
             return false;
         values[i] = given ? register_value(given) : reading.count ? reading.values[0] : bytes_of(NULL, 0);
-        alters = alters || !is_just(maker, members[i]->number, values[i]);
+        alters = alters || reading.open || !is_just(maker, members[i]->number, values[i]);
     }
     for (size_t i = 0; alters && i < member_count; i++)
         if (!put_register(maker, members[i]->number, values[i]))
@@ -248,12 +262,18 @@ static bool assign(struct maker *maker, const struct assignment *assignments, si
     return is_just(maker, definition->number, value) || put_register(maker, definition->number, value);
 }
 
-/* A write supersedes the tombstones that its author saw. */
+/* A write supersedes the tombstones that its author saw. One of what was there already says only that the
+ * record is to be there. */
 static bool restore(struct maker *maker)
 {
     const uint32_t number = HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED;
     const Hopnhat__Field *field = record_field(maker->shown, number);
+    bool deleted;
     if (!field || field->n_entries == 0)
+        return true;
+    if (!fold_deleted(maker->type, maker->shown, maker->arena, &deleted, NULL, maker->error))
+        return false;
+    if (!deleted && maker->edit->op_count == 0)
         return true;
     struct new_op *op = add_op(maker, number, HOPNHAT__OP_KIND__DROP, bytes_of(NULL, 0));
     return op && supersede(maker, op, NULL);
@@ -280,7 +300,7 @@ bool edit_make(const struct catalog_type *type, const Hopnhat__Record *shown,
         if (!assign(&maker, assignments, count, i))
             return false;
     }
-    return edit->op_count == 0 || restore(&maker);
+    return count == 0 || restore(&maker);
 }
 
 bool edit_make_deletion(const Hopnhat__Record *shown, struct arena *arena, struct new_edit *edit,

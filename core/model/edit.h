@@ -31,8 +31,10 @@ struct assignment {
 
 /* Makes the edit of a record from `shown` (as record_as_shown gives it; an empty record for a new one). What
  * would change nothing is left out, so the edit may come out with no ops. Fields of a unit are written
- * together. A deletion that was shown is superseded, which restores the record. Everything is the arena's.
- * Errors: ERROR_INPUT (an operation that the field's policy does not know), ERROR_LIMIT, ERROR_MEMORY. */
+ * together, also where they read as they are given but not from one writing. A deletion that was shown is
+ * superseded, which restores the record, also where nothing else is altered. Everything is the arena's.
+ * Errors: ERROR_INPUT (an operation that the field's policy does not know), ERROR_LIMIT, ERROR_MEMORY,
+ * ERROR_CORRUPT (what fold_field and fold_deleted cannot read). */
 bool edit_make(const struct catalog_type *type, const Hopnhat__Record *shown,
                const struct assignment *assignments, size_t count, struct arena *arena, struct new_edit *edit,
                struct error *error);

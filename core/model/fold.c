@@ -142,7 +142,7 @@ static bool read_sum(const Hopnhat__Field *field, struct arena *arena, struct re
     for (size_t i = 0; i < field->n_entries; i++)
         if (!decimal_parse(entry_value(field->entries[i]), &one, error) ||
             !decimal_add(sum, one, &sum, error))
-            return error_prefix(error, "field %u", field->number);
+            return error_set(error, ERROR_CORRUPT, "the counter in field %u is no number", field->number);
     if (!make_room(reading, 1, arena, &values, &entries, error))
         return false;
     size_t size = decimal_format(sum, text);

@@ -43,8 +43,12 @@ bool fold_deleted(const struct catalog_type *type, const Hopnhat__Record *record
                   bool *deleted, bool *altered, struct error *error);
 
 /* The value of a tombstone over all entries of the record that stand outside the field `deleted`, in the
- * arena. */
+ * arena. Errors: ERROR_LIMIT, ERROR_MEMORY. */
 bool tombstone_pack(const Hopnhat__Record *record, struct arena *arena, struct bytes *value,
                     struct error *error);
+
+/* Whether the value is a tombstone that fold_deleted can read. Errors: ERROR_INPUT, ERROR_LIMIT,
+ * ERROR_MEMORY. */
+bool tombstone_check(struct bytes value, struct error *error);
 
 #endif

@@ -1,5 +1,6 @@
 #include "model/merge.h"
 
+#include "base/defect.h"
 #include "base/limits.h"
 #include "model/decimal.h"
 
@@ -44,7 +45,8 @@ static bool work_add_all(struct work *work, const struct entry_list *list, struc
     return true;
 }
 
-/* Drops one id, and through refused operations what they superseded. `work` is empty but for its memory. */
+/* Drops one id, and through refused operations what they superseded. What was refused may be released one
+ * day, so it is remembered as absent. `work` is empty but for its memory. */
 static bool drop(Hopnhat__Field *field, struct entry_id id, const struct merge_source *source,
                  struct arena *arena, struct work *work, struct error *error)
 {
@@ -58,10 +60,11 @@ static bool drop(Hopnhat__Field *field, struct entry_id id, const struct merge_s
         struct entry_list older = {0};
         if (bag_take(field, one))
             continue;
-        if (source->refused && source->refused(source->context, one, arena, &older)) {
-            if (!work_add_all(work, &older, arena, error))
+        if (source->refused && !DEFECT(REFUSED_NOT_EXPANDED) &&
+            source->refused(source->context, one, arena, &older)) {
+            if (!absent_put(arena, field, one, error) || !work_add_all(work, &older, arena, error))
                 return false;
-        } else if (source->seen && !source->seen(source->context, one)) {
+        } else if (source->seen && !DEFECT(ABSENT_SKIPPED) && !source->seen(source->context, one)) {
             if (!absent_put(arena, field, one, error))
                 return false;
         }
@@ -101,20 +104,33 @@ static Hopnhat__Entry *new_entry(struct entry_id id, const struct merge_stamp *s
     return entry;
 }
 
+static bool parse_number(const Hopnhat__Field *field, struct bytes value, struct decimal *number,
+                         struct error *error)
+{
+    struct error why;
+    return decimal_parse(value, number, &why) ||
+           error_set(error, ERROR_CORRUPT, "field %u: %s", field->number, why.text);
+}
+
 /* The replica's running total so far, which leaves the bag, plus the increment. */
 static bool add_to_total(Hopnhat__Field *field, uint64_t replica, struct bytes increment, struct arena *arena,
                          struct bytes *total, struct error *error)
 {
     struct decimal sum, other;
-    if (!decimal_parse(increment, &sum, error))
-        return error_prefix(error, "field %u", field->number);
+    if (!parse_number(field, increment, &sum, error))
+        return false;
     for (size_t i = 0; i < field->n_entries;) {
         if (field->entries[i]->replica != replica) {
             i++;
             continue;
         }
-        if (!decimal_parse(entry_value(field->entries[i]), &other, error) ||
-            !decimal_add(sum, other, &sum, error))
+        if (DEFECT(COUNTER_FORGETS)) {
+            bag_take(field, entry_id_of(field->entries[i]));
+            continue;
+        }
+        if (!parse_number(field, entry_value(field->entries[i]), &other, error))
+            return false;
+        if (!decimal_add(sum, other, &sum, error))
             return error_prefix(error, "field %u", field->number);
         bag_take(field, entry_id_of(field->entries[i]));
     }
@@ -123,6 +139,17 @@ static bool add_to_total(Hopnhat__Field *field, uint64_t replica, struct bytes i
     const uint8_t *copy = arena_copy(arena, text, size);
     *total = bytes_of(copy, size);
     return copy || out_of_memory(error);
+}
+
+/* Whether the replica's running total has come from this change, and from this op or a later one. */
+static bool is_counted(const Hopnhat__Field *field, struct entry_id id)
+{
+    for (size_t i = 0; i < field->n_entries; i++) {
+        struct entry_id total = entry_id_of(field->entries[i]);
+        if (dot_compare(total.dot, id.dot) == 0 && total.index >= id.index)
+            return true;
+    }
+    return false;
 }
 
 static bool apply_op(Hopnhat__Field *field, const struct change *change, const Hopnhat__Op *op, size_t number,
@@ -140,6 +167,8 @@ static bool apply_op(Hopnhat__Field *field, const struct change *change, const H
     if (op->kind == HOPNHAT__OP_KIND__DROP)
         return true;
     if (op->kind == HOPNHAT__OP_KIND__ADD) {
+        if (is_counted(field, id))
+            return true;
         if (!add_to_total(field, id.dot.replica, value, arena, &value, error))
             return false;
     } else if (absent_take(field, id)) {
@@ -173,9 +202,9 @@ bool merge_refused_edit(Hopnhat__Record *record, const struct change *change, si
     for (size_t i = 0; i < ops->n_ops; i++) {
         struct entry_id id = {change->dot, (uint32_t)(change->first_op[edit] + i)};
         Hopnhat__Field *field = record_field(record, ops->ops[i]->field);
-        if (!field || !absent_take(field, id))
+        if (!field || !absent_has(field, id))
             continue;
-        if (!drop_superseded(field, change, ops->ops[i], source, arena, error))
+        if (!drop_superseded(field, change, ops->ops[i], source, arena, error) && error->code != ERROR_LIMIT)
             return false;
         field->has_changed = true;
         field->changed = rev;

@@ -25,15 +25,18 @@ struct merge_stamp {
 };
 
 /* Applies edit number `edit` of the change to the record, whose fields and bags it alters in place. Applied
- * again it does nothing new. Errors (the record is then half altered: throw it away): ERROR_LIMIT where a bag
+ * again at once it does nothing new, unless it waited among the absent; that no older change is applied again
+ * is the caller's business, whose watermarks tell. A refused change that is released is applied like any
+ * other. Errors (the record is then half altered: throw it away): ERROR_LIMIT where a bag
  * would pass its bound, ERROR_CORRUPT for a counter that is no number, ERROR_MEMORY. */
 bool merge_edit(Hopnhat__Record *record, const struct change *change, size_t edit,
                 const struct merge_stamp *stamp, const struct merge_source *source, struct arena *arena,
                 struct error *error);
 
 /* What a refused edit leaves behind: where one of its entries is remembered as absent, what its operation
- * superseded is dropped after all. *altered tells whether the record changed; `rev` marks the fields. Errors
- * as merge_edit. */
+ * superseded is dropped after all; the entry itself stays absent, so that a release does not bring it back.
+ * *altered tells whether the record changed; `rev` marks the fields. What would pass a bound is let go: a
+ * refused change never holds up its log. Errors: ERROR_MEMORY. */
 bool merge_refused_edit(Hopnhat__Record *record, const struct change *change, size_t edit, uint64_t rev,
                         const struct merge_source *source, struct arena *arena, bool *altered,
                         struct error *error);

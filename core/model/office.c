@@ -74,14 +74,19 @@ static bool read_groups(const struct catalog_type *type, const Hopnhat__Record *
     const char **groups = arena_alloc(arena, (reading.count + 2) * sizeof(char *));
     if (!groups)
         return error_set(error, ERROR_MEMORY, "out of memory");
-    groups[office->group_count++] = GROUP_EVERYONE;
-    groups[office->group_count++] = arena_format(arena, "office:%s", office->code);
-    for (size_t i = 0; i < reading.count && office->group_count < LIMIT_GROUPS_PER_OFFICE; i++)
-        groups[office->group_count++] = arena_string(arena, reading.values[i].data, reading.values[i].size);
-    for (size_t i = 0; i < office->group_count; i++)
-        if (!groups[i])
-            return error_set(error, ERROR_MEMORY, "out of memory");
     office->groups = groups;
+    groups[office->group_count++] = GROUP_EVERYONE;
+    groups[office->group_count] = arena_format(arena, "office:%s", office->code);
+    if (!groups[office->group_count++])
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    for (size_t i = 0; i < reading.count && office->group_count < LIMIT_GROUPS_PER_OFFICE; i++) {
+        if (office_is_in(office, reading.values[i]))
+            continue;
+        const char *group = arena_string(arena, reading.values[i].data, reading.values[i].size);
+        if (!group)
+            return error_set(error, ERROR_MEMORY, "out of memory");
+        groups[office->group_count++] = group;
+    }
     return true;
 }
 

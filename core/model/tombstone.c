@@ -16,12 +16,16 @@ static int by_id(const void *a, const void *b)
     return entry_id_compare(*left, *right);
 }
 
+enum { TOMBSTONE_BYTES = LIMIT_CHANGE_BYTES / 2, CHECK_ARENA_BYTES = 64 * 1024 * 1024 };
+
 /* The ids that a tombstone lists, ascending. */
 static bool tombstone_unpack(const Hopnhat__Entry *entry, struct arena *arena, struct entry_list *seen,
                              struct error *error)
 {
     struct bytes value = entry_value(entry);
     Hopnhat__Tombstone *tombstone = hopnhat__tombstone__unpack(&arena->protobuf, value.size, value.data);
+    if (!tombstone && arena->failure != ERROR_NONE)
+        return out_of_memory(error);
     if (!tombstone || tombstone->n_seen % 3)
         return error_set(error, ERROR_CORRUPT, "a tombstone that is not well formed");
     seen->count = tombstone->n_seen / 3;
@@ -122,7 +126,25 @@ bool tombstone_pack(const Hopnhat__Record *record, struct arena *arena, struct b
     if (!data)
         return out_of_memory(error);
     *value = bytes_of(data, hopnhat__tombstone__pack(&tombstone, data));
-    if (value->size > LIMIT_CHANGE_BYTES / 2)
+    if (value->size > TOMBSTONE_BYTES)
         return error_set(error, ERROR_LIMIT, "the record holds too many values to delete it at once");
     return true;
+}
+
+bool tombstone_check(struct bytes value, struct error *error)
+{
+    Hopnhat__Entry entry = HOPNHAT__ENTRY__INIT;
+    struct entry_list seen;
+    struct arena arena;
+    if (value.size > TOMBSTONE_BYTES)
+        return error_set(error, ERROR_LIMIT, "a deletion of %zu bytes; the most is %d", value.size,
+                         TOMBSTONE_BYTES);
+    entry.has_value = true;
+    entry.value = (ProtobufCBinaryData){value.size, (uint8_t *)(uintptr_t)value.data};
+    arena_init(&arena, CHECK_ARENA_BYTES);
+    bool sound = tombstone_unpack(&entry, &arena, &seen, error);
+    arena_release(&arena);
+    if (!sound && error->code == ERROR_CORRUPT)
+        error->code = ERROR_INPUT;
+    return sound;
 }

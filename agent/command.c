@@ -1,0 +1,41 @@
+#include "agent/command.h"
+
+#include "agent/service.h"
+#include "api/commands.h"
+
+static bool run_rejected(struct cli *cli, struct error *error)
+{
+    return command_each(cli, "/v1/rejected?limit=100", "rejected", command_print_refusal, cli, error);
+}
+
+const struct cli_command agent_command_rejected = {
+    .name = "rejected",
+    .arguments = "",
+    .help = "show own changes that headquarters did not take, and why",
+    .run = run_rejected,
+};
+
+static const struct cli_option options[] = {
+    {"hub", "ADDRESS", "where the hub listens: tcp://HOST:PORT"},
+    {"code", "CODE", "the one-time code, as `hopnhat-hub enrol` printed it"},
+    {"http", "ADDRESS:PORT", "also serve HTTP there, for reading; a numeric address"},
+    {"wait", NULL, "until this office is caught up"},
+    {"timeout", "SECONDS", "how long to wait; 60 if not given"},
+    COMMAND_OPTIONS,
+};
+
+static const struct cli_command *const commands[] = {
+    &agent_command_join, &agent_command_run,      &command_add,        &command_set,
+    &command_get,        &command_list,           &command_delete,     &command_conflicts,
+    &command_resolve,    &agent_command_rejected, &agent_command_sync, &command_status,
+};
+
+const struct cli_program agent_program = {
+    .name = "hopnhat-agent",
+    .summary = "keeps an office's records and syncs them with the hub",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .commands = commands,
+    .command_count = sizeof commands / sizeof *commands,
+    .opener = {.open = agent_service_open, .close = agent_service_close},
+};

@@ -1,0 +1,13 @@
+/* The agent's commands that are not shared with the hub. */
+#ifndef HOPNHAT_AGENT_COMMAND_H
+#define HOPNHAT_AGENT_COMMAND_H
+
+#include "api/cli.h"
+
+/* command_join.c, command_run.c, command.c */
+extern const struct cli_command agent_command_join, agent_command_run, agent_command_sync,
+    agent_command_rejected;
+
+extern const struct cli_program agent_program;
+
+#endif

@@ -1,0 +1,144 @@
+#include "agent/command.h"
+
+#include "agent/join.h"
+#include "api/wall.h"
+#include "net/frame.h"
+#include "net/link_agent.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { JOIN_TIMEOUT_MS = 30 * 1000 };
+
+/* One attempt to join. */
+struct attempt {
+    struct join join;
+    struct link_agent *link;
+    struct frame_codec *codec;
+    struct arena arena;
+    const Hopnhat__Joined *joined; /* in the arena */
+    bool ended;
+    struct error *error;
+};
+
+/* The same words whether the code is wrong, used or past its time: nobody learns anything from them. */
+static void refuse(struct attempt *attempt)
+{
+    attempt->ended = true;
+    error_set(
+        attempt->error, ERROR_REFUSED,
+        "the code does not hold: it was mistyped, has been used, or is past its time; ask headquarters for "
+        "a new one");
+}
+
+static void send_join(struct attempt *attempt)
+{
+    struct frame_buffer out = {0};
+    Hopnhat__Message *message = join_message(&attempt->join, &attempt->arena, attempt->error);
+    if (!message || !frame_pack(attempt->codec, message, &out, attempt->error))
+        attempt->ended = true;
+    else if (!link_agent_send(attempt->link, frame_buffer_bytes(&out)))
+        attempt->ended = !error_set(attempt->error, ERROR_NETWORK, "the hub could not be reached");
+    frame_buffer_release(&out);
+}
+
+static void changed(void *user, enum link_state state, const char *text)
+{
+    struct attempt *attempt = user;
+    if (state == LINK_UP) {
+        send_join(attempt);
+    } else if (state == LINK_REFUSED || state == LINK_STRANGER) {
+        refuse(attempt);
+    } else {
+        attempt->ended = true;
+        error_set(attempt->error, ERROR_UNAVAILABLE, "the hub could not be reached: %s", text);
+    }
+}
+
+static void ready(void *user)
+{
+    struct attempt *attempt = user;
+    struct bytes frame;
+    while (!attempt->ended && link_agent_receive(attempt->link, &frame)) {
+        const Hopnhat__Message *message =
+            frame_unpack(attempt->codec, frame, &attempt->arena, attempt->error);
+        if (message && message->body_case == HOPNHAT__MESSAGE__BODY_JOINED)
+            attempt->joined = message->joined;
+        else if (message)
+            refuse(attempt);
+        attempt->ended = true;
+    }
+}
+
+/* Carries the messages; true with attempt->joined. */
+static bool ask_hub(struct attempt *attempt, struct loop *loop, const char *address, struct error *error)
+{
+    uint64_t end = loop_now_ms() + JOIN_TIMEOUT_MS;
+    if (!link_agent_connect(attempt->link, address, attempt->join.hub_key, &attempt->join.once, error))
+        return false;
+    while (!attempt->ended) {
+        uint64_t now = loop_now_ms();
+        if (now >= end)
+            return error_set(error, ERROR_UNAVAILABLE, "the hub at %s did not answer in time", address);
+        if (!loop_run_once(loop, (int64_t)(end - now), error))
+            return false;
+    }
+    return attempt->joined != NULL;
+}
+
+static bool run_attempt(struct attempt *attempt, const char *address, const char *data, struct error *error)
+{
+    struct agent_options options = {.take_lock = true, .entropy = entropy_system()};
+    struct link_agent_options link_options = {.changed = changed, .ready = ready, .user = attempt};
+    struct net *net = net_new(error);
+    struct loop *loop = net ? loop_new(error) : NULL;
+    bool done = loop && (attempt->codec = frame_codec_new(error)) &&
+                (attempt->link = link_agent_new(net, loop, &link_options, error)) &&
+                ask_hub(attempt, loop, address, error);
+    link_agent_free(attempt->link);
+    frame_codec_free(attempt->codec);
+    loop_free(loop);
+    net_free(net);
+    return done &&
+           join_finish(&attempt->join, attempt->joined, address, data, &options, wall_now_ms(), error);
+}
+
+/* To be known before the code is used up. */
+static bool is_free(const char *data, struct error *error)
+{
+    char *store = NULL;
+    if (asprintf(&store, "%s/store", data) < 0)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    bool taken = access(store, F_OK) == 0;
+    free(store);
+    return !taken || error_set(error, ERROR_INPUT, "there is a store in %s already", data);
+}
+
+static bool run_join(struct cli *cli, struct error *error)
+{
+    const char *hub = cli_option(cli, "hub"), *code = cli_option(cli, "code");
+    struct attempt *attempt = calloc(1, sizeof *attempt);
+    if (!attempt)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    attempt->error = error;
+    arena_init(&attempt->arena, LIMIT_MESSAGE_ARENA_BYTES);
+    bool done =
+        (hub && code) || error_set(error, ERROR_USAGE, "join needs --hub tcp://HOST:PORT and --code CODE");
+    done = done && is_free(cli->data, error) && join_begin(&attempt->join, code, error) &&
+           run_attempt(attempt, hub, cli->data, error);
+    join_wipe(&attempt->join);
+    arena_release(&attempt->arena);
+    free(attempt);
+    return done;
+}
+
+static const char *const join_options[] = {"hub", "code", NULL};
+
+const struct cli_command agent_command_join = {
+    .name = "join",
+    .arguments = "--hub tcp://HOST:PORT --code CODE",
+    .help = "make this office's store, with the one-time code that headquarters gave out",
+    .options = join_options,
+    .run = run_join,
+};

@@ -1,0 +1,154 @@
+#include "agent/command.h"
+
+#include "agent/daemon.h"
+#include "agent/session.h"
+#include "api/commands.h"
+#include "api/wall.h"
+#include "base/log.h"
+#include "net/loop.h"
+
+#include <stdio.h>
+#include <time.h>
+
+enum { SYNC_TIMEOUT_S = 60, SYNC_MOST_S = 24 * 3600, SYNC_PAUSE_MS = 20 };
+
+static bool run_run(struct cli *cli, struct error *error)
+{
+    struct agent_daemon *daemon = agent_daemon_new(cli->data, cli_option(cli, "http"), error);
+    bool running = daemon != NULL;
+    if (daemon)
+        log_info("the agent serves %s", cli->data);
+    while (running && !agent_daemon_is_stopping(daemon))
+        running = agent_daemon_turn(daemon, -1, error);
+    if (running)
+        log_info("the agent stops");
+    agent_daemon_free(daemon);
+    return running;
+}
+
+/* A sync under way: over the daemon, or with one of its own. */
+struct sync {
+    struct cli *cli;
+    struct agent_daemon *daemon; /* NULL: another process runs it */
+    json_t *status;              /* as last heard */
+    json_int_t heads_before;
+};
+
+static bool ask_status(struct sync *sync, struct error *error)
+{
+    json_t *status = NULL;
+    if (!cli_call(sync->cli, "GET", NULL, &status, error, "/v1/status"))
+        return false;
+    json_decref(sync->status);
+    sync->status = status;
+    return true;
+}
+
+static bool is_done(const struct sync *sync)
+{
+    return json_integer_value(json_object_get(sync->status, "heads")) > sync->heads_before &&
+           json_is_true(json_object_get(sync->status, "caught_up"));
+}
+
+static bool pause_sync(struct sync *sync, struct error *error)
+{
+    if (sync->daemon)
+        return agent_daemon_turn(sync->daemon, SYNC_PAUSE_MS, error);
+    nanosleep(&(struct timespec){.tv_nsec = SYNC_PAUSE_MS * 1000000L}, NULL);
+    return true;
+}
+
+/* Why the sync is not done yet. */
+static bool explain(const struct sync *sync, uint64_t timeout_s, struct error *error)
+{
+    const json_t *status = sync->status;
+    const char *trouble = json_string_value(json_object_get(status, "trouble"));
+    char why[200];
+    if (!json_is_true(json_object_get(status, "hub_online")))
+        snprintf(why, sizeof why, "the hub is away");
+    else if (json_integer_value(json_object_get(status, "pending")) > 0)
+        snprintf(why, sizeof why, "changes are not at the hub yet");
+    else if (json_is_false(json_object_get(status, "digests_equal")))
+        snprintf(why, sizeof why, "the digests are not known to be equal");
+    else
+        snprintf(why, sizeof why, "the hub's head has not been reached");
+    return error_set(error, ERROR_UNAVAILABLE, "not caught up within %llu s: %s (pending %lld)%s%.250s",
+                     (unsigned long long)timeout_s, why,
+                     (long long)json_integer_value(json_object_get(status, "pending")),
+                     trouble && *trouble ? "; " : "", trouble ? trouble : "");
+}
+
+static bool wait_for_head(struct sync *sync, uint64_t timeout_s, struct error *error)
+{
+    uint64_t end = loop_now_ms() + timeout_s * 1000;
+    json_t *answer = NULL;
+    if (!cli_call(sync->cli, "POST", NULL, &answer, error, "/v1/sync"))
+        return false;
+    sync->heads_before = json_integer_value(json_object_get(answer, "heads"));
+    json_decref(answer);
+    while (ask_status(sync, error)) {
+        if (is_done(sync))
+            return true;
+        if (loop_now_ms() >= end)
+            return explain(sync, timeout_s, error);
+        if (!pause_sync(sync, error))
+            return false;
+    }
+    return false;
+}
+
+/* Without --wait the daemon is told, and that is all. */
+static bool only_tell(struct sync *sync, struct error *error)
+{
+    json_t *answer = NULL;
+    if (!cli_call(sync->cli, "POST", NULL, &answer, error, "/v1/sync"))
+        return false;
+    json_decref(answer);
+    return !sync->cli->json || ask_status(sync, error);
+}
+
+static bool run_sync(struct cli *cli, struct error *error)
+{
+    struct sync sync = {.cli = cli};
+    uint64_t timeout_s;
+    if (!cli_number(cli, "timeout", SYNC_TIMEOUT_S, SYNC_MOST_S, &timeout_s, error) ||
+        !cli_client(cli, error))
+        return false;
+    bool done = true;
+    if (!client_has_daemon(cli->client)) {
+        /* The store is open in this process: let go of it, and run the agent here until it is done. */
+        client_free(cli->client);
+        cli->client = NULL;
+        sync.daemon = agent_daemon_new(cli->data, NULL, error);
+        cli->client = sync.daemon ? client_of(agent_daemon_api(sync.daemon), error) : NULL;
+        done = cli->client != NULL;
+    }
+    if (done)
+        done = cli_option(cli, "wait") || sync.daemon ? wait_for_head(&sync, timeout_s, error)
+                                                      : only_tell(&sync, error);
+    if (sync.status && cli->json)
+        cli_print_json(sync.status);
+    json_decref(sync.status);
+    client_free(cli->client);
+    cli->client = NULL;
+    agent_daemon_free(sync.daemon);
+    return done;
+}
+
+static const char *const run_options[] = {"http", NULL};
+static const char *const sync_options[] = {"wait", "timeout", NULL};
+
+const struct cli_command agent_command_run = {
+    .name = "run",
+    .arguments = "[--http ADDRESS:PORT]",
+    .help = "serve this office: keep the link to the hub, until stopped",
+    .options = run_options,
+    .run = run_run,
+};
+const struct cli_command agent_command_sync = {
+    .name = "sync",
+    .arguments = "[--wait [--timeout SECONDS]]",
+    .help = "sync now; with --wait end with 0 once nothing is pending, all is read and the digests are equal",
+    .options = sync_options,
+    .run = run_sync,
+};

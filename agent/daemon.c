@@ -1,0 +1,239 @@
+#include "agent/daemon.h"
+
+#include "agent/session.h"
+#include "api/client.h"
+#include "api/wall.h"
+#include "base/log.h"
+#include "net/backoff.h"
+#include "net/frame.h"
+#include "net/http_server.h"
+#include "net/link_agent.h"
+#include "net/link_hub.h"
+
+#include <stdlib.h>
+
+struct agent_daemon {
+    struct loop *loop;
+    struct net *net;
+    struct link_agent *link;
+    struct agent *agent;
+    struct agent_session *session;
+    struct agent_service service;
+    struct http_server *local, *http;
+    struct frame_codec *codec;
+    struct frame_buffer out;
+    struct arena arena; /* of one message */
+    bool connecting;    /* an attempt is under way, or the link is up */
+    unsigned attempts;  /* that failed since the hub was last in session */
+    uint64_t retry_at;  /* by loop_now_ms */
+    bool stopping;
+    enum link_state told; /* what the log was told last */
+};
+
+static void plan_retry(struct agent_daemon *daemon)
+{
+    uint64_t random;
+    keys_random(&random, sizeof random);
+    daemon->connecting = false;
+    daemon->retry_at = loop_now_ms() + backoff_ms(daemon->attempts, random);
+    if (daemon->attempts < UINT8_MAX)
+        daemon->attempts++;
+}
+
+static bool send_message(void *context, const Hopnhat__Message *message)
+{
+    struct agent_daemon *daemon = context;
+    struct error error;
+    if (!frame_pack(daemon->codec, message, &daemon->out, &error)) {
+        log_error("a message could not be packed: %s", error.text);
+        return false;
+    }
+    return link_agent_send(daemon->link, frame_buffer_bytes(&daemon->out));
+}
+
+static void drop_link(void *context, const char *why)
+{
+    struct agent_daemon *daemon = context;
+    log_warning("the link to the hub is dropped: %s", why);
+    link_agent_close(daemon->link);
+    plan_retry(daemon);
+}
+
+static void tell_state(struct agent_daemon *daemon, enum link_state state, const char *text)
+{
+    if (state == daemon->told)
+        return;
+    daemon->told = state;
+    if (state == LINK_UP)
+        log_info("linked to the hub at %s", daemon->agent->hub_address);
+    else
+        log_warning("no link to the hub at %s: %s", daemon->agent->hub_address, text);
+}
+
+static void link_changed(void *user, enum link_state state, const char *text)
+{
+    struct agent_daemon *daemon = user;
+    tell_state(daemon, state, text);
+    if (state == LINK_UP) {
+        agent_session_link_up(daemon->session, wall_now_ms());
+        return;
+    }
+    agent_session_link_down(daemon->session, wall_now_ms());
+    plan_retry(daemon);
+}
+
+static void link_ready(void *user)
+{
+    struct agent_daemon *daemon = user;
+    struct bytes frame;
+    for (int i = 0; i < LINK_SLICE_MESSAGES && link_agent_receive(daemon->link, &frame); i++) {
+        struct error error;
+        Hopnhat__Message *message = frame_unpack(daemon->codec, frame, &daemon->arena, &error);
+        if (message)
+            agent_session_receive(daemon->session, message, wall_now_ms());
+        else
+            log_warning("the hub sent what is no message: %s", error.text);
+        arena_reset(&daemon->arena);
+    }
+}
+
+static void signalled(void *user, int number)
+{
+    struct agent_daemon *daemon = user;
+    (void)number;
+    daemon->stopping = true;
+}
+
+static void sync_now(void *context, uint64_t wall_ms)
+{
+    struct agent_daemon *daemon = context;
+    daemon->attempts = 0;
+    daemon->retry_at = 0;
+    agent_session_poke(daemon->session, wall_ms);
+}
+
+static const char *session_state(void *context)
+{
+    const struct agent_daemon *daemon = context;
+    return agent_session_state(daemon->session);
+}
+
+static void connect_if_due(struct agent_daemon *daemon)
+{
+    struct error error;
+    if (daemon->connecting || loop_now_ms() < daemon->retry_at)
+        return;
+    daemon->connecting = true;
+    if (link_agent_connect(daemon->link, daemon->agent->hub_address, daemon->agent->hub_key,
+                           &daemon->agent->link_keys, &error))
+        return;
+    tell_state(daemon, LINK_NO_ROUTE, error.text);
+    plan_retry(daemon);
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    if (a < 0 || b < 0)
+        return a < 0 ? b : a;
+    return a < b ? a : b;
+}
+
+static int64_t retry_wait_ms(const struct agent_daemon *daemon)
+{
+    uint64_t now = loop_now_ms();
+    if (daemon->connecting)
+        return -1;
+    return daemon->retry_at > now ? (int64_t)(daemon->retry_at - now) : 0;
+}
+
+bool agent_daemon_turn(struct agent_daemon *daemon, int64_t most_wait_ms, struct error *error)
+{
+    uint64_t wall_ms = wall_now_ms();
+    agent_session_tick(daemon->session, wall_ms);
+    if (daemon->agent->hub_online)
+        daemon->attempts = 0;
+    connect_if_due(daemon);
+    int64_t wait_ms = sooner(agent_session_wait_ms(daemon->session, wall_ms), retry_wait_ms(daemon));
+    return loop_run_once(daemon->loop, sooner(wait_ms, most_wait_ms), error);
+}
+
+bool agent_daemon_is_stopping(const struct agent_daemon *daemon)
+{
+    return daemon->stopping;
+}
+
+const struct api_service *agent_daemon_api(const struct agent_daemon *daemon)
+{
+    return &daemon->service.api;
+}
+
+static bool open_store(struct agent_daemon *daemon, const char *data, struct error *error)
+{
+    struct agent_options options = {.take_lock = true, .entropy = entropy_system()};
+    struct agent_outlet outlet = {.context = daemon, .send = send_message, .drop_link = drop_link};
+    int waited_ms = 0;
+    while (!(daemon->agent = agent_open(data, &options, error)))
+        if (error->code != ERROR_UNAVAILABLE || !client_try_again(data, &waited_ms))
+            return false;
+    if (!(daemon->session = agent_session_new(daemon->agent, &outlet, error)))
+        return false;
+    agent_service_start(&daemon->service, daemon->agent);
+    daemon->service.sync = sync_now;
+    daemon->service.state = session_state;
+    daemon->service.context = daemon;
+    return true;
+}
+
+static bool open_link(struct agent_daemon *daemon, struct error *error)
+{
+    struct link_agent_options options = {.changed = link_changed, .ready = link_ready, .user = daemon};
+    return (daemon->loop = loop_new(error)) && loop_watch_signals(daemon->loop, signalled, daemon, error) &&
+           (daemon->net = net_new(error)) && (daemon->codec = frame_codec_new(error)) &&
+           (daemon->link = link_agent_new(daemon->net, daemon->loop, &options, error));
+}
+
+static bool open_http(struct agent_daemon *daemon, const char *data, const char *http, struct error *error)
+{
+    struct http_handler handler = api_http_handler(&daemon->service.api);
+    char *path = client_socket_path(data);
+    if (!path)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    if (http)
+        daemon->http = http_server_open_tcp(daemon->loop, http, NULL, &handler, error);
+    if (!http || daemon->http)
+        daemon->local = http_server_open_unix(daemon->loop, path, &handler, error);
+    free(path);
+    return daemon->local != NULL;
+}
+
+struct agent_daemon *agent_daemon_new(const char *data, const char *http, struct error *error)
+{
+    struct agent_daemon *daemon = calloc(1, sizeof *daemon);
+    if (!daemon) {
+        error_set(error, ERROR_MEMORY, "out of memory");
+        return NULL;
+    }
+    arena_init(&daemon->arena, LIMIT_MESSAGE_ARENA_BYTES);
+    daemon->told = LINK_CUT;
+    if (open_store(daemon, data, error) && open_link(daemon, error) && open_http(daemon, data, http, error))
+        return daemon;
+    agent_daemon_free(daemon);
+    return NULL;
+}
+
+void agent_daemon_free(struct agent_daemon *daemon)
+{
+    if (!daemon)
+        return;
+    http_server_free(daemon->local);
+    http_server_free(daemon->http);
+    agent_session_free(daemon->session);
+    link_agent_free(daemon->link);
+    frame_codec_free(daemon->codec);
+    frame_buffer_release(&daemon->out);
+    loop_free(daemon->loop);
+    net_free(daemon->net);
+    agent_close(daemon->agent);
+    arena_release(&daemon->arena);
+    free(daemon);
+}

@@ -1,0 +1,121 @@
+#include "agent/join.h"
+
+#include "agent/session.h"
+
+static const char CERTIFICATE_CONTEXT[] = "hopnhat certificate 1";
+
+bool join_begin(struct join *join, const char *code, struct error *error)
+{
+    struct enrolment_code parsed;
+    if (!enrolment_code_parse(code, &parsed, error))
+        return false;
+    memcpy(join->hub_key, parsed.hub_key, sizeof join->hub_key);
+    bool derived = link_keys_from_seed(&join->once, parsed.seed, error);
+    keys_wipe(&parsed, sizeof parsed);
+    if (!derived)
+        return false;
+    link_keys_generate(&join->link_keys);
+    signing_keys_generate(&join->signing_keys);
+    return true;
+}
+
+Hopnhat__Message *join_message(const struct join *join, struct arena *arena, struct error *error)
+{
+    Hopnhat__Message *message = arena_alloc(arena, sizeof *message);
+    Hopnhat__Join *body = arena_alloc(arena, sizeof *body);
+    uint8_t *link_key = arena_copy(arena, join->link_keys.public_key, LINK_KEY_BYTES);
+    uint8_t *signing_key = arena_copy(arena, join->signing_keys.public_key, SIGNING_KEY_BYTES);
+    char *software = arena_format(arena, "hopnhat-agent %s", HOPNHAT_VERSION);
+    if (!message || !body || !link_key || !signing_key || !software) {
+        error_set(error, ERROR_MEMORY, "out of memory");
+        return NULL;
+    }
+    hopnhat__message__init(message);
+    hopnhat__join__init(body);
+    body->protocol = AGENT_PROTOCOL_VERSION;
+    body->link_key = (ProtobufCBinaryData){LINK_KEY_BYTES, link_key};
+    body->signing_key = (ProtobufCBinaryData){SIGNING_KEY_BYTES, signing_key};
+    body->software = software;
+    message->has_request = true;
+    message->request = 1;
+    message->body_case = HOPNHAT__MESSAGE__BODY_JOIN;
+    message->join = body;
+    return message;
+}
+
+static bool unsound(struct error *error, const char *what)
+{
+    return error_set(error, ERROR_CORRUPT, "the hub's answer to the join does not hold: %s", what);
+}
+
+static bool is_key(ProtobufCBinaryData data, const uint8_t *key, size_t size)
+{
+    return data.len == size && memcmp(data.data, key, size) == 0;
+}
+
+static bool check_body(const struct join *join, const Hopnhat__CertificateBody *body,
+                       char office[LIMIT_OFFICE_CODE_BYTES + 1], struct error *error)
+{
+    if (!body)
+        return unsound(error, "the certificate cannot be read");
+    if (!is_key(body->link_key, join->link_keys.public_key, LINK_KEY_BYTES) ||
+        !is_key(body->signing_key, join->signing_keys.public_key, SIGNING_KEY_BYTES))
+        return unsound(error, "the certificate is for other keys");
+    if (!office_code_is_sound(body->office))
+        return unsound(error, "the certificate names no office");
+    memcpy(office, body->office, strlen(body->office) + 1);
+    return true;
+}
+
+bool join_check(const struct join *join, const Hopnhat__Joined *joined,
+                char office[LIMIT_OFFICE_CODE_BYTES + 1], struct error *error)
+{
+    const size_t context = sizeof CERTIFICATE_CONTEXT - 1;
+    const Hopnhat__Certificate *certificate = joined->certificate;
+    struct arena arena;
+    bool sound = false;
+    if (joined->hub_signing_key.len != SIGNING_KEY_BYTES || joined->epoch == 0)
+        return unsound(error, "it has no key or no epoch");
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    uint8_t *text = arena_alloc(&arena, context + certificate->body.len);
+    if (!text) {
+        error_set(error, ERROR_MEMORY, "out of memory");
+    } else {
+        memcpy(text, CERTIFICATE_CONTEXT, context);
+        if (certificate->body.len)
+            memcpy(text + context, certificate->body.data, certificate->body.len);
+        if (keys_verify(joined->hub_signing_key.data, bytes_of(text, context + certificate->body.len),
+                        bytes_of(certificate->signature.data, certificate->signature.len)))
+            sound = check_body(join,
+                               hopnhat__certificate_body__unpack(&arena.protobuf, certificate->body.len,
+                                                                 certificate->body.data),
+                               office, error);
+        else
+            unsound(error, "the certificate's signature is wrong");
+    }
+    arena_release(&arena);
+    return sound;
+}
+
+bool join_finish(const struct join *join, const Hopnhat__Joined *joined, const char *hub_address,
+                 const char *directory, const struct agent_options *options, uint64_t wall_ms,
+                 struct error *error)
+{
+    char office[LIMIT_OFFICE_CODE_BYTES + 1];
+    if (!join_check(join, joined, office, error))
+        return false;
+    const struct agent_identity identity = {
+        .hub_address = hub_address,
+        .hub_key = join->hub_key,
+        .link_keys = &join->link_keys,
+        .signing_keys = &join->signing_keys,
+        .office = office,
+        .joined = joined,
+    };
+    return agent_create(directory, options, &identity, wall_ms, error);
+}
+
+void join_wipe(struct join *join)
+{
+    keys_wipe(join, sizeof *join);
+}

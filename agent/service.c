@@ -1,0 +1,309 @@
+#include "agent/service.h"
+
+#include "agent/records.h"
+#include "agent/write.h"
+#include "api/change_json.h"
+#include "api/record_json.h"
+#include "api/wall.h"
+#include "store/key.h"
+#include "store/rows.h"
+
+#include <stdlib.h>
+
+enum { RECORD_ARENA_BYTES = 64 * 1024 * 1024, REJECTED_PAGE = 1000 };
+
+static const struct catalog *catalog_of(void *context)
+{
+    const struct agent_service *service = context;
+    return service->agent->catalog;
+}
+
+static bool begin(void *context, struct error *error)
+{
+    struct agent_service *service = context;
+    return agent_read(service->agent, &service->transaction, error);
+}
+
+static void end(void *context)
+{
+    struct agent_service *service = context;
+    transaction_abort(&service->transaction);
+}
+
+/* Whether the snapshot is sound so far. */
+static bool is_sound(const struct agent_service *service, struct error *error)
+{
+    if (service->transaction.failed)
+        *error = service->transaction.error;
+    return !service->transaction.failed;
+}
+
+static const Hopnhat__Record *get(void *context, uint32_t type, const uint8_t id[RECORD_ID_BYTES],
+                                  struct arena *arena, struct error *error)
+{
+    struct agent_service *service = context;
+    const Hopnhat__Record *record = agent_record(&service->transaction, type, id, arena);
+    if (!record && is_sound(service, error))
+        error_set(error, ERROR_NOT_FOUND, "there is no such record");
+    return record;
+}
+
+static bool scan(void *context, uint32_t type, const uint8_t *after,
+                 bool (*visit)(void *user, const Hopnhat__Record *record), void *user, struct error *error)
+{
+    struct agent_service *service = context;
+    struct agent_scan rows;
+    struct arena arena;
+    const Hopnhat__Record *record;
+    arena_init(&arena, RECORD_ARENA_BYTES);
+    agent_scan_open(&rows, &service->transaction, type, after);
+    while ((record = agent_scan_next(&rows, &arena)) && visit(user, record))
+        arena_reset(&arena);
+    agent_scan_close(&rows);
+    arena_release(&arena);
+    return is_sound(service, error);
+}
+
+static bool conflicts(void *context, const struct conflict_place *after,
+                      bool (*visit)(void *user, const struct conflict_place *place), void *user,
+                      struct error *error)
+{
+    struct agent_service *service = context;
+    struct cursor cursor;
+    struct key key = {0};
+    if (after) {
+        key_record(&key, after->type, after->id);
+        key_add_u32(&key, after->field);
+        key_add(&key, "", 1);
+    }
+    cursor_open(&cursor, &service->transaction, AGENT_CONFLICT);
+    for (bool here = cursor_seek(&cursor, key_bytes(&key)); here; here = cursor_next(&cursor)) {
+        struct conflict_place place = {.type = get_u32_be(cursor.key.data)};
+        memcpy(place.id, cursor.key.data + 4, RECORD_ID_BYTES);
+        place.field = get_u32_be(cursor.key.data + RECORD_KEY_BYTES);
+        if (!visit(user, &place))
+            break;
+    }
+    cursor_close(&cursor);
+    return is_sound(service, error);
+}
+
+/* The row of an own log; NULL where it is not there (any more). */
+static const Hopnhat__LogRow *log_row(struct agent_service *service, struct dot dot, struct arena *arena)
+{
+    struct key key;
+    key_dot(&key, dot.replica, dot.seq);
+    return row_get(&service->transaction, AGENT_LOG, key_bytes(&key), &hopnhat__log_row__descriptor, arena);
+}
+
+static void origin(void *context, const Hopnhat__Entry *entry, struct arena *arena, struct entry_origin *from)
+{
+    struct agent_service *service = context;
+    struct change change;
+    struct error ignored; /* without its author the entry is still listed */
+    if (!agent_log(service->agent, entry->replica))
+        return;
+    from->office = service->agent->office_code;
+    struct dot dot = entry_id_of(entry).dot;
+    const Hopnhat__LogRow *row = log_row(service, dot, arena);
+    if (row && change_unpack(&change, dot, bytes_of(row->logged.data, row->logged.len), arena, &ignored))
+        from->author = change.body->author;
+}
+
+static struct shown shown_now(void *context, const Hopnhat__Record *record)
+{
+    const struct agent_service *service = context;
+    (void)record;
+    return agent_shown_now(service->agent);
+}
+
+static bool defaults(void *context, const Hopnhat__TypeDefinition *type, const char *owner,
+                     struct arena *arena, const char **default_group, const char **default_owner,
+                     struct error *error)
+{
+    const struct agent_service *service = context;
+    (void)owner, (void)arena;
+    if (default_owner)
+        *default_owner = service->agent->office_code;
+    if (!default_group)
+        return true;
+    *default_group = office_audience(&service->agent->office, type->audience);
+    return *default_group ||
+           error_set(error, ERROR_INPUT, "group: the office %s is in no cluster; name the group by group=…",
+                     service->agent->office_code);
+}
+
+static bool write_edits(void *context, const struct new_edit *edits, size_t count, const char *author,
+                        uint64_t wall_ms, struct error *error)
+{
+    struct agent_service *service = context;
+    return agent_write(service->agent, edits, count, author, wall_ms, NULL, error);
+}
+
+static json_t *contact_json(uint64_t ms, struct arena *arena)
+{
+    return ms ? json_string(wall_text(ms, arena)) : json_null();
+}
+
+static json_t *status(void *context, uint64_t wall_ms, struct error *error)
+{
+    const struct agent_service *service = context;
+    struct agent_status now;
+    struct arena arena;
+    (void)wall_ms;
+    if (!agent_status(service->agent, &now, error))
+        return NULL;
+    arena_init(&arena, 4096);
+    json_t *json = json_pack(
+        "{s:s, s:o, s:o, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:o, s:I, s:i, s:I, s:s, s:o, "
+        "s:s}",
+        "office", now.office, "replica", replica_json(now.replica), "epoch", replica_json(now.epoch), "hub",
+        service->agent->hub_address, "hub_online", now.hub_online, "caught_up", now.caught_up, "pending",
+        (json_int_t)now.pending, "drafts", (json_int_t)now.drafts, "refused", (json_int_t)now.refused,
+        "conflicts_open", (json_int_t)now.conflicts_open, "digests_equal", now.digests_equal,
+        "digest_mismatches", (json_int_t)now.digest_mismatches, "records", (json_int_t)now.records,
+        "last_contact", contact_json(now.last_contact_ms, &arena), "heads", (json_int_t)now.heads,
+        "catalog_version", (int)now.catalog_version, "clock_offset_ms", (json_int_t)now.clock_offset_ms,
+        "state", service->state ? service->state(service->context) : "not running", "trouble",
+        bytes_json(bytes_of_string(now.trouble)), "version", HOPNHAT_VERSION);
+    arena_release(&arena);
+    if (!json)
+        error_set(error, ERROR_MEMORY, "out of memory");
+    return json;
+}
+
+static json_t *handle_sync(struct api_call *call, struct error *error)
+{
+    struct agent_service *service = call->records->context;
+    uint64_t heads = service->agent->heads;
+    if (!service->sync) {
+        error_set(error, ERROR_UNAVAILABLE, "no agent runs on this store");
+        return NULL;
+    }
+    service->sync(service->context, call->wall_ms);
+    json_t *json = json_pack("{s:I}", "heads", (json_int_t)heads);
+    if (!json)
+        error_set(error, ERROR_MEMORY, "out of memory");
+    return json;
+}
+
+static json_t *refusal_json(struct agent_service *service, const Hopnhat__Refusal *refusal,
+                            struct arena *arena, struct error *error)
+{
+    struct dot dot = {refusal->replica, refusal->seq};
+    const ProtobufCEnumValue *reason =
+        protobuf_c_enum_descriptor_get_value(&hopnhat__refusal_reason__descriptor, (int)refusal->reason);
+    json_t *json = json_pack("{s:o, s:I, s:s, s:s}", "replica", replica_json(dot.replica), "seq",
+                             (json_int_t)dot.seq, "reason", reason ? reason->name : "REFUSED_OTHER", "text",
+                             refusal->text ? refusal->text : "");
+    const Hopnhat__LogRow *row = log_row(service, dot, arena);
+    if (json && row &&
+        !change_describe(json, service->agent->catalog, dot, bytes_of(row->logged.data, row->logged.len),
+                         arena, error)) {
+        json_decref(json);
+        return NULL;
+    }
+    if (!json)
+        error_set(error, ERROR_MEMORY, "out of memory");
+    return json;
+}
+
+/* Puts up to `limit` refusals after the key into the list; the last one's name goes into next. */
+static bool list_refusals(struct agent_service *service, const struct key *after, uint64_t limit,
+                          json_t *list, char next[DOT_TEXT_BYTES], struct arena *arena, struct error *error)
+{
+    struct cursor cursor;
+    bool done = true;
+    cursor_open(&cursor, &service->transaction, AGENT_REFUSED);
+    for (bool here = cursor_seek(&cursor, key_bytes(after)); here && done; here = cursor_next(&cursor)) {
+        const Hopnhat__Refusal *refusal =
+            row_unpack(&service->transaction, cursor.value, &hopnhat__refusal__descriptor, arena);
+        json_t *json = refusal ? refusal_json(service, refusal, arena, error) : NULL;
+        done = json && json_array_append_new(list, json) == 0;
+        if (done && json_array_size(list) >= limit) {
+            dot_format((struct dot){refusal->replica, refusal->seq}, next);
+            break;
+        }
+    }
+    cursor_close(&cursor);
+    return is_sound(service, error) && done;
+}
+
+static json_t *handle_rejected(struct api_call *call, struct error *error)
+{
+    struct agent_service *service = call->records->context;
+    const char *after = http_request_query(call->request, "after");
+    struct key key = {0};
+    struct dot dot;
+    char next[DOT_TEXT_BYTES] = "";
+    uint64_t limit;
+    json_t *list = NULL, *json = NULL;
+    if (!api_number(http_request_query(call->request, "limit"), "limit", REJECTED_PAGE, REJECTED_PAGE, &limit,
+                    error) ||
+        (after && !dot_parse(after, &dot, error)))
+        return NULL;
+    if (after) {
+        key_dot(&key, dot.replica, dot.seq);
+        key_add(&key, "", 1);
+    }
+    if (begin(service, error)) {
+        list = json_array();
+        if (list && list_refusals(service, &key, limit, list, next, call->arena, error))
+            json = json_pack("{s:O, s:s*}", "rejected", list, "next", *next ? next : NULL);
+        end(service);
+    }
+    json_decref(list);
+    return json;
+}
+
+static const struct api_route routes[] = {
+    {"GET", "/v1/rejected", handle_rejected},
+    {"POST", "/v1/sync", handle_sync},
+};
+
+void agent_service_start(struct agent_service *service, struct agent *agent)
+{
+    *service = (struct agent_service){
+        .agent = agent,
+        .records = {.context = service,
+                    .catalog = catalog_of,
+                    .begin = begin,
+                    .end = end,
+                    .get = get,
+                    .scan = scan,
+                    .conflicts = conflicts,
+                    .origin = origin,
+                    .shown_now = shown_now,
+                    .defaults = defaults,
+                    .write = write_edits,
+                    .status = status},
+        .api = {.records = &service->records,
+                .routes = routes,
+                .route_count = sizeof routes / sizeof *routes},
+    };
+}
+
+void *agent_service_open(const char *data, const struct api_service **api, struct error *error)
+{
+    struct agent_options options = {.take_lock = true, .entropy = entropy_system()};
+    struct agent_service *service = malloc(sizeof *service);
+    struct agent *agent = NULL;
+    if (service)
+        agent = agent_open(data, &options, error);
+    else
+        error_set(error, ERROR_MEMORY, "out of memory");
+    if (!agent) {
+        free(service);
+        return NULL;
+    }
+    agent_service_start(service, agent);
+    *api = &service->api;
+    return service;
+}
+
+void agent_service_close(void *opened)
+{
+    struct agent_service *service = opened;
+    agent_close(service->agent);
+    free(service);
+}

@@ -1,0 +1,32 @@
+/* What the agent's tools and page ask of it: the records of core/api over the agent's store, and what only an
+ * agent has.
+ *
+ *   GET  /v1/rejected?after=REPLICA.SEQ&limit=N   own changes that headquarters did not take, with the reason
+ *   POST /v1/sync                                 have the hub answer now: {"heads":N}; done when status says
+ * more
+ */
+#ifndef HOPNHAT_AGENT_SERVICE_H
+#define HOPNHAT_AGENT_SERVICE_H
+
+#include "agent/state.h"
+#include "api/router.h"
+
+struct agent_service {
+    struct records records;
+    struct api_service api;
+    struct agent *agent;
+    struct transaction transaction; /* of the snapshot under way */
+    /* Of the daemon; NULL where a tool has opened the store itself. */
+    void (*sync)(void *context, uint64_t wall_ms);
+    const char *(*state)(void *context);
+    void *context;
+};
+
+/* Fills in *service, which must not move afterwards, for an open agent, which is borrowed. */
+void agent_service_start(struct agent_service *service, struct agent *agent);
+
+/* For struct store_opener: opens the agent's store in this process. */
+void *agent_service_open(const char *data, const struct api_service **api, struct error *error);
+void agent_service_close(void *opened);
+
+#endif

@@ -1,0 +1,399 @@
+#include "agent/feed.h"
+#include "agent/session_state.h"
+#include "base/defect.h"
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BIT(state) (1u << SESSION_##state)
+
+/* Where each state may go. */
+static const unsigned LEGAL[SESSION_STATES] = {
+    [SESSION_DOWN] = BIT(GREETING) | BIT(WAITING),
+    [SESSION_WAITING] = BIT(DOWN) | BIT(GREETING),
+    [SESSION_GREETING] = BIT(DOWN) | BIT(WAITING) | BIT(GREETING) | BIT(COMPARING) | BIT(OPEN) | BIT(STOPPED),
+    [SESSION_COMPARING] = BIT(DOWN) | BIT(WAITING) | BIT(GREETING) | BIT(OPEN) | BIT(STOPPED),
+    [SESSION_OPEN] = BIT(DOWN) | BIT(WAITING) | BIT(GREETING) | BIT(RECONCILING) | BIT(STOPPED),
+    [SESSION_RECONCILING] = BIT(DOWN) | BIT(WAITING) | BIT(GREETING) | BIT(STOPPED),
+    [SESSION_STOPPED] = BIT(DOWN) | BIT(WAITING) | BIT(GREETING),
+};
+
+static const char *const NAMES[SESSION_STATES] = {
+    [SESSION_DOWN] = "down",           [SESSION_WAITING] = "waiting", [SESSION_GREETING] = "greeting",
+    [SESSION_COMPARING] = "comparing", [SESSION_OPEN] = "open",       [SESSION_RECONCILING] = "reconciling",
+    [SESSION_STOPPED] = "stopped",
+};
+
+struct agent_session *agent_session_new(struct agent *agent, const struct agent_outlet *outlet,
+                                        struct error *error)
+{
+    struct agent_session *session = calloc(1, sizeof *session);
+    if (!session) {
+        error_set(error, ERROR_MEMORY, "out of memory");
+        return NULL;
+    }
+    session->agent = agent;
+    session->outlet = *outlet;
+    arena_init(&session->arena, LIMIT_MESSAGE_ARENA_BYTES);
+    arena_init(&session->message, LIMIT_MESSAGE_ARENA_BYTES);
+    return session;
+}
+
+void agent_session_free(struct agent_session *session)
+{
+    if (!session)
+        return;
+    session->agent->hub_online = session->agent->at_head = false;
+    arena_release(&session->arena);
+    arena_release(&session->message);
+    free(session);
+}
+
+const char *agent_session_state(const struct agent_session *session)
+{
+    return NAMES[session->state];
+}
+
+static bool is_online(enum session_state state)
+{
+    return state == SESSION_COMPARING || state == SESSION_OPEN || state == SESSION_RECONCILING;
+}
+
+void session_move(struct agent_session *session, enum session_state to)
+{
+    if (session->state != to && !(LEGAL[session->state] & 1u << to))
+        log_error("the session goes from %s to %s, which it must not", NAMES[session->state], NAMES[to]);
+    session->state = to;
+    session->agent->hub_online = is_online(to);
+    if (to != SESSION_OPEN)
+        session->agent->at_head = false;
+}
+
+/* Time passes as the wall clock says, but never backwards. */
+static void pass_time(struct agent_session *session, uint64_t wall_ms)
+{
+    if (session->last_wall_ms && wall_ms > session->last_wall_ms)
+        session->now_ms += wall_ms - session->last_wall_ms;
+    session->last_wall_ms = wall_ms;
+}
+
+void session_trouble(struct agent_session *session, const char *format, ...)
+{
+    char text[sizeof session->agent->trouble];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (strcmp(text, session->agent->trouble) == 0)
+        return;
+    memcpy(session->agent->trouble, text, sizeof text);
+    log_warning("sync: %s", text);
+}
+
+static void end_session(struct agent_session *session)
+{
+    memset(session->requests, 0, sizeof session->requests);
+    session->id = session->applied = 0;
+    session->ask_after_ms = 0;
+    session->welcome = NULL;
+    session->round = (struct reconciliation){0};
+    arena_release(&session->arena);
+}
+
+void session_lose_link(struct agent_session *session, const char *why)
+{
+    end_session(session);
+    session_move(session, SESSION_DOWN);
+    session->outlet.drop_link(session->outlet.context, why);
+}
+
+struct request *session_ask(struct agent_session *session, Hopnhat__Message *message, enum request_kind kind,
+                            uint64_t wall_ms)
+{
+    struct request *request = session->requests;
+    while (request->number)
+        if (++request == session->requests + SESSION_REQUESTS) {
+            log_error("more requests under way than there can be");
+            return NULL;
+        }
+    if (++session->last_request == 0)
+        session->last_request = 1;
+    *request = (struct request){
+        .number = session->last_request, .kind = kind, .sent_ms = session->now_ms, .sent_wall_ms = wall_ms};
+    message->has_session = session->id != 0;
+    message->session = session->id;
+    message->has_request = true;
+    message->request = request->number;
+    if (session->outlet.send(session->outlet.context, message))
+        return request;
+    session_lose_link(session, "the link takes no more messages");
+    return NULL;
+}
+
+size_t session_asked(const struct agent_session *session, enum request_kind kind)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < SESSION_REQUESTS; i++)
+        count += session->requests[i].number && session->requests[i].kind == kind;
+    return count;
+}
+
+void session_forget(struct agent_session *session, enum request_kind kind)
+{
+    for (size_t i = 0; i < SESSION_REQUESTS; i++)
+        if (session->requests[i].kind == kind)
+            session->requests[i].number = 0;
+}
+
+void session_progress(struct agent_session *session)
+{
+    session->hello_gap_ms = 0;
+}
+
+void session_hello(struct agent_session *session, uint64_t wall_ms)
+{
+    end_session(session);
+    if (session_is_due(session, session->hello_after_ms)) {
+        session_say_hello(session, wall_ms);
+        return;
+    }
+    session->wake_ms = session->hello_after_ms;
+    session_move(session, SESSION_WAITING);
+}
+
+static void stop(struct agent_session *session)
+{
+    end_session(session);
+    uint64_t jitter = entropy_number(&session->agent->entropy) % STOPPED_MS;
+    session->wake_ms = session->now_ms + STOPPED_MS + jitter;
+    session_move(session, SESSION_STOPPED);
+}
+
+/* Does what is to be done in the present state. */
+static void pump(struct agent_session *session, uint64_t wall_ms)
+{
+    switch (session->state) {
+    case SESSION_WAITING:
+    case SESSION_STOPPED:
+        if (session_is_due(session, session->wake_ms))
+            session_say_hello(session, wall_ms);
+        break;
+    case SESSION_COMPARING:
+        session_compare(session, wall_ms);
+        break;
+    case SESSION_OPEN:
+    case SESSION_RECONCILING:
+        if (session->replicas[0] != agent_present_log(session->agent)->replica) {
+            session_hello(session, wall_ms); /* a log was begun that the hub has not heard of */
+            break;
+        }
+        session_push(session, wall_ms);
+        if (session->state == SESSION_OPEN && !feed_needs_reconcile(session->agent, NULL))
+            session_pull(session, wall_ms);
+        else if (session->state == SESSION_RECONCILING ||
+                 (session->state == SESSION_OPEN && session_all_pushed(session)))
+            session_reconcile(session, wall_ms);
+        break;
+    default:
+        break;
+    }
+}
+
+void agent_session_link_up(struct agent_session *session, uint64_t wall_ms)
+{
+    pass_time(session, wall_ms);
+    end_session(session);
+    session->heard_ms = session->hello_after_ms = session->now_ms;
+    session->hello_gap_ms = 0;
+    session_say_hello(session, wall_ms);
+}
+
+void agent_session_link_down(struct agent_session *session, uint64_t wall_ms)
+{
+    pass_time(session, wall_ms);
+    end_session(session);
+    session_move(session, SESSION_DOWN);
+}
+
+static void take_busy(struct agent_session *session, const struct request *request, const Hopnhat__Busy *busy)
+{
+    uint64_t jitter = entropy_number(&session->agent->entropy) % (busy->retry_ms / 2 + 100);
+    uint64_t retry_ms = busy->retry_ms + jitter;
+    if (request->kind == REQUEST_PUSH) {
+        session_push_again(session, request->log, request->first - 1, retry_ms);
+    } else if (request->kind == REQUEST_HELLO) {
+        session->wake_ms = session->now_ms + retry_ms;
+        session_move(session, SESSION_WAITING);
+    } else {
+        session->ask_after_ms = session->now_ms + retry_ms;
+    }
+}
+
+static void take_error(struct agent_session *session, const struct request *request,
+                       const Hopnhat__Error *error, uint64_t wall_ms)
+{
+    const char *text = error->text ? error->text : "";
+    if (request->kind == REQUEST_RECONCILE && error->code != HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO) {
+        session_group_refused(session, wall_ms);
+        return;
+    }
+    switch (error->code) {
+    case HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO:
+        session_hello(session, wall_ms);
+        break;
+    case HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED:
+    case HOPNHAT__ERROR_CODE__ERROR_PROTOCOL:
+        session_trouble(session, "the hub refuses us: %.400s", text);
+        stop(session);
+        break;
+    default:
+        session_trouble(session, "the hub could not use a message of ours: %.400s", text);
+        session_hello(session, wall_ms);
+    }
+}
+
+/* Whether the body answers that kind of request. */
+static bool answers(const Hopnhat__Message *message, enum request_kind kind)
+{
+    switch (message->body_case) {
+    case HOPNHAT__MESSAGE__BODY_BUSY:
+    case HOPNHAT__MESSAGE__BODY_ERROR:
+        return true;
+    case HOPNHAT__MESSAGE__BODY_WELCOME:
+        return kind == REQUEST_HELLO;
+    case HOPNHAT__MESSAGE__BODY_COMPARED:
+        return kind == REQUEST_COMPARE;
+    case HOPNHAT__MESSAGE__BODY_ACK:
+        return kind == REQUEST_PUSH;
+    case HOPNHAT__MESSAGE__BODY_FEED:
+        return kind == REQUEST_PULL;
+    case HOPNHAT__MESSAGE__BODY_RECONCILED:
+        return kind == REQUEST_RECONCILE;
+    default:
+        return false;
+    }
+}
+
+static void take_answer(struct agent_session *session, const struct request *request,
+                        const Hopnhat__Message *message, uint64_t wall_ms)
+{
+    switch (message->body_case) {
+    case HOPNHAT__MESSAGE__BODY_BUSY:
+        take_busy(session, request, message->busy);
+        break;
+    case HOPNHAT__MESSAGE__BODY_ERROR:
+        take_error(session, request, message->error, wall_ms);
+        break;
+    case HOPNHAT__MESSAGE__BODY_WELCOME:
+        session_take_welcome(session, request, message->welcome, wall_ms);
+        break;
+    case HOPNHAT__MESSAGE__BODY_COMPARED:
+        session_take_compared(session, message->compared, wall_ms);
+        break;
+    case HOPNHAT__MESSAGE__BODY_ACK:
+        session_take_ack(session, request, message->ack, wall_ms);
+        break;
+    case HOPNHAT__MESSAGE__BODY_FEED:
+        session_take_feed(session, request, message->feed, wall_ms);
+        break;
+    case HOPNHAT__MESSAGE__BODY_RECONCILED:
+        session_take_reconciled(session, message->reconciled, wall_ms);
+        break;
+    default:
+        break;
+    }
+}
+
+/* The request that the message answers, which is thereby answered. False: none that waits. */
+static bool take_request(struct agent_session *session, const Hopnhat__Message *message,
+                         struct request *request)
+{
+    bool opens = message->body_case == HOPNHAT__MESSAGE__BODY_WELCOME ||
+                 message->body_case == HOPNHAT__MESSAGE__BODY_ERROR ||
+                 message->body_case == HOPNHAT__MESSAGE__BODY_BUSY;
+    if (!message->has_request || message->request == 0 ||
+        (!opens && message->session != session->id && !DEFECT(LATE_PART)))
+        return false;
+    for (size_t i = 0; i < SESSION_REQUESTS; i++)
+        if (session->requests[i].number == message->request && answers(message, session->requests[i].kind)) {
+            *request = session->requests[i];
+            session->requests[i].number = 0;
+            return true;
+        }
+    return false;
+}
+
+void agent_session_receive(struct agent_session *session, const Hopnhat__Message *message, uint64_t wall_ms)
+{
+    struct request request;
+    pass_time(session, wall_ms);
+    if (session->state == SESSION_DOWN)
+        return;
+    session->heard_ms = session->now_ms;
+    session->agent->last_contact_ms = wall_ms;
+    if (message->body_case == HOPNHAT__MESSAGE__BODY_BYE && message->session == session->id) {
+        end_session(session);
+        session->wake_ms = session->now_ms + BYE_MS + entropy_number(&session->agent->entropy) % BYE_MS;
+        session_move(session, SESSION_WAITING);
+    } else if (take_request(session, message, &request)) {
+        take_answer(session, &request, message, wall_ms);
+    }
+    pump(session, wall_ms);
+}
+
+/* When the request's answer is overdue: counted from the last sign of the hub. */
+static uint64_t deadline(const struct agent_session *session, const struct request *request)
+{
+    uint64_t from_ms = request->sent_ms > session->heard_ms ? request->sent_ms : session->heard_ms;
+    return from_ms + (request->wait_ms ? request->wait_ms + PULL_ANSWER_MS : ANSWER_MS);
+}
+
+void agent_session_tick(struct agent_session *session, uint64_t wall_ms)
+{
+    pass_time(session, wall_ms);
+    for (size_t i = 0; i < SESSION_REQUESTS; i++) {
+        const struct request *request = &session->requests[i];
+        if (request->number && session_is_due(session, deadline(session, request))) {
+            session_trouble(session, "the hub does not answer");
+            session_lose_link(session, "the hub does not answer");
+            return;
+        }
+    }
+    pump(session, wall_ms);
+}
+
+void agent_session_poke(struct agent_session *session, uint64_t wall_ms)
+{
+    pass_time(session, wall_ms);
+    if (session->state == SESSION_WAITING || session->state == SESSION_STOPPED) {
+        session_hello(session, wall_ms);
+    } else if (session->state == SESSION_OPEN) {
+        session_forget(session, REQUEST_PULL);
+        session->urgent = true;
+    }
+    pump(session, wall_ms);
+}
+
+int64_t agent_session_wait_ms(const struct agent_session *session, uint64_t wall_ms)
+{
+    uint64_t next_ms = UINT64_MAX;
+    uint64_t passed_ms = wall_ms > session->last_wall_ms ? wall_ms - session->last_wall_ms : 0;
+    for (size_t i = 0; i < SESSION_REQUESTS; i++)
+        if (session->requests[i].number && deadline(session, &session->requests[i]) < next_ms)
+            next_ms = deadline(session, &session->requests[i]);
+    if ((session->state == SESSION_WAITING || session->state == SESSION_STOPPED) &&
+        session->wake_ms < next_ms)
+        next_ms = session->wake_ms;
+    if (is_online(session->state) && session->ask_after_ms > session->now_ms &&
+        session->ask_after_ms < next_ms)
+        next_ms = session->ask_after_ms;
+    for (size_t i = 0; is_online(session->state) && i < session->log_count; i++)
+        if (session->logs[i].paused_until_ms > session->now_ms && session->logs[i].paused_until_ms < next_ms)
+            next_ms = session->logs[i].paused_until_ms;
+    if (next_ms == UINT64_MAX)
+        return -1;
+    uint64_t now_ms = session->now_ms + passed_ms;
+    return next_ms > now_ms ? (int64_t)(next_ms - now_ms) : 0;
+}

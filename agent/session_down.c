@@ -1,0 +1,138 @@
+/* Down: asking for the feed, and mending groups that are not what the hub has. */
+#include "agent/feed.h"
+#include "agent/session_state.h"
+
+void session_pull(struct agent_session *session, uint64_t wall_ms)
+{
+    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    Hopnhat__Pull pull = HOPNHAT__PULL__INIT;
+    if (session_asked(session, REQUEST_PULL) || !session_is_due(session, session->ask_after_ms))
+        return;
+    size_t credit = session->credit_bytes < session->feed_bytes ? session->credit_bytes : session->feed_bytes;
+    pull.has_applied = session->applied != 0;
+    pull.applied = session->applied;
+    pull.credit_bytes = (uint32_t)credit;
+    pull.has_wait_ms = true;
+    pull.wait_ms = session->urgent ? 0 : PULL_WAIT_MS;
+    message.body_case = HOPNHAT__MESSAGE__BODY_PULL;
+    message.pull = &pull;
+    bool catching_up = !session->agent->at_head;
+    struct request *request = session_ask(session, &message, REQUEST_PULL, wall_ms);
+    if (!request)
+        return;
+    request->wait_ms = pull.wait_ms;
+    request->catching_up = catching_up;
+    session->urgent = false;
+}
+
+void session_take_feed(struct agent_session *session, const struct request *request,
+                       const Hopnhat__Feed *feed, uint64_t wall_ms)
+{
+    struct error error;
+    struct agent *agent = session->agent;
+    uint64_t took_ms = session->now_ms - request->sent_ms;
+    switch (feed_apply(agent, feed, session->replicas, session->log_count, &error)) {
+    case FEED_APPLIED:
+        session->applied = request->number;
+        session_progress(session);
+        if (request->catching_up)
+            session->credit_bytes = session_window(session->credit_bytes, took_ms, session->feed_bytes);
+        if (feed->has_time && took_ms < QUICK_MS)
+            clock_contact(&agent->clock, request->sent_wall_ms, wall_ms, feed->time);
+        if (agent->at_head && agent->digests_equal) {
+            session->mended = 0;
+            if (memcmp(agent->hub_catalog, catalog_hash(agent->catalog), CATALOG_HASH_BYTES) == 0)
+                agent->trouble[0] = '\0';
+        }
+        break;
+    case FEED_LATE:
+        session_hello(session, wall_ms);
+        break;
+    case FEED_MALFORMED:
+        session_trouble(session, "%s", error.text);
+        session_hello(session, wall_ms);
+        break;
+    default:
+        session_trouble(session, "%s", error.text);
+        session_lose_link(session, "the store failed");
+    }
+}
+
+static bool begin_round(struct agent_session *session, struct error *error)
+{
+    struct agent_group *group;
+    if (session->round.group[0])
+        return true;
+    if (!feed_needs_reconcile(session->agent, &group))
+        return true;
+    return reconcile_begin(session->agent, &session->round, group->name, error);
+}
+
+static void store_failed(struct agent_session *session, const struct error *error)
+{
+    session_trouble(session, "%s", error->text);
+    session_lose_link(session, "the store failed");
+}
+
+/* All are done: the hub learns the new cursors by a Hello. Where that did not help, it is tried less often.
+ */
+static void end_rounds(struct agent_session *session, uint64_t wall_ms)
+{
+    if (session->mended++ > 0) {
+        uint64_t pause_ms = UINT64_C(1000) << (session->mended < 8 ? session->mended : 8);
+        session_trouble(session, "the mirror is still not what the hub has after it was reconciled");
+        session->hello_after_ms = session->now_ms + pause_ms;
+    }
+    session_hello(session, wall_ms);
+}
+
+void session_reconcile(struct agent_session *session, uint64_t wall_ms)
+{
+    struct error error;
+    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    if (session->state == SESSION_OPEN) {
+        session_forget(session, REQUEST_PULL);
+        session_move(session, SESSION_RECONCILING);
+    }
+    if (session_asked(session, REQUEST_RECONCILE) || !session_is_due(session, session->ask_after_ms))
+        return;
+    if (!begin_round(session, &error)) {
+        store_failed(session, &error);
+        return;
+    }
+    if (!session->round.group[0]) {
+        end_rounds(session, wall_ms);
+        return;
+    }
+    arena_reset(&session->message);
+    message.body_case = HOPNHAT__MESSAGE__BODY_RECONCILE;
+    message.reconcile = reconcile_ask(session->agent, &session->round, (uint32_t)session->feed_bytes,
+                                      &session->message, &error);
+    if (message.reconcile)
+        session_ask(session, &message, REQUEST_RECONCILE, wall_ms);
+    else
+        store_failed(session, &error);
+}
+
+void session_take_reconciled(struct agent_session *session, const Hopnhat__Reconciled *reconciled,
+                             uint64_t wall_ms)
+{
+    struct error error;
+    if (reconcile_take(session->agent, &session->round, reconciled, session->replicas, session->log_count,
+                       &error)) {
+        session_progress(session);
+    } else if (error.code == ERROR_CORRUPT) {
+        session_trouble(session, "%s", error.text);
+        session_hello(session, wall_ms);
+    } else {
+        store_failed(session, &error);
+    }
+}
+
+void session_group_refused(struct agent_session *session, uint64_t wall_ms)
+{
+    struct error error;
+    (void)wall_ms;
+    if (session->round.group[0] && !reconcile_give_up(session->agent, &session->round, &error))
+        store_failed(session, &error);
+}

@@ -1,0 +1,274 @@
+/* The beginning of a session: Hello, Welcome, and what follows from them. */
+#include "agent/draft.h"
+#include "agent/feed.h"
+#include "agent/log.h"
+#include "agent/reauthor.h"
+#include "agent/session_state.h"
+
+/* Every log that may not be in the hub's oldest backup, the present one first. */
+static void choose_logs(struct agent_session *session)
+{
+    const struct agent *agent = session->agent;
+    const struct own_log *present = agent_present_log(agent);
+    session->log_count = 0;
+    session->logs[session->log_count++] = (struct session_log){.replica = present->replica};
+    for (int acknowledged = 0; acknowledged <= 1; acknowledged++)
+        for (size_t i = 0; i + 1 < agent->log_count && session->log_count < LIMIT_LOGS_PER_AGENT; i++) {
+            const struct own_log *log = &agent->logs[i];
+            if (log->safe < log->head && (log->acknowledged >= log->head) == acknowledged)
+                session->logs[session->log_count++] = (struct session_log){.replica = log->replica};
+        }
+    for (size_t i = 0; i < session->log_count; i++)
+        session->replicas[i] = session->logs[i].replica;
+}
+
+static bool add_heads(struct agent_session *session, Hopnhat__Hello *hello, struct arena *arena)
+{
+    hello->logs = arena_alloc(arena, session->log_count * sizeof *hello->logs);
+    for (size_t i = 0; hello->logs && i < session->log_count; i++) {
+        struct own_log *log = agent_log(session->agent, session->logs[i].replica);
+        Hopnhat__LogHead *head = arena_alloc(arena, sizeof *head);
+        if (!head)
+            return false;
+        hopnhat__log_head__init(head);
+        head->replica = log->replica;
+        head->head = log->head;
+        head->has_link = log->head != 0;
+        head->link = (ProtobufCBinaryData){CHAIN_LINK_BYTES, log->link};
+        head->has_refusal_heard = log->refusal_heard != 0;
+        head->refusal_heard = log->refusal_heard;
+        hello->logs[hello->n_logs++] = head;
+    }
+    return hello->logs != NULL;
+}
+
+static bool add_cursors(struct agent *agent, Hopnhat__Hello *hello, struct arena *arena)
+{
+    struct agent_group *group;
+    hello->cursors = arena_alloc(arena, AGENT_GROUPS * sizeof *hello->cursors);
+    for (uint32_t place = 0; hello->cursors && (group = feed_group(agent, place)); place++) {
+        Hopnhat__Cursor *cursor = arena_alloc(arena, sizeof *cursor);
+        if (!cursor)
+            return false;
+        hopnhat__cursor__init(cursor);
+        cursor->group = group->name;
+        cursor->base_rev = group->base;
+        cursor->position = group->position;
+        hello->cursors[hello->n_cursors++] = cursor;
+    }
+    return hello->cursors != NULL;
+}
+
+void session_say_hello(struct agent_session *session, uint64_t wall_ms)
+{
+    static char software[] = "hopnhat-agent " HOPNHAT_VERSION;
+    struct agent *agent = session->agent;
+    uint8_t hash[CATALOG_HASH_BYTES];
+    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    Hopnhat__Hello hello = HOPNHAT__HELLO__INIT;
+    session->hello_gap_ms = session->hello_gap_ms ? 2 * session->hello_gap_ms : HELLO_GAP_MS;
+    if (session->hello_gap_ms > HELLO_GAP_MOST_MS)
+        session->hello_gap_ms = HELLO_GAP_MOST_MS;
+    session->hello_after_ms = session->now_ms + session->hello_gap_ms;
+    choose_logs(session);
+    hello.protocol = AGENT_PROTOCOL_VERSION;
+    hello.time = clock_reading(&agent->clock, wall_ms);
+    hello.certificate = agent->certificate;
+    hello.has_epoch = true;
+    hello.epoch = agent->epoch;
+    hello.has_catalog = true;
+    memcpy(hash, catalog_hash(agent->catalog), sizeof hash);
+    hello.catalog = (ProtobufCBinaryData){sizeof hash, hash};
+    hello.software = software;
+    message.body_case = HOPNHAT__MESSAGE__BODY_HELLO;
+    message.hello = &hello;
+    arena_reset(&session->message);
+    session_move(session, SESSION_GREETING);
+    if (add_heads(session, &hello, &session->message) && add_cursors(agent, &hello, &session->message))
+        session_ask(session, &message, REQUEST_HELLO, wall_ms);
+    else
+        session_lose_link(session, "out of memory");
+}
+
+/* The hub has to speak of just the logs that we named. */
+static bool is_sound(const struct agent_session *session, const Hopnhat__Welcome *welcome)
+{
+    if (welcome->n_logs != session->log_count || welcome->session == 0 || welcome->epoch == 0)
+        return false;
+    for (size_t i = 0; i < welcome->n_logs; i++) {
+        const Hopnhat__LogMark *mark = welcome->logs[i];
+        if (mark->replica != session->replicas[i] || (mark->watermark && mark->link.len != LINK_BYTES))
+            return false;
+    }
+    return true;
+}
+
+static bool keep_welcome(struct agent_session *session, const Hopnhat__Welcome *welcome)
+{
+    size_t size = hopnhat__welcome__get_packed_size(welcome);
+    uint8_t *packed = arena_alloc(&session->arena, size);
+    if (!packed)
+        return false;
+    hopnhat__welcome__pack(welcome, packed);
+    session->welcome = hopnhat__welcome__unpack(&session->arena.protobuf, size, packed);
+    return session->welcome != NULL;
+}
+
+/* The hub's epoch is another: it came back from a backup. What the cursors say means nothing any more;
+ * mirrors are kept and reconciled. */
+static void change_epoch(struct agent *agent, uint64_t epoch)
+{
+    for (size_t i = 0; i < agent->group_count && agent->epoch; i++) {
+        struct agent_group *group = &agent->groups[i];
+        group->reconcile = group->listed;
+        group->base = group->position = 0;
+        group->dirty = true;
+    }
+    agent->epoch = epoch;
+}
+
+/* The hub's watermark counts, also where it is lower than it was: then the hub has lost what is above. */
+static void take_mark(struct agent *agent, struct transaction *transaction, const Hopnhat__LogMark *mark)
+{
+    struct own_log *log = agent_log(agent, mark->replica);
+    uint64_t former = log->acknowledged;
+    log->acknowledged = mark->watermark < log->head ? mark->watermark : log->head;
+    log->safe = mark->has_safe ? mark->safe : 0;
+    if (log->safe > log->acknowledged)
+        log->safe = log->acknowledged;
+    if (log->refusal_heard > mark->watermark)
+        log->refusal_heard = mark->watermark;
+    log->dirty = true;
+    if (log->acknowledged < former)
+        draft_pend_again(agent, transaction, mark->replica, log->acknowledged + 1, former);
+}
+
+/* All chains agree: takes over what the Welcome says. */
+static bool take_over(struct agent_session *session, uint64_t wall_ms, struct error *error)
+{
+    struct agent *agent = session->agent;
+    const Hopnhat__Welcome *welcome = session->welcome;
+    struct transaction transaction;
+    if (!agent_begin(agent, &transaction, error))
+        return false;
+    if (welcome->epoch != agent->epoch)
+        change_epoch(agent, welcome->epoch);
+    for (size_t i = 0; i < welcome->n_logs; i++)
+        take_mark(agent, &transaction, welcome->logs[i]);
+    log_refuse(agent, &transaction, welcome->refusals, welcome->n_refusals, true);
+    if (welcome->has_catalog && welcome->catalog.len == CATALOG_HASH_BYTES)
+        memcpy(agent->hub_catalog, welcome->catalog.data, CATALOG_HASH_BYTES);
+    clock_contact(&agent->clock, session->welcome_sent_wall_ms, wall_ms, welcome->time);
+    agent->last_contact_ms = wall_ms;
+    return agent_commit(agent, &transaction, error);
+}
+
+static size_t bounded(bool given, uint32_t bytes, size_t most)
+{
+    return given && bytes && bytes < most ? bytes : most;
+}
+
+static void open_session(struct agent_session *session, uint64_t wall_ms)
+{
+    struct error error;
+    const Hopnhat__Welcome *welcome = session->welcome;
+    if (!take_over(session, wall_ms, &error)) {
+        session_trouble(session, "%s", error.text);
+        session_lose_link(session, "the store failed");
+        return;
+    }
+    for (size_t i = 0; i < session->log_count; i++)
+        session->logs[i].sent = agent_log(session->agent, session->replicas[i])->acknowledged;
+    session->push_bytes = bounded(welcome->has_push_bytes, welcome->push_bytes, LIMIT_PUSH_BYTES);
+    session->feed_bytes = bounded(welcome->has_feed_bytes, welcome->feed_bytes, LIMIT_FEED_BYTES);
+    if (session->window_bytes == 0)
+        session->window_bytes = session->credit_bytes = FIRST_WINDOW_BYTES;
+    session->welcome = NULL;
+    arena_release(&session->arena);
+    feed_forget_told(session->agent);
+    session_move(session, SESSION_OPEN);
+}
+
+static void author_again(struct agent_session *session, uint64_t wall_ms)
+{
+    struct fork forks[LIMIT_LOGS_PER_AGENT];
+    struct error error;
+    size_t count = 0;
+    for (size_t i = 0; i < session->log_count; i++)
+        if (session->logs[i].forked)
+            forks[count++] = (struct fork){session->replicas[i], session->logs[i].equal};
+    if (agent_reauthor(session->agent, forks, count, &error)) {
+        session_hello(session, wall_ms);
+        return;
+    }
+    session_trouble(session, "%s", error.text);
+    session_lose_link(session, "the store failed");
+}
+
+void session_go_on(struct agent_session *session, uint64_t wall_ms)
+{
+    bool decided = true, forked = false;
+    for (size_t i = 0; i < session->log_count; i++) {
+        decided = decided && session->logs[i].decided;
+        forked = forked || session->logs[i].forked;
+    }
+    if (!decided) {
+        if (session->state != SESSION_COMPARING)
+            session_move(session, SESSION_COMPARING);
+    } else if (forked) {
+        author_again(session, wall_ms);
+    } else {
+        open_session(session, wall_ms);
+    }
+}
+
+/* What the marks alone tell about a log; what they do not is found by comparing links. */
+static bool judge(struct agent_session *session, struct transaction *transaction, size_t place)
+{
+    struct session_log *log = &session->logs[place];
+    const Hopnhat__LogMark *mark = session->welcome->logs[place];
+    const struct own_log *own = agent_log(session->agent, log->replica);
+    uint8_t link[LINK_BYTES];
+    bool present = place == 0;
+    if (mark->watermark <= own->head) {
+        if (!log_link(transaction, own, mark->watermark, link, &session->arena))
+            return false;
+        log->decided = mark->watermark == 0 || memcmp(link, mark->link.data, LINK_BYTES) == 0;
+        log->parted = mark->watermark;
+        return true;
+    }
+    log->parted = own->head + 1; /* more is known there than here */
+    log->decided = own->head == 0 || (!present && own->acknowledged == own->head);
+    log->forked = log->decided && present;
+    return true;
+}
+
+void session_take_welcome(struct agent_session *session, const struct request *request,
+                          const Hopnhat__Welcome *welcome, uint64_t wall_ms)
+{
+    struct transaction transaction;
+    struct error error;
+    if (welcome->protocol > AGENT_PROTOCOL_VERSION || !is_sound(session, welcome)) {
+        session_trouble(session, "the hub's Welcome does not fit");
+        session_lose_link(session, "the hub's Welcome does not fit");
+        return;
+    }
+    arena_reset(&session->arena);
+    session->id = welcome->session;
+    session->welcome_sent_wall_ms = request->sent_wall_ms;
+    if (!keep_welcome(session, welcome) || !agent_read(session->agent, &transaction, &error)) {
+        session_lose_link(session, "out of memory, or the store failed");
+        return;
+    }
+    for (size_t i = 0; i < session->log_count && !transaction.failed; i++)
+        judge(session, &transaction, i);
+    bool failed = transaction.failed;
+    error = transaction.error;
+    transaction_abort(&transaction);
+    if (!failed) {
+        session_go_on(session, wall_ms);
+        return;
+    }
+    session_trouble(session, "%s", error.text);
+    session_lose_link(session, "the store failed");
+}

@@ -1,0 +1,163 @@
+/* The session's inside, shared by session*.c. */
+#ifndef HOPNHAT_AGENT_SESSION_STATE_H
+#define HOPNHAT_AGENT_SESSION_STATE_H
+
+#include "agent/reconcile.h"
+#include "agent/session.h"
+
+enum session_state {
+    SESSION_DOWN,        /* no link */
+    SESSION_WAITING,     /* for the time to say Hello again */
+    SESSION_GREETING,    /* Hello was said */
+    SESSION_COMPARING,   /* chains are being compared, to find where they part */
+    SESSION_OPEN,        /* changes go up, the feed comes down */
+    SESSION_RECONCILING, /* changes go up, differing buckets come down */
+    SESSION_STOPPED,     /* the hub does not let us in; asked again much later */
+    SESSION_STATES,
+};
+
+enum {
+    PUSHES_IN_FLIGHT = 4,
+    SESSION_REQUESTS = PUSHES_IN_FLIGHT + 2,
+    PULL_WAIT_MS = 120 * 1000,
+    ANSWER_MS = 90 * 1000,      /* without any message from the hub: the link is of no use */
+    PULL_ANSWER_MS = 60 * 1000, /* for a held Pull: past its wait_ms */
+    HELLO_GAP_MS = 250,
+    HELLO_GAP_MOST_MS = 10 * 1000,
+    STOPPED_MS = 5 * 60 * 1000,
+    BYE_MS = 2000,
+    LEAST_WINDOW_BYTES = 4 * 1024,
+    FIRST_WINDOW_BYTES = 64 * 1024,
+    MOST_WINDOW_BYTES = PUSHES_IN_FLIGHT * LIMIT_PUSH_BYTES,
+    QUICK_MS = 1000, /* an answer within this time widens the window, one after SLOW_MS narrows it */
+    SLOW_MS = 2000,
+};
+
+enum request_kind { REQUEST_HELLO, REQUEST_COMPARE, REQUEST_PUSH, REQUEST_PULL, REQUEST_RECONCILE };
+
+/* A request that waits for its answer. */
+struct request {
+    uint32_t number; /* 0: this place is free */
+    enum request_kind kind;
+    uint64_t sent_ms, sent_wall_ms;
+    uint32_t wait_ms; /* of a Pull */
+    size_t log;       /* of a Push: place in the session's logs, seqs, clock reading and size */
+    uint64_t first, last, time;
+    size_t size_bytes;
+    bool catching_up; /* of a Pull: more was known to be there */
+};
+
+/* A log as named in the Hello. */
+struct session_log {
+    uint64_t replica;
+    uint64_t sent; /* last seq that is under way or acknowledged */
+    uint64_t paused_until_ms;
+    bool waits_catalog; /* the hub lacks the catalog that the next change was made under */
+    /* while chains are compared: equal at `equal`, parted at `parted`, with what is between not known yet */
+    bool decided, forked;
+    uint64_t equal, parted;
+    unsigned rounds;
+};
+
+struct agent_session {
+    struct agent *agent;
+    struct agent_outlet outlet;
+    enum session_state state;
+    uint64_t last_wall_ms, now_ms; /* time as it passes here: never back, whatever the wall clock does */
+    uint32_t id;                   /* the hub's number of the session; 0: none */
+    uint32_t last_request;
+    struct request requests[SESSION_REQUESTS];
+    uint64_t heard_ms; /* when the hub was heard last */
+    uint64_t hello_after_ms, hello_gap_ms;
+    uint64_t wake_ms;      /* in WAITING and STOPPED: when to say Hello */
+    uint64_t ask_after_ms; /* Compare, Pull and Reconcile wait until then: the hub is busy */
+
+    struct session_log logs[LIMIT_LOGS_PER_AGENT];
+    uint64_t replicas[LIMIT_LOGS_PER_AGENT]; /* of `logs` */
+    size_t log_count;
+    Hopnhat__Welcome *welcome; /* in `arena`, while chains are compared */
+    uint64_t welcome_sent_wall_ms;
+    uint64_t queries[LIMIT_CHAIN_QUERIES];
+    size_t query_count, query_log;
+
+    size_t push_bytes, feed_bytes; /* the hub's bounds */
+    size_t window_bytes;           /* most that is under way unacknowledged */
+    size_t credit_bytes;
+    uint32_t applied; /* request of the last part applied in this session; 0: none */
+    bool urgent;      /* the next Pull is to be answered at once */
+    struct reconciliation round;
+    unsigned mended;      /* how often all was reconciled since the digests were equal */
+    struct arena arena;   /* of the greeting */
+    struct arena message; /* of one message on its way out */
+};
+
+/* Moves to another state, which the table in session.c must allow. */
+void session_move(struct agent_session *session, enum session_state to);
+
+/* Sends *message (filled in but for session and request) as a request of that kind. NULL: the link is down
+ * now. */
+struct request *session_ask(struct agent_session *session, Hopnhat__Message *message, enum request_kind kind,
+                            uint64_t wall_ms);
+
+/* How many requests of the kind wait for an answer; forgets all of them. */
+size_t session_asked(const struct agent_session *session, enum request_kind kind);
+void session_forget(struct agent_session *session, enum request_kind kind);
+
+/* Something went wrong: kept for status, and logged where it is not what was logged last. */
+void session_trouble(struct agent_session *session, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The link is of no use, or the store failed: everything under way is forgotten. */
+void session_lose_link(struct agent_session *session, const char *why);
+
+/* Says Hello, now or when it is time; a session that there was ends. */
+void session_hello(struct agent_session *session, uint64_t wall_ms);
+
+/* The hub did something for us: the next Hello need not wait. */
+void session_progress(struct agent_session *session);
+
+/* session_hello.c: says Hello at once; goes on when nothing, or less, is left to compare */
+void session_say_hello(struct agent_session *session, uint64_t wall_ms);
+void session_go_on(struct agent_session *session, uint64_t wall_ms);
+void session_take_welcome(struct agent_session *session, const struct request *request,
+                          const Hopnhat__Welcome *welcome, uint64_t wall_ms);
+
+/* session_compare.c */
+void session_take_compared(struct agent_session *session, const Hopnhat__Compared *compared,
+                           uint64_t wall_ms);
+void session_compare(struct agent_session *session, uint64_t wall_ms);
+
+/* session_up.c */
+void session_push(struct agent_session *session, uint64_t wall_ms);
+/* Whether the hub has everything that it can take now. */
+bool session_all_pushed(const struct agent_session *session);
+void session_take_ack(struct agent_session *session, const struct request *request, const Hopnhat__Ack *ack,
+                      uint64_t wall_ms);
+void session_push_again(struct agent_session *session, size_t log, uint64_t from, uint64_t pause_ms);
+
+/* session_down.c */
+void session_pull(struct agent_session *session, uint64_t wall_ms);
+void session_take_feed(struct agent_session *session, const struct request *request,
+                       const Hopnhat__Feed *feed, uint64_t wall_ms);
+void session_reconcile(struct agent_session *session, uint64_t wall_ms);
+void session_take_reconciled(struct agent_session *session, const Hopnhat__Reconciled *reconciled,
+                             uint64_t wall_ms);
+void session_group_refused(struct agent_session *session, uint64_t wall_ms);
+
+/* Whether a time of the session's own has come. */
+static inline bool session_is_due(const struct agent_session *session, uint64_t at_ms)
+{
+    return session->now_ms >= at_ms;
+}
+
+/* The window after an answer that took that long. */
+static inline size_t session_window(size_t bytes, uint64_t took_ms, size_t most)
+{
+    if (took_ms < QUICK_MS)
+        return bytes < most / 2 ? 2 * bytes : most;
+    if (took_ms > SLOW_MS)
+        return bytes / 2 > LEAST_WINDOW_BYTES ? bytes / 2 : LEAST_WINDOW_BYTES;
+    return bytes;
+}
+
+#endif

@@ -1,0 +1,230 @@
+/* Up: offering own changes, and what the hub says to them. */
+#include "agent/log.h"
+#include "agent/session_state.h"
+
+enum { CATALOG_PAUSE_MS = 10 * 1000, SHORT_ACK_PAUSE_MS = 1000 };
+
+static const char LOG_CONTEXT[] = "hopnhat log 1";
+
+/* A Push under construction. */
+struct batch {
+    struct own_log *log;
+    Hopnhat__Push push;
+    size_t size_bytes;
+    bool admitted_known;
+};
+
+static size_t bytes_in_flight(const struct agent_session *session)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < SESSION_REQUESTS; i++)
+        if (session->requests[i].number && session->requests[i].kind == REQUEST_PUSH)
+            bytes += session->requests[i].size_bytes;
+    return bytes;
+}
+
+/* Former logs before the present one, which is the first in the list. */
+static bool next_log(const struct agent_session *session, size_t *place)
+{
+    for (size_t i = 1; i <= session->log_count; i++) {
+        size_t candidate = i % session->log_count;
+        const struct session_log *log = &session->logs[candidate];
+        const struct own_log *own = agent_log(session->agent, log->replica);
+        if (own && log->sent < own->head && session_is_due(session, log->paused_until_ms)) {
+            *place = candidate;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool session_all_pushed(const struct agent_session *session)
+{
+    if (session_asked(session, REQUEST_PUSH))
+        return false;
+    for (size_t i = 0; i < session->log_count; i++) {
+        const struct own_log *own = agent_log(session->agent, session->replicas[i]);
+        if (own && session->logs[i].sent < own->head && !session->logs[i].waits_catalog)
+            return false;
+    }
+    return true;
+}
+
+/* Takes changes from `first` on, as many as fit `most` bytes, one at least. */
+static bool collect(struct batch *batch, struct transaction *transaction, uint64_t first, size_t most,
+                    struct arena *arena)
+{
+    Hopnhat__Push *push = &batch->push;
+    push->changes = arena_alloc(arena, LIMIT_PUSH_CHANGES * sizeof *push->changes);
+    push->admitted = arena_alloc(arena, LIMIT_PUSH_CHANGES * sizeof *push->admitted);
+    if (!push->changes || !push->admitted) {
+        agent_fail_memory(transaction);
+        return false;
+    }
+    for (uint64_t seq = first; seq <= batch->log->head && push->n_changes < LIMIT_PUSH_CHANGES; seq++) {
+        const Hopnhat__LogRow *row = log_row(transaction, (struct dot){batch->log->replica, seq}, arena);
+        if (!row || (push->n_changes && batch->size_bytes + row->logged.len > most))
+            break;
+        push->admitted[push->n_changes] = row->has_admitted ? row->admitted : 0;
+        batch->admitted_known = batch->admitted_known || row->has_admitted;
+        push->changes[push->n_changes++] = row->logged;
+        batch->size_bytes += row->logged.len;
+    }
+    push->n_admitted = batch->admitted_known ? push->n_changes : 0;
+    return push->n_changes > 0;
+}
+
+static bool sign(const struct agent_session *session, struct batch *batch, struct transaction *transaction,
+                 uint64_t last, struct arena *arena)
+{
+    enum { CONTEXT = sizeof LOG_CONTEXT - 1 };
+    uint8_t text[CONTEXT + 16 + LINK_BYTES];
+    memcpy(text, LOG_CONTEXT, CONTEXT);
+    put_u64_le(text + CONTEXT, batch->log->replica);
+    put_u64_le(text + CONTEXT + 8, last);
+    if (!log_link(transaction, batch->log, last, text + CONTEXT + 16, arena))
+        return false;
+    batch->push.signature.len = SIGNATURE_BYTES;
+    batch->push.signature.data = arena_alloc(arena, SIGNATURE_BYTES);
+    if (!batch->push.signature.data) {
+        agent_fail_memory(transaction);
+        return false;
+    }
+    keys_sign(&session->agent->signing_keys, bytes_of(text, sizeof text), batch->push.signature.data);
+    return true;
+}
+
+/* Sends the next batch of that log. False where the link or the store is no more. */
+static bool send_batch(struct agent_session *session, size_t place, size_t most, uint64_t wall_ms)
+{
+    struct agent *agent = session->agent;
+    struct session_log *log = &session->logs[place];
+    struct batch batch = {.log = agent_log(agent, log->replica)};
+    struct transaction transaction;
+    struct error error;
+    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    hopnhat__push__init(&batch.push);
+    arena_reset(&session->message);
+    if (!agent_read(agent, &transaction, &error)) {
+        session_trouble(session, "%s", error.text);
+        session_lose_link(session, "the store failed");
+        return false;
+    }
+    bool made = collect(&batch, &transaction, log->sent + 1, most, &session->message) &&
+                sign(session, &batch, &transaction, log->sent + batch.push.n_changes, &session->message);
+    error = transaction.error;
+    bool failed = transaction.failed;
+    transaction_abort(&transaction);
+    if (!made) {
+        session_trouble(session, "%s",
+                        failed ? error.text : "the own log has a gap: restore the newest backup");
+        session_lose_link(session, "the store failed");
+        return false;
+    }
+    batch.push.log = (uint32_t)place;
+    batch.push.first = log->sent + 1;
+    batch.push.time = clock_reading(&agent->clock, wall_ms);
+    uint64_t last = log->sent + batch.push.n_changes;
+    batch.push.has_more = batch.push.more = last < batch.log->head;
+    message.body_case = HOPNHAT__MESSAGE__BODY_PUSH;
+    message.push = &batch.push;
+    struct request *request = session_ask(session, &message, REQUEST_PUSH, wall_ms);
+    if (!request)
+        return false;
+    request->log = place;
+    request->first = log->sent + 1;
+    request->last = last;
+    request->time = batch.push.time;
+    request->size_bytes = batch.size_bytes;
+    log->sent = last;
+    return true;
+}
+
+void session_push(struct agent_session *session, uint64_t wall_ms)
+{
+    size_t place;
+    while (session_asked(session, REQUEST_PUSH) < PUSHES_IN_FLIGHT && next_log(session, &place)) {
+        size_t used = bytes_in_flight(session);
+        size_t most = session->window_bytes / 2;
+        if (used && used + most > session->window_bytes)
+            return;
+        if (!send_batch(session, place, most < session->push_bytes ? most : session->push_bytes, wall_ms))
+            return;
+    }
+}
+
+void session_push_again(struct agent_session *session, size_t place, uint64_t from, uint64_t pause_ms)
+{
+    struct session_log *log = &session->logs[place];
+    for (size_t i = 0; i < SESSION_REQUESTS; i++) {
+        struct request *request = &session->requests[i];
+        if (request->number && request->kind == REQUEST_PUSH && request->log == place && request->last > from)
+            request->number = 0;
+    }
+    log->sent = from;
+    log->paused_until_ms = session->now_ms + pause_ms;
+}
+
+static void note_admitted(struct transaction *transaction, const struct own_log *log,
+                          const struct request *request, const Hopnhat__Ack *ack, struct arena *arena)
+{
+    uint64_t first = request->first > log->acknowledged ? request->first : log->acknowledged + 1;
+    uint64_t last = request->last < ack->watermark ? request->last : ack->watermark;
+    struct change change;
+    for (uint64_t seq = first; seq <= last; seq++) {
+        struct dot dot = {log->replica, seq};
+        arena_reset(arena);
+        if (!log_change(transaction, dot, arena, &change))
+            return;
+        uint64_t time = clock_admit(change.body->time, request->time, ack->time, ack->floor);
+        log_admitted(transaction, dot, time, arena);
+    }
+}
+
+static bool take_over(struct agent_session *session, const struct request *request, const Hopnhat__Ack *ack,
+                      uint64_t wall_ms, struct error *error)
+{
+    struct agent *agent = session->agent;
+    struct own_log *log = agent_log(agent, session->replicas[request->log]);
+    struct transaction transaction;
+    if (!agent_begin(agent, &transaction, error))
+        return false;
+    note_admitted(&transaction, log, request, ack, &agent->scratch);
+    if (ack->watermark > log->acknowledged)
+        log->acknowledged = ack->watermark;
+    if (ack->has_safe && ack->safe > log->safe && ack->safe <= log->acknowledged)
+        log->safe = ack->safe;
+    log->dirty = true;
+    log_refuse(agent, &transaction, ack->refusals, ack->n_refusals, false);
+    clock_contact(&agent->clock, request->sent_wall_ms, wall_ms, ack->time);
+    agent->last_contact_ms = wall_ms;
+    return agent_commit(agent, &transaction, error);
+}
+
+void session_take_ack(struct agent_session *session, const struct request *request, const Hopnhat__Ack *ack,
+                      uint64_t wall_ms)
+{
+    struct error error;
+    const struct own_log *log = agent_log(session->agent, session->replicas[request->log]);
+    if (ack->log != request->log || !log || ack->watermark > log->head) {
+        session_trouble(session, "the hub acknowledged what was never sent");
+        session_hello(session, wall_ms);
+        return;
+    }
+    if (!take_over(session, request, ack, wall_ms, &error)) {
+        session_trouble(session, "%s", error.text);
+        session_lose_link(session, "the store failed");
+        return;
+    }
+    session_progress(session);
+    session->logs[request->log].waits_catalog = ack->has_waiting_catalog;
+    session->window_bytes =
+        session_window(session->window_bytes, session->now_ms - request->sent_ms, MOST_WINDOW_BYTES);
+    if (ack->watermark >= request->last)
+        return;
+    if (ack->has_waiting_catalog)
+        session_trouble(session, "changes wait until headquarters has the catalog that they were made under");
+    uint64_t acknowledged = agent_log(session->agent, session->replicas[request->log])->acknowledged;
+    session_push_again(session, request->log, acknowledged,
+                       ack->has_waiting_catalog ? CATALOG_PAUSE_MS : SHORT_ACK_PAUSE_MS);
+}

@@ -1,0 +1,105 @@
+#include "agent/write.h"
+
+#include "agent/draft.h"
+#include "agent/log.h"
+#include "agent/records.h"
+#include "base/text.h"
+#include "model/check.h"
+
+struct writing {
+    struct agent *agent;
+    struct transaction *transaction;
+    struct arena *arena;
+    struct change change;
+    struct bytes stored;
+    struct error *error;
+};
+
+static bool pack(struct writing *writing, const struct new_edit *edits, size_t count, const char *author,
+                 uint64_t wall_ms)
+{
+    struct agent *agent = writing->agent;
+    const struct own_log *log = agent_present_log(agent);
+    struct new_change change = {
+        .replica = log->replica,
+        .time = clock_next(&agent->clock, wall_ms),
+        .catalog_tag = catalog_tag(agent->catalog),
+        .author = author,
+        .edits = edits,
+        .edit_count = count,
+    };
+    struct dot dot = {log->replica, log->head + 1};
+    agent->entropy.fill(agent->entropy.context, change.seed, sizeof change.seed);
+    return change_pack(&change, writing->arena, &writing->stored, writing->error) &&
+           change_unpack(&writing->change, dot, writing->stored, writing->arena, writing->error);
+}
+
+/* Each edit is checked against what people see now, which is what stands before it: a change has one edit for
+ * a record. */
+static bool apply(struct writing *writing, size_t edit)
+{
+    const Hopnhat__Edit *ops = writing->change.body->edits[edit];
+    const struct writer writer = {&writing->agent->office};
+    Hopnhat__RefusalReason reason;
+    Hopnhat__Record *before = agent_record(writing->transaction, ops->type, ops->record.data, writing->arena);
+    if (writing->transaction->failed) {
+        *writing->error = writing->transaction->error;
+        return false;
+    }
+    return check_edit(writing->agent->catalog, &writing->change, edit, before, &writer, &reason,
+                      writing->error) &&
+           draft_add(writing->agent, writing->transaction, &writing->change, edit, before, writing->arena,
+                     writing->error);
+}
+
+static bool write_all(struct writing *writing, const struct new_edit *edits, size_t count, const char *author,
+                      uint64_t wall_ms)
+{
+    if (!pack(writing, edits, count, author, wall_ms)) {
+        if (writing->error->code == ERROR_CORRUPT)
+            writing->error->code = ERROR_INPUT;
+        return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!apply(writing, i))
+            return false;
+    log_append(writing->transaction, agent_present_log(writing->agent), &writing->change, writing->stored, 0);
+    return true;
+}
+
+static bool check_call(const struct new_edit *edits, size_t count, const char *author, struct error *error)
+{
+    if (count == 0)
+        return error_set(error, ERROR_USAGE, "there is nothing to write");
+    if (count > LIMIT_EDITS_PER_CHANGE)
+        return error_set(error, ERROR_LIMIT, "%zu records in one change; the most is %d", count,
+                         LIMIT_EDITS_PER_CHANGE);
+    for (size_t i = 0; i < count; i++)
+        if (edits[i].op_count == 0)
+            return error_set(error, ERROR_USAGE,
+                             "there is nothing to write: that is what the record says already");
+    if (author && (!text_is_utf8(bytes_of_string(author)) || strlen(author) > LIMIT_AUTHOR_BYTES))
+        return error_set(error, ERROR_INPUT, "the author's name is no text of at most %d bytes",
+                         LIMIT_AUTHOR_BYTES);
+    return true;
+}
+
+bool agent_write(struct agent *agent, const struct new_edit *edits, size_t count, const char *author,
+                 uint64_t wall_ms, struct dot *dot, struct error *error)
+{
+    struct transaction transaction;
+    struct arena arena;
+    if (!check_call(edits, count, author, error) || !agent_begin(agent, &transaction, error))
+        return false;
+    struct writing writing = {.agent = agent, .transaction = &transaction, .arena = &arena, .error = error};
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    bool written = write_all(&writing, edits, count, author, wall_ms);
+    if (written)
+        written = agent_commit(agent, &transaction, error);
+    else
+        agent_abort(agent, &transaction);
+    if (written && dot)
+        *dot = writing.change.dot;
+    arena_release(&arena);
+    return written;
+}

@@ -1,0 +1,39 @@
+#include "base/defect.h"
+
+#ifdef HOPNHAT_DEFECTS
+#include <stddef.h>
+#include <string.h>
+
+enum defect defect_planted;
+
+bool defect_plant(const char *name)
+{
+    static const char *const names[] = {
+        [DEFECT_DELTA_FROM_POSITION] = "delta-from-position",
+        [DEFECT_ACK_BEFORE_COMMIT] = "ack-before-commit",
+        [DEFECT_DOT_TWICE] = "dot-twice",
+        [DEFECT_ABSENT_SKIPPED] = "absent-skipped",
+        [DEFECT_REFUSED_NOT_EXPANDED] = "refused-not-expanded",
+        [DEFECT_LEFT_ALWAYS] = "left-always",
+        [DEFECT_LATE_PART] = "late-part",
+        [DEFECT_DIGEST_WITHOUT_FIELD] = "digest-without-field",
+        [DEFECT_COUNTER_FORGETS] = "counter-forgets",
+        [DEFECT_GROUPS_OF_HELLO] = "groups-of-hello",
+        [DEFECT_DRAFT_KEEPS_ALL] = "draft-keeps-all",
+        [DEFECT_REAUTHOR_OLD_NAMES] = "reauthor-old-names",
+        [DEFECT_SEEN_IS_ALL] = "seen-is-all",
+    };
+    for (size_t i = 1; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], name) == 0) {
+            defect_planted = (enum defect)i;
+            return true;
+        }
+    return false;
+}
+#else
+bool defect_plant(const char *name)
+{
+    (void)name;
+    return false;
+}
+#endif

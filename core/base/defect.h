@@ -1,0 +1,36 @@
+/* Planted defects, for the simulator to prove that it would find them. In an ordinary build DEFECT() is 0 and
+ * the compiler takes the branch out; a build with -DHOPNHAT_DEFECTS=ON has them all, and one at a time is
+ * planted by name. Each is a mistake that was, or could well have been, made. */
+#ifndef HOPNHAT_BASE_DEFECT_H
+#define HOPNHAT_BASE_DEFECT_H
+
+#include <stdbool.h>
+
+enum defect {
+    DEFECT_NONE,
+    DEFECT_DELTA_FROM_POSITION,  /* the feed sends the fields changed since position, not since base */
+    DEFECT_ACK_BEFORE_COMMIT,    /* a Push is acknowledged when it has been merged, not when it is on disk */
+    DEFECT_DOT_TWICE,            /* a restored agent goes on under its old number */
+    DEFECT_ABSENT_SKIPPED,       /* an entry that was superseded before it came is not remembered */
+    DEFECT_REFUSED_NOT_EXPANDED, /* superseding a refused entry does not supersede what that one did */
+    DEFECT_LEFT_ALWAYS,          /* a record that left one group is dropped though it is in another by now */
+    DEFECT_LATE_PART,            /* a part of the feed is applied wherever the agent stands */
+    DEFECT_DIGEST_WITHOUT_FIELD, /* the digest leaves one field out */
+    DEFECT_COUNTER_FORGETS,      /* a counter keeps the last increment instead of the running total */
+    DEFECT_GROUPS_OF_HELLO,      /* the feed goes by the groups that the office had when the session began */
+    DEFECT_DRAFT_KEEPS_ALL,      /* own changes that the hub's state holds are applied over it again */
+    DEFECT_REAUTHOR_OLD_NAMES,   /* changes authored again supersede entries under their old names */
+    DEFECT_SEEN_IS_ALL,          /* an edit claims to have seen what came after the form was opened */
+};
+
+#ifdef HOPNHAT_DEFECTS
+extern enum defect defect_planted;
+#define DEFECT(name) (defect_planted == DEFECT_##name)
+#else
+#define DEFECT(name) 0
+#endif
+
+/* Plants the defect of that name ("delta-from-position"). False: there is none, or the build has none. */
+bool defect_plant(const char *name);
+
+#endif

@@ -1,0 +1,61 @@
+#include "store/condition.h"
+
+#include "model/fold.h"
+#include "model/value.h"
+
+static bool parse_value(struct condition *condition, const char *text, struct arena *arena, struct error *error)
+{
+    const struct path *path = &condition->path;
+    if (path->part == PATH_WHOLE && !path->cluster)
+        return value_parse(arena, path->field, text, &condition->value, error);
+    static const char prefix[] = "cluster:";
+    if (path->cluster && strncmp(text, prefix, sizeof prefix - 1) == 0)
+        text += sizeof prefix - 1;
+    const char *copy = arena_string(arena, text, strlen(text));
+    if (!copy)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    condition->value = bytes_of_string(copy);
+    return true;
+}
+
+bool condition_parse(const struct catalog *catalog, const struct catalog_type *type, const char *text,
+                     struct arena *arena, struct condition *condition, struct error *error)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals)
+        return error_set(error, ERROR_INPUT, "where: \"%.60s\" is not field=value", text);
+    const char *name = arena_string(arena, text, (size_t)(equals - text));
+    if (!name)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    *condition = (struct condition){0};
+    return (path_parse(catalog, type, name, arena, &condition->path, error) &&
+            parse_value(condition, equals + 1, arena, error)) ||
+           error_prefix(error, "where");
+}
+
+bool condition_holds(const struct condition *condition, const struct path_reader *reader,
+                     const Hopnhat__Record *record, struct arena *arena, bool *holds, struct error *error)
+{
+    struct bytes *values;
+    size_t count;
+    if (!path_values(&condition->path, reader, record, arena, &values, &count, error))
+        return false;
+    *holds = count == 0 && condition->value.size == 0;
+    for (size_t i = 0; i < count && !*holds; i++)
+        *holds = bytes_equal(values[i], condition->value);
+    return true;
+}
+
+bool conditions_hold(const struct condition *conditions, size_t count, bool deleted_too,
+                     const struct catalog_type *type, const struct path_reader *reader,
+                     const Hopnhat__Record *record, struct arena *arena, bool *wanted, struct error *error)
+{
+    bool deleted = false;
+    if (!deleted_too && !fold_deleted(type, record, arena, &deleted, NULL, error))
+        return false;
+    *wanted = !deleted;
+    for (size_t i = 0; i < count && *wanted; i++)
+        if (!condition_holds(&conditions[i], reader, record, arena, wanted, error))
+            return false;
+    return true;
+}

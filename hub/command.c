@@ -1,0 +1,98 @@
+#include "hub/command.h"
+
+#include "api/commands.h"
+#include "hub/daemon.h"
+#include "hub/service.h"
+
+#define DEFAULT_LISTEN "tcp://*:7410"
+
+static bool run_run(struct cli *cli, struct error *error)
+{
+    const char *listen = cli_option(cli, "listen");
+    struct hub_daemon_options given = {
+        .data = cli->data,
+        .listen = listen ? listen : DEFAULT_LISTEN,
+        .http = cli_option(cli, "http"),
+    };
+    return hub_daemon_run(&given, error);
+}
+
+static bool run_quarantine_list(struct cli *cli, struct error *error)
+{
+    return command_each(cli, "/v1/quarantine?limit=100", "quarantine", command_print_refusal, cli, error);
+}
+
+static bool run_quarantine_show(struct cli *cli, struct error *error)
+{
+    json_t *refusal = NULL;
+    if (!cli_call(cli, "GET", NULL, &refusal, error, "/v1/quarantine/%s", cli->arguments[0]))
+        return false;
+    bool done = command_print_refusal(cli, refusal, error);
+    json_decref(refusal);
+    return done;
+}
+
+static const char *const run_options[] = {"listen", "http", NULL};
+
+static const struct cli_command command_run = {
+    .name = "run",
+    .arguments = "[--listen tcp://ADDRESS:PORT] [--http ADDRESS:PORT]",
+    .help = "serve all offices, until stopped",
+    .options = run_options,
+    .run = run_run,
+};
+static const struct cli_command command_quarantine_list = {
+    .name = "quarantine list",
+    .arguments = "",
+    .help = "show the changes that were refused, and why",
+    .run = run_quarantine_list,
+};
+static const struct cli_command command_quarantine_show = {
+    .name = "quarantine show",
+    .arguments = "REPLICA.SEQ",
+    .help = "show one of them",
+    .least = 1,
+    .most = 1,
+    .run = run_quarantine_show,
+};
+
+static const struct cli_option options[] = {
+    {"catalog", "FILE", "the catalog, in YAML"},
+    {"listen", "tcp://ADDRESS:PORT", "where agents connect; " DEFAULT_LISTEN " if not given"},
+    {"http", "ADDRESS:PORT", "also serve HTTP there, for reading; a numeric address"},
+    {"name", "NAME", "the office's name"},
+    {"group", "GROUP", "a group to add, such as cluster:3 or network:laos; may be repeated"},
+    {"remove-group", "GROUP", "a group to take away; may be repeated"},
+    {"headquarters", CLI_YES_OR_NO, "whether the office is headquarters; yes if nothing follows"},
+    {"hours", "N", "how long the code holds"},
+    COMMAND_OPTIONS,
+};
+
+static const struct cli_command *const commands[] = {
+    &hub_command_init,
+    &command_run,
+    &hub_command_office_add,
+    &hub_command_office_set,
+    &hub_command_office_list,
+    &hub_command_enrol,
+    &command_add,
+    &command_set,
+    &command_get,
+    &command_list,
+    &command_delete,
+    &command_conflicts,
+    &command_resolve,
+    &command_status,
+    &command_quarantine_list,
+    &command_quarantine_show,
+};
+
+const struct cli_program hub_program = {
+    .name = "hopnhat-hub",
+    .summary = "headquarters: takes the offices' changes, merges them, and sends each office what it may see",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .commands = commands,
+    .command_count = sizeof commands / sizeof *commands,
+    .opener = {.open = hub_service_open, .close = hub_service_close},
+};

@@ -1,0 +1,156 @@
+#include "hub/daemon.h"
+
+#include "api/client.h"
+#include "api/wall.h"
+#include "base/log.h"
+#include "hub/service.h"
+#include "hub/session.h"
+#include "net/frame.h"
+#include "net/http_server.h"
+#include "net/link_hub.h"
+
+#include <stdlib.h>
+
+struct hub_daemon {
+    struct loop *loop;
+    struct net *net;
+    struct link_hub *link;
+    struct hub *hub;
+    struct hub_outlet outlet;
+    struct hub_service service;
+    struct http_server *local, *http;
+    struct frame_codec *codec;
+    struct frame_buffer out;
+    struct arena arena; /* of one message */
+    bool stopping;
+};
+
+static bool send_message(void *context, const struct link_peer *peer, const Hopnhat__Message *message)
+{
+    struct hub_daemon *daemon = context;
+    struct error error;
+    if (!frame_pack(daemon->codec, message, &daemon->out, &error)) {
+        log_error("a message could not be packed: %s", error.text);
+        return false;
+    }
+    return link_hub_send(daemon->link, peer, frame_buffer_bytes(&daemon->out));
+}
+
+static enum link_admission admit(void *user, const uint8_t key[LINK_KEY_BYTES], const char *address)
+{
+    struct hub_daemon *daemon = user;
+    if (hub_admits(daemon->hub, key, wall_now_ms()))
+        return LINK_ADMIT;
+    log_warning("a key that is not known here was turned away, from %s", address ? address : "?");
+    return LINK_REFUSE;
+}
+
+/* What the slice brought is committed before anything else runs: its transaction may be open until then. */
+static void link_ready(void *user)
+{
+    struct hub_daemon *daemon = user;
+    struct link_peer peer;
+    struct bytes frame;
+    for (int i = 0; i < LINK_SLICE_MESSAGES && link_hub_receive(daemon->link, &peer, &frame); i++) {
+        struct error error;
+        Hopnhat__Message *message = frame_unpack(daemon->codec, frame, &daemon->arena, &error);
+        if (message)
+            hub_receive(daemon->hub, &peer, message, wall_now_ms(), &daemon->outlet);
+        else
+            daemon->hub->malformed++;
+        arena_reset(&daemon->arena);
+    }
+    hub_turn(daemon->hub, wall_now_ms(), &daemon->outlet);
+}
+
+static void signalled(void *user, int number)
+{
+    struct hub_daemon *daemon = user;
+    (void)number;
+    daemon->stopping = true;
+}
+
+static bool open_store(struct hub_daemon *daemon, const char *data, struct error *error)
+{
+    struct hub_options options = {.take_lock = true, .entropy = entropy_system()};
+    daemon->outlet = (struct hub_outlet){.context = daemon, .send = send_message};
+    int waited_ms = 0;
+    while (!(daemon->hub = hub_open(data, &options, error)))
+        if (error->code != ERROR_UNAVAILABLE || !client_try_again(data, &waited_ms))
+            return false;
+    hub_service_start(&daemon->service, daemon->hub);
+    return true;
+}
+
+static bool open_link(struct hub_daemon *daemon, const char *listen, struct error *error)
+{
+    struct link_hub_options options = {
+        .endpoint = listen,
+        .keys = &daemon->hub->link_keys,
+        .admit = admit,
+        .ready = link_ready,
+        .user = daemon,
+    };
+    net_raise_file_limit();
+    if (!(daemon->loop = loop_new(error)) || !loop_watch_signals(daemon->loop, signalled, daemon, error) ||
+        !(daemon->net = net_new(error)) || !(daemon->codec = frame_codec_new(error)) ||
+        !(daemon->link = link_hub_new(daemon->net, daemon->loop, &options, error)))
+        return false;
+    daemon->service.listens = link_hub_endpoint(daemon->link);
+    return true;
+}
+
+static bool open_http(struct hub_daemon *daemon, const char *data, const char *http, struct error *error)
+{
+    struct http_handler handler = api_http_handler(&daemon->service.api);
+    char *path = client_socket_path(data);
+    if (!path)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    if (http)
+        daemon->http = http_server_open_tcp(daemon->loop, http, NULL, &handler, error);
+    if (!http || daemon->http)
+        daemon->local = http_server_open_unix(daemon->loop, path, &handler, error);
+    free(path);
+    return daemon->local != NULL;
+}
+
+static bool turn(struct hub_daemon *daemon, struct error *error)
+{
+    uint64_t wall_ms = wall_now_ms();
+    hub_turn(daemon->hub, wall_ms, &daemon->outlet);
+    return loop_run_once(daemon->loop, hub_wait_ms(daemon->hub, wall_ms), error);
+}
+
+static void release(struct hub_daemon *daemon)
+{
+    http_server_free(daemon->local);
+    http_server_free(daemon->http);
+    if (daemon->hub)
+        hub_end_sessions(daemon->hub);
+    link_hub_free(daemon->link);
+    frame_codec_free(daemon->codec);
+    frame_buffer_release(&daemon->out);
+    loop_free(daemon->loop);
+    net_free(daemon->net);
+    hub_close(daemon->hub);
+    arena_release(&daemon->arena);
+    free(daemon);
+}
+
+bool hub_daemon_run(const struct hub_daemon_options *options, struct error *error)
+{
+    struct hub_daemon *daemon = calloc(1, sizeof *daemon);
+    if (!daemon)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    arena_init(&daemon->arena, LIMIT_MESSAGE_ARENA_BYTES);
+    bool running = open_store(daemon, options->data, error) && open_link(daemon, options->listen, error) &&
+                   open_http(daemon, options->data, options->http, error);
+    if (running)
+        log_info("the hub serves %s and listens at %s", options->data, daemon->service.listens);
+    while (running && !daemon->stopping)
+        running = turn(daemon, error);
+    if (running)
+        log_info("the hub stops");
+    release(daemon);
+    return running;
+}

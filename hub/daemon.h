@@ -1,0 +1,18 @@
+/* The running hub: the loop, the link to all agents, their sessions, and the HTTP interface, in one thread.
+ */
+#ifndef HOPNHAT_HUB_DAEMON_H
+#define HOPNHAT_HUB_DAEMON_H
+
+#include "base/error.h"
+
+struct hub_daemon_options {
+    const char *data;
+    const char *listen; /* for agents: "tcp://ADDRESS:PORT" */
+    const char *http;   /* an address for HTTP over TCP; NULL: none */
+};
+
+/* Opens the store, listens, serves its tools at DATA/control.sock, and runs until a signal asks it to stop.
+ * False on error; ERROR_UNAVAILABLE where another process holds the store. */
+bool hub_daemon_run(const struct hub_daemon_options *options, struct error *error);
+
+#endif

@@ -1,0 +1,268 @@
+#include "hub/service.h"
+
+#include "api/change_json.h"
+#include "api/record_json.h"
+#include "hub/admission.h"
+#include "hub/headquarters.h"
+#include "hub/registry.h"
+#include "hub/session.h"
+#include "store/key.h"
+#include "store/rows.h"
+
+#include <stdlib.h>
+
+enum { RECORD_ARENA_BYTES = 64 * 1024 * 1024 };
+
+static const struct catalog *catalog_of(void *context)
+{
+    const struct hub_service *service = context;
+    return service->hub->catalog;
+}
+
+static bool begin(void *context, struct error *error)
+{
+    struct hub_service *service = context;
+    return transaction_begin(&service->transaction, service->hub->environment, false, error);
+}
+
+static void end(void *context)
+{
+    struct hub_service *service = context;
+    transaction_abort(&service->transaction);
+}
+
+/* Whether the snapshot is sound so far. */
+static bool is_sound(const struct hub_service *service, struct error *error)
+{
+    if (service->transaction.failed)
+        *error = service->transaction.error;
+    return !service->transaction.failed;
+}
+
+static const Hopnhat__Record *get(void *context, uint32_t type, const uint8_t id[RECORD_ID_BYTES],
+                                  struct arena *arena, struct error *error)
+{
+    struct hub_service *service = context;
+    const Hopnhat__Record *record = hub_record(&service->transaction, type, id, arena);
+    if (!record && is_sound(service, error))
+        error_set(error, ERROR_NOT_FOUND, "there is no such record");
+    return record;
+}
+
+static bool scan(void *context, uint32_t type, const uint8_t *after,
+                 bool (*visit)(void *user, const Hopnhat__Record *record), void *user, struct error *error)
+{
+    struct hub_service *service = context;
+    struct key prefix = {0}, from;
+    struct cursor cursor;
+    struct arena arena;
+    key_add_u32(&prefix, type);
+    from = prefix;
+    if (after) {
+        key_add(&from, after, RECORD_ID_BYTES);
+        key_add(&from, "", 1);
+    }
+    arena_init(&arena, RECORD_ARENA_BYTES);
+    cursor_open(&cursor, &service->transaction, HUB_RECORD);
+    for (bool here = cursor_seek(&cursor, key_bytes(&from));
+         here && cursor_within(&cursor, key_bytes(&prefix)); here = cursor_next(&cursor)) {
+        const Hopnhat__Record *record =
+            row_unpack(&service->transaction, cursor.value, &hopnhat__record__descriptor, &arena);
+        if (!record || !visit(user, record))
+            break;
+        arena_reset(&arena);
+    }
+    cursor_close(&cursor);
+    arena_release(&arena);
+    return is_sound(service, error);
+}
+
+/* Visits the row's place if it is open. False: the visitor has enough. */
+static bool visit_open(struct hub_service *service, const struct cursor *cursor, struct arena *arena,
+                       bool (*visit)(void *user, const struct conflict_place *place), void *user)
+{
+    const Hopnhat__Resolution *row =
+        row_unpack(&service->transaction, cursor->value, &hopnhat__resolution__descriptor, arena);
+    if (!row)
+        return false;
+    if (row->state != HOPNHAT__RESOLUTION_STATE__RESOLUTION_OPEN)
+        return true;
+    struct conflict_place place = {.type = row->type, .field = row->field};
+    memcpy(place.id, row->record.data, RECORD_ID_BYTES);
+    return visit(user, &place);
+}
+
+static bool conflicts(void *context, const struct conflict_place *after,
+                      bool (*visit)(void *user, const struct conflict_place *place), void *user,
+                      struct error *error)
+{
+    struct hub_service *service = context;
+    struct key key = {0};
+    struct cursor cursor;
+    struct arena arena;
+    if (after) { /* past every row of that field */
+        key_record(&key, after->type, after->id);
+        key_add_u32(&key, after->field + 1);
+    }
+    arena_init(&arena, RECORD_ARENA_BYTES);
+    cursor_open(&cursor, &service->transaction, HUB_CONFLICT);
+    for (bool here = cursor_seek(&cursor, key_bytes(&key)); here; here = cursor_next(&cursor)) {
+        if (!visit_open(service, &cursor, &arena, visit, user))
+            break;
+        arena_reset(&arena);
+    }
+    cursor_close(&cursor);
+    arena_release(&arena);
+    return is_sound(service, error);
+}
+
+static void origin(void *context, const Hopnhat__Entry *entry, struct arena *arena, struct entry_origin *from)
+{
+    struct hub_service *service = context;
+    const struct replica *replica = registry_replica(service->hub, entry->replica);
+    struct dot dot = entry_id_of(entry).dot;
+    struct key key;
+    struct change change;
+    struct error ignored; /* without its author the entry is still listed */
+    key_dot(&key, dot.replica, dot.seq);
+    const Hopnhat__LogRow *row =
+        row_get(&service->transaction, HUB_LOG, key_bytes(&key), &hopnhat__log_row__descriptor, arena);
+    if (replica)
+        from->office = *replica->office ? arena_string(arena, replica->office, strlen(replica->office))
+                                        : HEADQUARTERS_OWNER;
+    if (row && change_unpack(&change, dot, bytes_of(row->logged.data, row->logged.len), arena, &ignored))
+        from->author = change.body->author;
+}
+
+static struct shown shown_now(void *context, const Hopnhat__Record *record)
+{
+    const struct hub_service *service = context;
+    const struct replica *own = registry_replica(service->hub, service->hub->own_replica);
+    return (struct shown){
+        .rev = record->rev, .replica = service->hub->own_replica, .seq = own ? own->watermark : 0};
+}
+
+/* The office marked as headquarters, the first by its code; else the hub's own word for itself. */
+static const char *headquarters_office(const struct hub *hub)
+{
+    const char *found = NULL;
+    for (const struct office_state *state = hub->offices; state; state = state->hh.next)
+        if (state->office.headquarters && (!found || strcmp(state->code, found) < 0))
+            found = state->code;
+    return found ? found : HEADQUARTERS_OWNER;
+}
+
+/* Headquarters itself is in no group but everyone; for another office's record its group follows from there.
+ */
+static bool defaults(void *context, const Hopnhat__TypeDefinition *type, const char *owner,
+                     struct arena *arena, const char **default_group, const char **default_owner,
+                     struct error *error)
+{
+    const struct hub_service *service = context;
+    const char *code = owner ? owner : headquarters_office(service->hub), *group = NULL;
+    const struct office *office = registry_office(service->hub, code);
+    if (owner && !office && strcmp(owner, HEADQUARTERS_OWNER) != 0)
+        return error_set(error, ERROR_INPUT, "owner: there is no office %.60s", owner);
+    if (default_owner)
+        *default_owner = arena_string(arena, code, strlen(code));
+    if (!default_group)
+        return true;
+    if (type->audience == HOPNHAT__AUDIENCE__AUDIENCE_EVERYONE)
+        group = GROUP_EVERYONE;
+    else if (office)
+        group = office_audience(office, type->audience);
+    *default_group = group ? arena_string(arena, group, strlen(group)) : NULL;
+    return *default_group ||
+           error_set(
+               error, ERROR_INPUT,
+               "group: a %s is not for everyone; name its group (group=office:CODE, group=cluster:N) or its "
+               "owner (owner=CODE)",
+               type->name);
+}
+
+static bool write_edits(void *context, const struct new_edit *edits, size_t count, const char *author,
+                        uint64_t wall_ms, struct error *error)
+{
+    struct hub_service *service = context;
+    return headquarters_write(service->hub, edits, count, author, wall_ms, error);
+}
+
+static json_t *status(void *context, uint64_t wall_ms, struct error *error)
+{
+    struct hub_service *service = context;
+    const struct hub *hub = service->hub;
+    if (!begin(service, error))
+        return NULL;
+    uint64_t records = transaction_count(&service->transaction, HUB_RECORD);
+    bool sound = is_sound(service, error);
+    end(service);
+    if (!sound)
+        return NULL;
+    json_t *json = json_pack(
+        "{s:o, s:o, s:I, s:I, s:i, s:i, s:i, s:i, s:I, s:I, s:i, s:I, s:s?, s:s}", "epoch",
+        replica_json(hub->epoch), "replica", replica_json(hub->own_replica), "rev", (json_int_t)hub->rev,
+        "records", (json_int_t)records, "offices", (int)HASH_COUNT(hub->offices), "installations",
+        (int)HASH_COUNT(hub->installations), "replicas", (int)HASH_COUNT(hub->replicas), "replicas_online",
+        (int)hub_sessions_online(hub, wall_ms), "conflicts_open", (json_int_t)hub->conflicts_open,
+        "quarantined", (json_int_t)hub->quarantined, "catalog_version", (int)catalog_version(hub->catalog),
+        "malformed", (json_int_t)hub->malformed, "listens", service->listens, "version", HOPNHAT_VERSION);
+    if (!json)
+        error_set(error, ERROR_MEMORY, "out of memory");
+    return json;
+}
+
+static const struct api_route routes[] = {
+    {"GET", "/v1/offices", handle_offices},
+    {"POST", "/v1/offices", handle_office_add},
+    {"PATCH", "/v1/offices/{code}", handle_office_set},
+    {"POST", "/v1/offices/{code}/enrolments", handle_enrol},
+    {"GET", "/v1/quarantine", handle_quarantine},
+    {"GET", "/v1/quarantine/{change}", handle_quarantined},
+};
+
+void hub_service_start(struct hub_service *service, struct hub *hub)
+{
+    *service = (struct hub_service){
+        .hub = hub,
+        .records = {.context = service,
+                    .catalog = catalog_of,
+                    .begin = begin,
+                    .end = end,
+                    .get = get,
+                    .scan = scan,
+                    .conflicts = conflicts,
+                    .origin = origin,
+                    .shown_now = shown_now,
+                    .defaults = defaults,
+                    .write = write_edits,
+                    .status = status},
+        .api = {.records = &service->records,
+                .routes = routes,
+                .route_count = sizeof routes / sizeof *routes},
+    };
+}
+
+void *hub_service_open(const char *data, const struct api_service **api, struct error *error)
+{
+    struct hub_options options = {.take_lock = true, .entropy = entropy_system()};
+    struct hub_service *service = malloc(sizeof *service);
+    struct hub *hub = NULL;
+    if (service)
+        hub = hub_open(data, &options, error);
+    else
+        error_set(error, ERROR_MEMORY, "out of memory");
+    if (!hub) {
+        free(service);
+        return NULL;
+    }
+    hub_service_start(service, hub);
+    *api = &service->api;
+    return service;
+}
+
+void hub_service_close(void *opened)
+{
+    struct hub_service *service = opened;
+    hub_close(service->hub);
+    free(service);
+}

@@ -1,0 +1,37 @@
+/* What the hub's tools and page ask of it: the records of core/api over the hub's store, and what only a hub
+ * has.
+ *
+ *   GET   /v1/offices                       {"offices":[{"code","name","groups","headquarters","revoked",
+ *                                           "installations"}]}
+ *   POST  /v1/offices                       body code, name, groups, headquarters, author
+ *   PATCH /v1/offices/{code}                body name, add_groups, remove_groups, headquarters, author
+ *   POST  /v1/offices/{code}/enrolments     body hours: {"code": the one-time code, "expires"}
+ *   GET   /v1/quarantine?after=REPLICA.SEQ  changes that were refused, {"quarantine":[…], "next"}
+ *   GET   /v1/quarantine/{REPLICA.SEQ}      one of them
+ */
+#ifndef HOPNHAT_HUB_SERVICE_H
+#define HOPNHAT_HUB_SERVICE_H
+
+#include "api/router.h"
+#include "hub/state.h"
+
+struct hub_service {
+    struct records records;
+    struct api_service api;
+    struct hub *hub;
+    struct transaction transaction; /* of the snapshot under way */
+    const char *listens;            /* where agents connect; NULL where a tool has opened the store itself */
+};
+
+/* Fills in *service, which must not move afterwards, for an open hub, which is borrowed. */
+void hub_service_start(struct hub_service *service, struct hub *hub);
+
+/* For struct store_opener: opens the hub's store in this process. */
+void *hub_service_open(const char *data, const struct api_service **api, struct error *error);
+void hub_service_close(void *opened);
+
+/* service_office.c and service_quarantine.c */
+api_handler handle_offices, handle_office_add, handle_office_set, handle_enrol, handle_quarantine,
+    handle_quarantined;
+
+#endif

@@ -1,0 +1,240 @@
+#include "hub/service.h"
+
+#include "api/assignment.h"
+#include "api/record_json.h"
+#include "api/wall.h"
+#include "hub/admission.h"
+#include "hub/enrolment.h"
+#include "hub/headquarters.h"
+#include "hub/registry.h"
+
+#include <stdlib.h>
+
+enum { HOUR_MS = 3600 * 1000, ENROL_HOURS = 7 * 24, ENROL_MOST_HOURS = 366 * 24 };
+
+static bool out_of_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+static const struct catalog_type *office_type(const struct hub_service *service)
+{
+    return catalog_type(service->hub->catalog, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE);
+}
+
+static int count_installations(const struct hub *hub, const char *office)
+{
+    int count = 0;
+    for (const struct installation *one = hub->installations; one; one = one->hh.next)
+        count += !one->revoked && strcmp(one->office, office) == 0;
+    return count;
+}
+
+static json_t *office_json(const struct hub *hub, const struct office *office)
+{
+    json_t *groups = json_array();
+    for (size_t i = 0; groups && i < office->group_count; i++)
+        json_array_append_new(groups, json_string(office->groups[i]));
+    return json_pack("{s:s, s:s, s:o, s:b, s:b, s:i}", "code", office->code, "name", office->name, "groups",
+                     groups, "headquarters", office->headquarters, "revoked", office->revoked,
+                     "installations", count_installations(hub, office->code));
+}
+
+static int compare_codes(const void *a, const void *b)
+{
+    const struct office_state *const *left = a, *const *right = b;
+    return strcmp((*left)->code, (*right)->code);
+}
+
+json_t *handle_offices(struct api_call *call, struct error *error)
+{
+    const struct hub_service *service = call->records->context;
+    size_t count = 0, most = HASH_COUNT(service->hub->offices);
+    const struct office_state **sorted = arena_alloc(call->arena, most * sizeof(struct office_state *));
+    json_t *list = sorted ? json_array() : NULL;
+    for (const struct office_state *state = service->hub->offices; list && state; state = state->hh.next)
+        sorted[count++] = state;
+    if (count)
+        qsort(sorted, count, sizeof *sorted, compare_codes);
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, office_json(service->hub, &sorted[i]->office));
+    json_t *json = json_pack("{s:o}", "offices", list);
+    if (!json)
+        out_of_memory(error);
+    return json;
+}
+
+/* The groups under a key of the body, as assignments of the kind to the field groups. */
+static bool read_groups(struct api_call *call, const char *key, enum assignment_kind kind,
+                        struct assignment_list *list, struct error *error)
+{
+    const struct hub_service *service = call->records->context;
+    const json_t *groups = json_object_get(call->body, key);
+    size_t count = json_array_size(groups);
+    if (groups && !json_is_array(groups))
+        return error_set(error, ERROR_INPUT, "%s: give an array of groups", key);
+    if (count == 0)
+        return true;
+    if (count > LIMIT_GROUPS_PER_OFFICE - 2)
+        return error_set(error, ERROR_LIMIT, "%s: more than %d groups", key, LIMIT_GROUPS_PER_OFFICE - 2);
+    struct bytes *values = arena_alloc(call->arena, count * sizeof *values);
+    if (!values)
+        return out_of_memory(error);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = json_string_value(json_array_get(groups, i));
+        values[i] = bytes_of_string(name ? name : "");
+        if (!group_is_sound(values[i]))
+            return error_set(error, ERROR_INPUT,
+                             "group: \"%.60s\" is no group; give word:code, as in cluster:3 or network:laos",
+                             name ? name : "");
+    }
+    list->items[list->count++] = (struct assignment){
+        .definition = type_field(office_type(service), OFFICE_GROUPS),
+        .kind = kind,
+        .values = values,
+        .count = count,
+    };
+    return true;
+}
+
+/* Name, headquarters and groups of the body. */
+static bool read_office(struct api_call *call, struct assignment_list *list, struct error *error)
+{
+    const struct hub_service *service = call->records->context;
+    const json_t *headquarters = json_object_get(call->body, "headquarters");
+    list->items = arena_alloc(call->arena, 4 * sizeof *list->items);
+    if (!list->items)
+        return out_of_memory(error);
+    if (!read_groups(call, "groups", ASSIGN_ADD, list, error) ||
+        !read_groups(call, "add_groups", ASSIGN_ADD, list, error) ||
+        !read_groups(call, "remove_groups", ASSIGN_REMOVE, list, error))
+        return false;
+    error->code = ERROR_NONE;
+    const char *name = api_body_string(call, "name", error);
+    if (error->code != ERROR_NONE)
+        return false;
+    if (headquarters && !json_is_boolean(headquarters))
+        return error_set(error, ERROR_INPUT, "headquarters: give true or false");
+    return (!name || assignment_parse(list, office_type(service), OFFICE_NAME, name, call->arena, error)) &&
+           (!headquarters ||
+            assignment_add(list, office_type(service), OFFICE_HEADQUARTERS,
+                           json_is_true(headquarters) ? "true" : "false", call->arena, error));
+}
+
+/* The office's record; NULL where there is none, or with error->code set. */
+static const Hopnhat__Record *office_record(struct api_call *call, const char *code, struct error *error)
+{
+    const struct records *records = call->records;
+    uint8_t id[RECORD_ID_BYTES];
+    office_record_id(code, id);
+    if (!records->begin(records->context, error))
+        return NULL;
+    const Hopnhat__Record *record =
+        records->get(records->context, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, id, call->arena, error);
+    records->end(records->context);
+    return record;
+}
+
+static json_t *write_office(struct api_call *call, const Hopnhat__Record *before,
+                            const struct assignment_list *list, const char *code, struct error *error)
+{
+    struct hub_service *service = call->records->context;
+    struct new_edit edit;
+    error->code = ERROR_NONE;
+    const char *author = api_body_string(call, "author", error);
+    if (error->code != ERROR_NONE ||
+        !edit_make(office_type(service), before, list->items, list->count, call->arena, &edit, error))
+        return NULL;
+    if (edit.op_count && !headquarters_write(service->hub, &edit, 1, author, call->wall_ms, error))
+        return NULL;
+    const struct office *office = registry_office(service->hub, code);
+    json_t *json = office ? office_json(service->hub, office) : NULL;
+    if (!json)
+        error_set(error, ERROR_INTERNAL, "the office %s was written and cannot be read", code);
+    return json;
+}
+
+json_t *handle_office_add(struct api_call *call, struct error *error)
+{
+    static const char *const keys[] = {"code", "name", "groups", "headquarters", "author", NULL};
+    const struct hub_service *service = call->records->context;
+    const struct catalog_type *type = office_type(service);
+    struct assignment_list list = {0};
+    uint8_t id[RECORD_ID_BYTES];
+    if (!api_body_keys(call, keys, error))
+        return NULL;
+    const char *code = json_string_value(json_object_get(call->body, "code"));
+    if (!code || !office_code_is_sound(code)) {
+        error_set(error, ERROR_INPUT,
+                  "code: \"%.60s\" is no office's code: a letter, then a-z, 0-9 and -, at most %d",
+                  code ? code : "", LIMIT_OFFICE_CODE_BYTES);
+        return NULL;
+    }
+    if (registry_office(service->hub, code) || strcmp(code, HEADQUARTERS_OWNER) == 0) {
+        error_set(error, ERROR_INPUT, "code: there is an office %s already", code);
+        return NULL;
+    }
+    if (HASH_COUNT(service->hub->offices) >= LIMIT_OFFICES) {
+        error_set(error, ERROR_LIMIT, "more than %d offices (LIMIT_OFFICES)", LIMIT_OFFICES);
+        return NULL;
+    }
+    office_record_id(code, id);
+    const Hopnhat__Record *record = record_new(call->arena, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, id);
+    if (!record || !read_office(call, &list, error) ||
+        !assignment_add(&list, type, OFFICE_CODE, code, call->arena, error) ||
+        !assignment_add(&list, type, HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, GROUP_EVERYONE, call->arena,
+                        error) ||
+        !assignment_add(&list, type, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, code, call->arena, error))
+        return NULL;
+    return write_office(call, record, &list, code, error);
+}
+
+/* The code of an office that there is, as the path names it. NULL: ERROR_NOT_FOUND. */
+static const char *known_office(const struct api_call *call, struct error *error)
+{
+    const struct hub_service *service = call->records->context;
+    if (registry_office(service->hub, call->parts[0]))
+        return call->parts[0];
+    error_set(error, ERROR_NOT_FOUND, "there is no office %.60s", call->parts[0]);
+    return NULL;
+}
+
+json_t *handle_office_set(struct api_call *call, struct error *error)
+{
+    static const char *const keys[] = {"name", "add_groups", "remove_groups", "headquarters", "author", NULL};
+    struct assignment_list list = {0};
+    const char *code = known_office(call, error);
+    if (!code || !api_body_keys(call, keys, error) || !read_office(call, &list, error))
+        return NULL;
+    if (list.count == 0) {
+        error_set(error, ERROR_INPUT, "there is nothing to set");
+        return NULL;
+    }
+    const Hopnhat__Record *record = office_record(call, code, error);
+    return record ? write_office(call, record, &list, code, error) : NULL;
+}
+
+json_t *handle_enrol(struct api_call *call, struct error *error)
+{
+    static const char *const keys[] = {"hours", "author", NULL};
+    struct hub_service *service = call->records->context;
+    const json_t *given = json_object_get(call->body, "hours");
+    json_int_t hours = given ? json_integer_value(given) : ENROL_HOURS;
+    char text[ENROLMENT_CODE_TEXT_BYTES];
+    const char *office = known_office(call, error);
+    if (!office || !api_body_keys(call, keys, error))
+        return NULL;
+    if (hours < 1 || hours > ENROL_MOST_HOURS) {
+        error_set(error, ERROR_INPUT, "hours: give a number from 1 to %d", ENROL_MOST_HOURS);
+        return NULL;
+    }
+    uint64_t valid_ms = (uint64_t)hours * HOUR_MS;
+    if (!enrolment_create(service->hub, office, call->wall_ms, valid_ms, text, error))
+        return NULL;
+    char *expires = wall_text(call->wall_ms + valid_ms, call->arena);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s}", "office", office, "code", text, "expires", expires ? expires : "");
+    if (!json)
+        out_of_memory(error);
+    return json;
+}

@@ -1,0 +1,106 @@
+#include "hub/service.h"
+
+#include "api/change_json.h"
+#include "api/wall.h"
+#include "store/key.h"
+#include "store/rows.h"
+
+enum { QUARANTINE_PAGE = 1000 };
+
+static json_t *quarantined_json(struct hub_service *service, const Hopnhat__Quarantined *row,
+                                struct arena *arena, struct error *error)
+{
+    const Hopnhat__Refusal *refusal = row->refusal;
+    struct dot dot = {refusal->replica, refusal->seq};
+    struct key key;
+    const ProtobufCEnumValue *reason =
+        protobuf_c_enum_descriptor_get_value(&hopnhat__refusal_reason__descriptor, (int)refusal->reason);
+    char *received = wall_text(row->received_ms, arena);
+    json_t *json = json_pack("{s:o, s:I, s:s, s:s, s:s, s:s}", "replica", replica_json(dot.replica), "seq",
+                             (json_int_t)dot.seq, "office", row->office ? row->office : "", "reason",
+                             reason ? reason->name : "REFUSED_OTHER", "text",
+                             refusal->text ? refusal->text : "", "received", received ? received : "");
+    key_dot(&key, dot.replica, dot.seq);
+    const Hopnhat__LogRow *logged =
+        row_get(&service->transaction, HUB_LOG, key_bytes(&key), &hopnhat__log_row__descriptor, arena);
+    if (json && logged &&
+        !change_describe(json, service->hub->catalog, dot, bytes_of(logged->logged.data, logged->logged.len),
+                         arena, error)) {
+        json_decref(json);
+        return NULL;
+    }
+    if (!json)
+        error_set(error, ERROR_MEMORY, "out of memory");
+    return json;
+}
+
+/* Puts up to `limit` rows from the key on into the list; the last one's name goes into next. */
+static bool list_rows(struct hub_service *service, const struct key *from, uint64_t limit, json_t *list,
+                      char next[DOT_TEXT_BYTES], struct arena *arena, struct error *error)
+{
+    struct cursor cursor;
+    bool done = true;
+    cursor_open(&cursor, &service->transaction, HUB_QUARANTINE);
+    for (bool here = cursor_seek(&cursor, key_bytes(from)); here && done; here = cursor_next(&cursor)) {
+        const Hopnhat__Quarantined *row =
+            row_unpack(&service->transaction, cursor.value, &hopnhat__quarantined__descriptor, arena);
+        json_t *json = row ? quarantined_json(service, row, arena, error) : NULL;
+        done = json && json_array_append_new(list, json) == 0;
+        if (done && json_array_size(list) >= limit) {
+            dot_format((struct dot){row->refusal->replica, row->refusal->seq}, next);
+            break;
+        }
+    }
+    cursor_close(&cursor);
+    if (service->transaction.failed)
+        *error = service->transaction.error;
+    return done && !service->transaction.failed;
+}
+
+json_t *handle_quarantine(struct api_call *call, struct error *error)
+{
+    struct hub_service *service = call->records->context;
+    const char *after = http_request_query(call->request, "after");
+    struct key key = {0};
+    struct dot dot;
+    char next[DOT_TEXT_BYTES] = "";
+    uint64_t limit;
+    json_t *list = NULL, *json = NULL;
+    if (!api_number(http_request_query(call->request, "limit"), "limit", QUARANTINE_PAGE, QUARANTINE_PAGE,
+                    &limit, error) ||
+        (after && !dot_parse(after, &dot, error)))
+        return NULL;
+    if (after) {
+        key_dot(&key, dot.replica, dot.seq);
+        key_add(&key, "", 1);
+    }
+    if (call->records->begin(service, error)) {
+        list = json_array();
+        if (list && list_rows(service, &key, limit, list, next, call->arena, error))
+            json = json_pack("{s:O, s:s*}", "quarantine", list, "next", *next ? next : NULL);
+        call->records->end(service);
+    }
+    json_decref(list);
+    return json;
+}
+
+json_t *handle_quarantined(struct api_call *call, struct error *error)
+{
+    struct hub_service *service = call->records->context;
+    struct key key;
+    struct dot dot;
+    json_t *json = NULL;
+    if (!dot_parse(call->parts[0], &dot, error) || !call->records->begin(service, error))
+        return NULL;
+    key_dot(&key, dot.replica, dot.seq);
+    const Hopnhat__Quarantined *row = row_get(&service->transaction, HUB_QUARANTINE, key_bytes(&key),
+                                              &hopnhat__quarantined__descriptor, call->arena);
+    if (row)
+        json = quarantined_json(service, row, call->arena, error);
+    else if (service->transaction.failed)
+        *error = service->transaction.error;
+    else
+        error_set(error, ERROR_NOT_FOUND, "%s is not in quarantine", call->parts[0]);
+    call->records->end(service);
+    return json;
+}

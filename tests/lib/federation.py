@@ -1,0 +1,103 @@
+"""A hub and its offices for system tests: made, joined and started in a few words."""
+import json
+import os
+import socket
+
+from hopnhat_test import Daemon, Failed, check, equal, wait_until
+
+SYNC_S = 30
+
+
+class Federation:
+    """A hub on a free loopback port, and offices by their codes, each with one agent."""
+
+    def __init__(self, bench, *codes, groups=None):
+        self.bench, self.offices = bench, {}
+        self.hub = bench.hub()
+        self.address = f"tcp://127.0.0.1:{bench.free_port()}"
+        self.hub.do("init")
+        for code in codes:
+            self.add_office(code, (groups or {}).get(code, ()))
+        self.start_hub()
+        for code in codes:
+            self.join(code)
+
+    def add_office(self, code, groups=()):
+        arguments = [word for group in groups for word in ("--group", group)]
+        self.hub.do("office", "add", code, "--name", f"Office {code}", *arguments)
+
+    def start_hub(self):
+        self.hub.start("--listen", self.address)
+
+    def enrol(self, code):
+        return self.hub.do("enrol", code).out.strip()
+
+    def join(self, code, name=None):
+        """A new agent of the office, joined and running: Daemon."""
+        agent = self.bench.agent(name or code)
+        agent.do("join", "--hub", self.address, "--code", self.enrol(code))
+        agent.start()
+        self.offices[name or code] = agent
+        return agent
+
+    def __getitem__(self, name):
+        return self.offices[name]
+
+    def sync(self, *names):
+        """Every office (or those named) catches up: twice, so that each has what the others sent."""
+        chosen = [self.offices[name] for name in names or self.offices]
+        for _ in range(2):
+            for agent in chosen:
+                agent.do("sync", "--wait", "--timeout", str(SYNC_S), deadline_s=SYNC_S + 10)
+        for agent in chosen:
+            status = agent.status()
+            check(status["caught_up"] and status["digests_equal"] and status["pending"] == 0,
+                  f"{agent.name} is caught up: {status}")
+            equal(status["digest_mismatches"], 0, f"digest mismatches of {agent.name}")
+
+
+def add(daemon, type_name, *assignments):
+    """`add`; the new record's id."""
+    return daemon.do("add", type_name, *assignments).out.strip()
+
+
+def fields(daemon, type_name, record_id):
+    return daemon.record(type_name, record_id)["fields"]
+
+
+def ids(daemon, type_name, *arguments):
+    return sorted(record["id"] for record in daemon.records(type_name, *arguments))
+
+
+def comparable(record):
+    """The record without what each side has of its own."""
+    return {key: value for key, value in record.items() if key != "token"}
+
+
+def sees(daemon, type_name, record_id, name, value, deadline_s=10):
+    """Waits until the daemon shows the value, without a sync being asked for."""
+    def shown():
+        result = daemon.call("get", type_name, record_id, "--json")
+        return result.status == 0 and json.loads(result.out)["fields"].get(name) == value
+    wait_until(shown, deadline_s, f"{daemon.name} shows {name}={value}")
+
+
+def call_http(daemon, method, path, body=b""):
+    """One request over the daemon's Unix socket: (status, JSON)."""
+    with socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(10)
+        link.connect(os.path.join(daemon.data, "control.sock"))
+        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" \
+               f"Content-Length: {len(body)}\r\n\r\n"
+        link.sendall(head.encode() + body)
+        answer = b""
+        while piece := link.recv(65536):
+            answer += piece
+    try:
+        header, _, content = answer.partition(b"\r\n\r\n")
+        return int(header.split()[1]), json.loads(content)
+    except (ValueError, IndexError) as error:
+        raise Failed(f"no answer to {method} {path}: {answer[:200]!r}") from error
+
+
+__all__ = ["Daemon", "Federation", "add", "call_http", "comparable", "fields", "ids", "sees"]

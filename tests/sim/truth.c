@@ -1,0 +1,196 @@
+/* What really happened: which changes were saved and acknowledged, and under which chain. */
+#include "world.h"
+
+#include "agent/log.h"
+#include "hub/admission.h"
+#include "hub/registry.h"
+#include "model/fold.h"
+#include "store/key.h"
+#include "store/rows.h"
+
+#include <stdlib.h>
+#include <uthash.h>
+
+/* A change that was acknowledged to its office, by its dot. */
+struct acknowledged {
+    struct dot dot;
+    uint8_t link[LINK_BYTES];
+    UT_hash_handle hh;
+};
+
+struct truth {
+    struct acknowledged *acknowledged;
+    uint64_t high[AGENTS][2]; /* present replica and how far it is in the table */
+};
+
+struct truth *truth_new(void)
+{
+    return calloc(1, sizeof(struct truth));
+}
+
+void truth_free(struct truth *truth)
+{
+    struct acknowledged *one, *next;
+    if (!truth)
+        return;
+    HASH_ITER(hh, truth->acknowledged, one, next)
+    {
+        HASH_DEL(truth->acknowledged, one);
+        free(one);
+    }
+    free(truth);
+}
+
+/* The link of a change in a log database of that environment. */
+static bool link_at(struct environment *environment, unsigned database, struct dot dot,
+                    uint8_t link[LINK_BYTES])
+{
+    struct transaction transaction;
+    struct error error;
+    struct arena arena;
+    struct key key;
+    if (!transaction_begin(&transaction, environment, false, &error))
+        return false;
+    arena_init(&arena, LIMIT_MESSAGE_BYTES);
+    key_dot(&key, dot.replica, dot.seq);
+    const Hopnhat__LogRow *row =
+        row_get(&transaction, database, key_bytes(&key), &hopnhat__log_row__descriptor, &arena);
+    bool found = row && row->link.len == LINK_BYTES;
+    if (found)
+        memcpy(link, row->link.data, LINK_BYTES);
+    transaction_abort(&transaction);
+    arena_release(&arena);
+    return found;
+}
+
+/* "Saved" has been said: the change is in the store, and so it is after a crash. */
+void truth_saved(struct world *world, struct node *node, struct dot dot)
+{
+    uint8_t link[LINK_BYTES];
+    if (!link_at(node->agent->environment, AGENT_LOG, dot, link))
+        world_fail(world, "a saved change is not in its log");
+    if (world->mode->agent_put_back || !world->truth)
+        return;
+    struct acknowledged *other;
+    HASH_FIND(hh, world->truth->acknowledged, &dot, sizeof dot, other);
+    if (other)
+        world_fail(world, "the dot %016llx:%llu names two changes", (unsigned long long)dot.replica,
+                   (unsigned long long)dot.seq);
+}
+
+void truth_acknowledged(struct world *world, struct node *node)
+{
+    for (size_t i = 0; node->agent && i < node->agent->log_count; i++) {
+        const struct own_log *log = &node->agent->logs[i];
+        for (uint64_t seq = log->acknowledged; seq > 0; seq--) {
+            struct dot dot = {log->replica, seq};
+            struct acknowledged *one;
+            HASH_FIND(hh, world->truth->acknowledged, &dot, sizeof dot, one);
+            if (one)
+                break;
+            one = calloc(1, sizeof *one);
+            if (!one)
+                return;
+            one->dot = dot;
+            if (!link_at(node->agent->environment, AGENT_LOG, dot, one->link)) {
+                free(one);
+                break;
+            }
+            HASH_ADD(hh, world->truth->acknowledged, dot, sizeof one->dot, one);
+            uint8_t stored[LINK_BYTES];
+            if (!world->hub_restores && (!link_at(world->hub->environment, HUB_LOG, dot, stored) ||
+                                         memcmp(stored, one->link, LINK_BYTES) != 0))
+                world_fail(world, "acknowledged and not on the hub's disk: %016llx:%llu",
+                           (unsigned long long)dot.replica, (unsigned long long)dot.seq);
+        }
+    }
+}
+
+void truth_lost(struct world *world, struct node *node)
+{
+    (void)world;
+    for (size_t i = 0; i < KEYS; i++)
+        node->views[i].valid = false;
+    node->generation++;
+}
+
+/* --- nobody is sent what is not theirs --- */
+
+static void check_sent_record(struct world *world, struct node *node, const Hopnhat__Record *record,
+                              const char *group)
+{
+    struct transaction transaction;
+    struct error error;
+    struct arena arena;
+    const struct installation *installation = registry_installation(world->hub, node->key);
+    const struct office *office = installation ? registry_office(world->hub, installation->office) : NULL;
+    if (!transaction_begin(&transaction, world->hub->environment, false, &error))
+        return;
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    const Hopnhat__Record *now = hub_record(&transaction, record->type, record->id.data, &arena);
+    if (!now || !office || !office_is_in(office, fold_group(now)) ||
+        !bytes_equal(fold_group(now), bytes_of_string(group)))
+        world_fail(world, "a leak: a record of another group was sent to %s",
+                   office ? office->code : "nobody");
+    transaction_abort(&transaction);
+    arena_release(&arena);
+}
+
+void truth_sent(struct world *world, struct node *node, const Hopnhat__Message *message)
+{
+    const struct hub_session *session = NULL;
+    HASH_FIND(hh, world->hub->sessions, node->key, LINK_KEY_BYTES, session);
+    if (message->body_case == HOPNHAT__MESSAGE__BODY_RECONCILED)
+        for (size_t i = 0; i < message->reconciled->n_records; i++)
+            check_sent_record(world, node, message->reconciled->records[i], message->reconciled->group);
+    if (message->body_case != HOPNHAT__MESSAGE__BODY_FEED || !session)
+        return;
+    for (size_t i = 0; i < message->feed->n_items; i++) {
+        const Hopnhat__FeedItem *item = message->feed->items[i];
+        if (item->group >= session->sent.group_count)
+            world_fail(world, "a feed item of no group");
+        else if (item->kind != HOPNHAT__ITEM_KIND__ITEM_LEFT)
+            check_sent_record(world, node, item->record, session->sent.cursors[item->group].group);
+        else if (item->record->n_fields)
+            world_fail(world, "a leak: a record that left was sent with fields");
+    }
+}
+
+/* Every change that was ever acknowledged is in the hub's log, unaltered. */
+static void check_acknowledged(struct world *world)
+{
+    struct acknowledged *one, *next;
+    HASH_ITER(hh, world->truth->acknowledged, one, next)
+    {
+        uint8_t link[LINK_BYTES];
+        if (!link_at(world->hub->environment, HUB_LOG, one->dot, link) ||
+            memcmp(link, one->link, LINK_BYTES) != 0) {
+            world_fail(world, "an acknowledged change is lost: %016llx:%llu",
+                       (unsigned long long)one->dot.replica, (unsigned long long)one->dot.seq);
+            return;
+        }
+    }
+}
+
+/* Every change in an office's logs is in the hub's, under the same chain. */
+static void check_logs(struct world *world, struct node *node)
+{
+    for (size_t i = 0; i < node->agent->log_count; i++) {
+        const struct own_log *log = &node->agent->logs[i];
+        uint8_t link[LINK_BYTES];
+        if (log->head == 0)
+            continue;
+        if (!link_at(world->hub->environment, HUB_LOG, (struct dot){log->replica, log->head}, link) ||
+            memcmp(link, log->link, LINK_BYTES) != 0)
+            world_fail(world, "changes of office %s are missing at the hub", node->agent->office_code);
+    }
+}
+
+void check_truth(struct world *world)
+{
+    bool both = world->hub_restores && (world->mode->agent_restore || world->mode->agent_put_back);
+    if (!both)
+        check_acknowledged(world);
+    for (size_t i = 0; i < AGENTS; i++)
+        check_logs(world, &world->nodes[i]);
+}

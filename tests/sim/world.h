@@ -1,0 +1,136 @@
+/* The simulated world: one hub, a few agents, and the links between them, all in one process. It runs the
+ * real sessions on real stores; time, randomness and the links are its own. One seed, one history. */
+#ifndef HOPNHAT_SIM_WORLD_H
+#define HOPNHAT_SIM_WORLD_H
+
+#include "agent/records.h"
+#include "agent/session.h"
+#include "agent/write.h"
+#include "hub/headquarters.h"
+#include "hub/session.h"
+#include "model/edit.h"
+
+enum { AGENTS = 4, KEYS = 5, COPIES = 3, QUEUE = 256, TYPE_THING = 16, TYPE_PAPER = 17 };
+
+/* Which misfortunes a run has. */
+struct mode {
+    const char *name;
+    bool agent_restore;  /* an agent's store comes back from a copy, by command */
+    bool agent_put_back; /* the same, but nobody says so: a disk image, a cloned machine */
+    bool hub_restore;
+};
+
+/* A packed message under way. */
+struct parcel {
+    uint8_t *data;
+    size_t size;
+    uint32_t connection;
+};
+
+struct queue {
+    struct parcel parcels[QUEUE];
+    size_t count;
+};
+
+/* What somebody was shown of a record some time ago. */
+struct view {
+    struct shown token;
+    struct entry_id ids[200];
+    size_t count;
+    bool valid;
+};
+
+struct node {
+    char directory[160];
+    struct agent *agent;
+    struct agent_session *session;
+    struct world *world;
+    int64_t clock_off_ms; /* how wrong its wall clock is */
+    uint8_t key[LINK_KEY_BYTES];
+    bool up;
+    uint32_t connection;
+    struct queue to_hub, to_agent;
+    struct queue late; /* of ended connections, and doubles: may come at any time, in either direction */
+    struct queue late_to_agent;
+    struct view views[KEYS];
+    unsigned copies;     /* made so far */
+    unsigned generation; /* raised whenever the store goes back in time or is lost */
+};
+
+struct world {
+    const struct mode *mode;
+    char directory[128];
+    struct bytes catalog;
+    uint64_t random;
+    uint64_t now_ms;
+    struct hub *hub;
+    char hub_directory[160];
+    unsigned hub_copies, hub_restores;
+    bool hub_mute; /* what the hub sends is lost: it is about to crash */
+    struct node nodes[AGENTS];
+    uint32_t connections;
+    uint8_t keys[KEYS][RECORD_ID_BYTES];
+    uint64_t trace; /* hash of all that happened */
+    uint64_t steps;
+    bool verbose;
+    bool calm;         /* the end: no more misfortunes */
+    char failure[600]; /* empty: all is well so far */
+    struct truth *truth;
+};
+
+/* Builds the world in a directory of its own: hub, offices, joined agents. False: world->failure says why. */
+bool world_start(struct world *world, const struct mode *mode, uint64_t seed, struct bytes catalog,
+                 const char *directory);
+void world_end(struct world *world);
+
+/* Seeded randomness. */
+uint64_t world_random(struct world *world, uint64_t below);
+bool world_chance(struct world *world, unsigned percent);
+struct entropy world_entropy(struct world *world);
+
+/* Notes that something does not hold; the first one stays. Always false. */
+bool world_fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Adds to the trace, and prints it where the world is verbose. */
+void world_trace(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+uint64_t node_wall_ms(const struct node *node);
+
+/* Links. */
+void node_connect(struct node *node);
+void node_cut(struct node *node);
+/* Delivers one waiting message, in one direction; false: none waits. */
+bool node_deliver_to_hub(struct node *node);
+bool node_deliver_to_agent(struct node *node);
+void node_deliver_late(struct node *node);
+void world_hub_turn(struct world *world);
+
+/* Crashes: what was in memory is gone. */
+void node_crash(struct node *node);
+void world_crash_hub(struct world *world);
+
+/* Copies of a store, and its coming back as one of them. */
+void node_copy(struct node *node);
+void node_come_back(struct node *node, bool by_command);
+void world_copy_hub(struct world *world);
+void world_restore_hub(struct world *world);
+
+/* tests/sim/actions.c: one random event. */
+void world_step(struct world *world);
+/* Mends everything and lets all sync. */
+void world_settle(struct world *world);
+
+/* tests/sim/truth.c: what really happened, kept beside the program under test. */
+struct truth *truth_new(void);
+void truth_free(struct truth *truth);
+void truth_saved(struct world *world, struct node *node, struct dot dot);
+void truth_acknowledged(struct world *world, struct node *node);
+void truth_sent(struct world *world, struct node *node, const Hopnhat__Message *message);
+void truth_lost(struct world *world, struct node *node);
+
+/* tests/sim/check.c: everything that must hold at the end. */
+void world_check(struct world *world);
+void check_oracle(struct world *world);
+void check_truth(struct world *world);
+
+#endif

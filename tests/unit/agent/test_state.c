@@ -1,0 +1,170 @@
+/* Joining, the store, writing. */
+#include "unit/agent/fixture.h"
+
+static void join_is_checked(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = {0};
+    char office[LIMIT_OFFICE_CODE_BYTES + 1];
+    Hopnhat__Joined *joined = make_joined(fixture);
+    assert_true(join_check(&fixture->join, joined, office, &error));
+    assert_string_equal(office, "hue");
+    joined->certificate->signature.data[5] ^= 1;
+    assert_false(join_check(&fixture->join, joined, office, &error));
+    joined->certificate->signature.data[5] ^= 1;
+    fixture->join.link_keys.public_key[0] ^= 1;
+    assert_false(join_check(&fixture->join, joined, office, &error));
+    assert_int_equal(error.code, ERROR_CORRUPT);
+}
+
+static void join_message_carries_the_new_keys(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = {0};
+    const Hopnhat__Message *message = join_message(&fixture->join, &fixture->arena, &error);
+    assert_int_equal(message->body_case, HOPNHAT__MESSAGE__BODY_JOIN);
+    assert_memory_equal(message->join->link_key.data, fixture->join.link_keys.public_key, LINK_KEY_BYTES);
+    assert_memory_not_equal(message->join->link_key.data, fixture->join.once.public_key, LINK_KEY_BYTES);
+}
+
+static void a_second_join_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = {0};
+    const struct agent_options options = options_of(fixture);
+    close_agent(fixture);
+    assert_false(join_finish(&fixture->join, make_joined(fixture), "tcp://127.0.0.1:1", fixture->directory,
+                             &options, WALL, &error));
+    assert_int_equal(error.code, ERROR_USAGE);
+    open_agent(fixture);
+}
+
+static void one_process_holds_the_store(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = {0};
+    const struct agent_options options = options_of(fixture);
+    assert_null(agent_open(fixture->directory, &options, &error));
+    assert_int_equal(error.code, ERROR_UNAVAILABLE);
+    assert_null(agent_open("/tmp/hopnhat-agent-is-not-there", &options, &error));
+    assert_int_equal(error.code, ERROR_NOT_FOUND);
+}
+
+static void begins_with_catalog_and_office(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct agent_status status = status_of(fixture);
+    assert_string_equal(status.office, "hue");
+    assert_int_equal(status.catalog_version, 1);
+    assert_int_equal(status.epoch, EPOCH);
+    assert_int_equal(status.records, 2);
+    assert_true(status.replica != 0);
+    assert_false(status.caught_up);
+    assert_true(office_is_in(&fixture->agent->office, bytes_of_string("cluster:3")));
+}
+
+static void writes_are_there_after_reopening(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct dot first = write_text(fixture, 1, NAME, "Lao", true);
+    const struct dot second = write_text(fixture, 1, NOTE, "hello", false);
+    assert_int_equal(first.seq, 1);
+    assert_int_equal(second.seq, 2);
+    close_agent(fixture);
+    open_agent(fixture);
+    assert_string_equal(shown_text(fixture, 1, NAME, 0), "Lao");
+    assert_string_equal(shown_text(fixture, 1, NOTE, 0), "hello");
+    assert_int_equal(status_of(fixture).pending, 2);
+    assert_int_equal(status_of(fixture).records, 3);
+    assert_int_equal(write_text(fixture, 1, NAME, "Laos", false).seq, 3);
+}
+
+static void wrong_edits_change_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = {0};
+    write_text(fixture, 1, NAME, "Lao", true);
+    const uint64_t clock = fixture->agent->clock.last;
+    assert_false(try_write(fixture, 1, 999, "x", false, (struct entry_list){0}, NULL, &error));
+    assert_int_equal(error.code, ERROR_INPUT);
+    assert_false(try_write(fixture, 1, COUNT, "twelve", false, (struct entry_list){0}, NULL, &error));
+    struct new_op op = {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, .value = bytes_of_string("network:laos")};
+    struct new_edit edit = {.type = PARTNER, .record = {1}, .ops = &op, .op_count = 1};
+    assert_false(agent_write(fixture->agent, &edit, 1, NULL, WALL, NULL, &error));
+    assert_int_equal(error.code, ERROR_REFUSED);
+    assert_false(agent_write(fixture->agent, &edit, 0, NULL, WALL, NULL, &error));
+    assert_int_equal(error.code, ERROR_USAGE);
+    assert_false(agent_write(fixture->agent, &edit, 1, "\xff", WALL, NULL, &error));
+    assert_int_equal(fixture->agent->clock.last, clock);
+    assert_int_equal(write_text(fixture, 1, NAME, "Laos", false).seq, 2);
+}
+
+static void concurrent_review_values_are_counted(void **state)
+{
+    struct fixture *fixture = *state;
+    write_text(fixture, 1, NAME, "Lao", true);
+    write_text(fixture, 1, NOTE, "a", false);
+    assert_int_equal(status_of(fixture).conflicts_open, 0);
+    const struct dot other = write_text(fixture, 1, NOTE, "b", false); /* names nothing that it saw */
+    assert_int_equal(status_of(fixture).conflicts_open, 1);
+    struct entry_id ids[] = {{other, 0}, {{other.replica, other.seq - 1}, 0}};
+    struct error error = {0};
+    assert_true(try_write(fixture, 1, NOTE, "c", false, (struct entry_list){ids, 2}, NULL, &error));
+    assert_int_equal(status_of(fixture).conflicts_open, 0);
+}
+
+static void scan_merges_mirror_and_drafts(void **state)
+{
+    struct fixture *fixture = *state;
+    struct agent_scan scan;
+    struct transaction transaction;
+    struct error error = {0};
+    Hopnhat__Record *record;
+    uint8_t expected = 1;
+    for (uint8_t i = 5; i > 0; i--)
+        write_text(fixture, i, NAME, "x", true);
+    assert_true(agent_read(fixture->agent, &transaction, &error));
+    agent_scan_open(&scan, &transaction, PARTNER, NULL);
+    while ((record = agent_scan_next(&scan, &fixture->arena)))
+        assert_int_equal(record->id.data[0], expected++);
+    agent_scan_close(&scan);
+    assert_int_equal(expected, 6);
+    const uint8_t after[16] = {4};
+    agent_scan_open(&scan, &transaction, PARTNER, after);
+    record = agent_scan_next(&scan, &fixture->arena);
+    assert_int_equal(record->id.data[0], 5);
+    agent_scan_close(&scan);
+    transaction_abort(&transaction);
+}
+
+static void restore_draws_a_new_number_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = {0};
+    const struct dot old = write_text(fixture, 1, NAME, "Lao", true);
+    assert_true(agent_restored(fixture->agent, &error));
+    close_agent(fixture);
+    open_agent(fixture);
+    const struct dot fresh = write_text(fixture, 1, NAME, "Laos", false);
+    assert_true(fresh.replica != old.replica);
+    assert_int_equal(fresh.seq, 1);
+    assert_int_equal(status_of(fixture).pending, 2);
+    assert_int_equal(shown_count(fixture, 1, NAME), 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(join_is_checked, setup, teardown),
+        cmocka_unit_test_setup_teardown(join_message_carries_the_new_keys, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_second_join_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_process_holds_the_store, setup, teardown),
+        cmocka_unit_test_setup_teardown(begins_with_catalog_and_office, setup, teardown),
+        cmocka_unit_test_setup_teardown(writes_are_there_after_reopening, setup, teardown),
+        cmocka_unit_test_setup_teardown(wrong_edits_change_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(concurrent_review_values_are_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(scan_merges_mirror_and_drafts, setup, teardown),
+        cmocka_unit_test_setup_teardown(restore_draws_a_new_number_at_once, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,296 @@
+#include "model/check.h"
+
+#include "model/fold.h"
+#include "unit/lib/model.h"
+
+enum {
+    GROUP = HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP,
+    OWNER = HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER,
+    DELETED = HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED,
+    ANYBODYS = 20,
+    EITHERS = 21,
+    OWNERS = 22,
+    HEADQUARTERS = 23,
+    RETIRED = 24,
+};
+
+static const char RULES[] =
+    "version: 1\n"
+    "types:\n"
+    "  - {number: 20, name: anybodys, write: any, fields: [\n"
+    "      {number: 16, name: name, required: true},\n"
+    "      {number: 17, name: judged, write: headquarters},\n"
+    "      {number: 18, name: own, write: owner},\n"
+    "      {number: 19, name: tags, policy: union},\n"
+    "      {number: 20, name: count, kind: integer, policy: sum, most: '100'},\n"
+    "      {number: 21, name: day, kind: date}]}\n"
+    "  - {number: 21, name: eithers, write: owner_or_headquarters, fields: [{number: 16, name: name}]}\n"
+    "  - {number: 22, name: owners, write: owner, fields: [{number: 16, name: name}]}\n"
+    "  - {number: 23, name: headquarters, write: headquarters, fields: [{number: 16, name: name}]}\n"
+    "  - {number: 24, name: old, retired: true, fields: [{number: 16, name: name}]}\n";
+
+static struct arena arena;
+static struct catalog *catalog;
+static struct error error;
+
+static const char *const hue_groups[] = {"everyone", "office:hue", "cluster:3"};
+static const char *const hanoi_groups[] = {"everyone", "office:hanoi", "cluster:1"};
+static const char *const center_groups[] = {"everyone", "office:center", "cluster:1", "cluster:3", "office:hue"};
+static const struct office hue = {.code = "hue", .groups = hue_groups, .group_count = 3};
+static const struct office hanoi = {.code = "hanoi", .groups = hanoi_groups, .group_count = 3};
+static const struct office center = {
+    .code = "center", .headquarters = true, .groups = center_groups, .group_count = 5};
+static const struct office *const hub = NULL;
+
+static int setup(void **state)
+{
+    (void)state;
+    arena_init(&arena, 4 * TEST_ARENA_BYTES);
+    catalog = catalog_of(RULES);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    catalog_free(catalog);
+    arena_release(&arena);
+    return 0;
+}
+
+/* A record of hue's, in the group. */
+static Hopnhat__Record *record_in(uint32_t type, const char *group)
+{
+    const struct row rows[] = {{GROUP, 1, 1, 1, group, 1, 1}, {OWNER, 1, 1, 1, "hue", 1, 1}};
+    return record_of(&arena, type, rows, group ? 2 : 0);
+}
+
+struct verdict {
+    bool allowed;
+    Hopnhat__RefusalReason reason;
+    enum error_code code;
+};
+
+static struct verdict check(const struct office *office, const Hopnhat__Record *before, uint32_t type,
+                            const struct new_op *ops, size_t count)
+{
+    struct verdict verdict = {0};
+    struct new_op *copy = arena_copy(&arena, ops, count * sizeof *ops);
+    struct change change = change_of_ops(&arena, 9, 9, type, copy, count);
+    error.code = ERROR_NONE;
+    verdict.allowed =
+        check_edit(catalog, &change, 0, before, &(struct writer){office}, &verdict.reason, &error);
+    verdict.code = error.code;
+    return verdict;
+}
+
+#define ALLOWED(office, before, type, ...)                                                                   \
+    do {                                                                                                     \
+        const struct new_op ops_[] = {__VA_ARGS__};                                                          \
+        struct verdict verdict_ = check(office, before, type, ops_, LENGTH(ops_));                           \
+        if (!verdict_.allowed)                                                                               \
+            fail_msg("line %d: %s", __LINE__, error.text);                                                   \
+    } while (0)
+
+#define REFUSED(office, before, type, why, with, ...)                                                        \
+    do {                                                                                                     \
+        const struct new_op ops_[] = {__VA_ARGS__};                                                          \
+        struct verdict verdict_ = check(office, before, type, ops_, LENGTH(ops_));                           \
+        if (verdict_.allowed || verdict_.reason != HOPNHAT__REFUSAL_REASON__REFUSED_##why ||                 \
+            verdict_.code != (with))                                                                         \
+            fail_msg("line %d: %d, %d, %s", __LINE__, verdict_.allowed, verdict_.reason, error.text);        \
+    } while (0)
+
+#define PUT(number, string)  {.field = number, .value = text(string)}
+#define DROP(number)         {.field = number, .kind = HOPNHAT__OP_KIND__DROP}
+#define ADD(number, string)  {.field = number, .kind = HOPNHAT__OP_KIND__ADD, .value = text(string)}
+#define NEW(group, owner)    PUT(GROUP, group), PUT(OWNER, owner)
+#define RIGHTS_REFUSED       RIGHTS, ERROR_REFUSED
+#define CATALOG_REFUSED      CATALOG, ERROR_INPUT
+
+static void every_write_rule_on_a_record_that_is_there(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t type;
+        bool owner, other, headquarters;
+    } rules[] = {{ANYBODYS, true, true, true},
+                 {EITHERS, true, false, true},
+                 {OWNERS, true, false, false},
+                 {HEADQUARTERS, false, false, true}};
+    for (size_t i = 0; i < LENGTH(rules); i++) {
+        const struct new_op op = PUT(NAME, "x");
+        const Hopnhat__Record *record = record_in(rules[i].type, "everyone");
+        assert_int_equal(check(&hue, record, rules[i].type, &op, 1).allowed, rules[i].owner);
+        assert_int_equal(check(&hanoi, record, rules[i].type, &op, 1).allowed, rules[i].other);
+        assert_int_equal(check(&center, record, rules[i].type, &op, 1).allowed, rules[i].headquarters);
+        assert_true(check(hub, record, rules[i].type, &op, 1).allowed);
+        const struct new_op restore = DROP(DELETED);
+        assert_int_equal(check(&hanoi, record, rules[i].type, &restore, 1).allowed, rules[i].other);
+        assert_int_equal(check(&hue, record, rules[i].type, &restore, 1).allowed, rules[i].owner);
+    }
+    REFUSED(&hanoi, record_in(OWNERS, "everyone"), OWNERS, RIGHTS_REFUSED, PUT(NAME, "x"));
+}
+
+static void every_write_rule_on_a_new_record(void **state)
+{
+    (void)state;
+    ALLOWED(&hue, NULL, ANYBODYS, NEW("office:hue", "hue"), PUT(NAME, "x"));
+    ALLOWED(&hue, NULL, EITHERS, NEW("everyone", "hue"));
+    ALLOWED(&hue, NULL, OWNERS, NEW("cluster:3", "hue"), PUT(NAME, "x"));
+    ALLOWED(&center, NULL, HEADQUARTERS, NEW("everyone", "hue"), PUT(NAME, "x"));
+    ALLOWED(hub, NULL, HEADQUARTERS, NEW("network:laos", "hanoi"), PUT(NAME, "x"));
+    REFUSED(&hue, NULL, HEADQUARTERS, RIGHTS_REFUSED, NEW("everyone", "hue"), PUT(NAME, "x"));
+    REFUSED(&hue, NULL, HEADQUARTERS, RIGHTS_REFUSED, NEW("everyone", "hue")); /* not even an empty one */
+    REFUSED(&center, NULL, OWNERS, RIGHTS_REFUSED, NEW("everyone", "hue"));
+    REFUSED(&hue, NULL, ANYBODYS, RIGHTS_REFUSED, NEW("everyone", "hanoi"), PUT(NAME, "x"));
+    REFUSED(&hue, NULL, ANYBODYS, RIGHTS_REFUSED, NEW("cluster:1", "hue"), PUT(NAME, "x"));
+    REFUSED(&hue, NULL, ANYBODYS, CATALOG_REFUSED, PUT(GROUP, "everyone"), PUT(NAME, "x"));
+    REFUSED(&hue, NULL, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, RIGHTS_REFUSED, NEW("everyone", "hue"), PUT(16, "hue"),
+            PUT(17, "Hue"));
+    REFUSED(&hue, NULL, HOPNHAT__BUILT_IN_TYPE__TYPE_NOTICE, RIGHTS_REFUSED, NEW("everyone", "hue"), PUT(16, "x"));
+}
+
+static void a_field_may_narrow_the_rule(void **state)
+{
+    (void)state;
+    const Hopnhat__Record *record = record_in(ANYBODYS, "everyone");
+    REFUSED(&hue, record, ANYBODYS, RIGHTS_REFUSED, PUT(17, "x"));
+    ALLOWED(&center, record, ANYBODYS, PUT(17, "x"));
+    ALLOWED(&hue, record, ANYBODYS, PUT(18, "x"));
+    REFUSED(&center, record, ANYBODYS, RIGHTS_REFUSED, PUT(18, "x"));
+    REFUSED(&hanoi, record, ANYBODYS, RIGHTS_REFUSED, PUT(NAME, "x"), PUT(18, "x")); /* all or nothing */
+}
+
+static void a_record_of_another_group_is_out_of_reach(void **state)
+{
+    (void)state;
+    REFUSED(&hanoi, record_in(ANYBODYS, "cluster:3"), ANYBODYS, RIGHTS_REFUSED, PUT(NAME, "x"));
+    REFUSED(&hanoi, record_in(ANYBODYS, "office:hue"), ANYBODYS, RIGHTS_REFUSED, PUT(DELETED, ""));
+    ALLOWED(&hue, record_in(ANYBODYS, "cluster:3"), ANYBODYS, PUT(NAME, "x"));
+    ALLOWED(&center, record_in(ANYBODYS, "office:hue"), ANYBODYS, PUT(NAME, "x"));
+    REFUSED(&center, record_in(ANYBODYS, "network:laos"), ANYBODYS, RIGHTS_REFUSED, PUT(NAME, "x"));
+    ALLOWED(hub, record_in(ANYBODYS, "network:laos"), ANYBODYS, PUT(NAME, "x"));
+    ALLOWED(&hanoi, record_in(ANYBODYS, NULL), ANYBODYS, PUT(NAME, "x")); /* its group is not known yet */
+}
+
+static void groups_are_moved_by_owner_and_headquarters(void **state)
+{
+    (void)state;
+    const Hopnhat__Record *record = record_in(ANYBODYS, "everyone");
+    ALLOWED(&hue, record, ANYBODYS, PUT(GROUP, "cluster:3"));
+    REFUSED(&hue, record, ANYBODYS, RIGHTS_REFUSED, PUT(GROUP, "cluster:1")); /* is not in it */
+    REFUSED(&hanoi, record, ANYBODYS, RIGHTS_REFUSED, PUT(GROUP, "cluster:1"));
+    ALLOWED(&center, record, ANYBODYS, PUT(GROUP, "cluster:1"));
+    REFUSED(&hue, record, ANYBODYS, CATALOG, ERROR_INPUT, DROP(GROUP));
+    static const char *const unsound[] = {"nobody", ":", "cluster:", ":3", "cluster:3:4", "Cluster:3", "cluster 3"};
+    for (size_t i = 0; i < LENGTH(unsound); i++) {
+        REFUSED(&center, record, ANYBODYS, RIGHTS, ERROR_INPUT, PUT(GROUP, unsound[i]));
+        REFUSED(hub, record, ANYBODYS, RIGHTS, ERROR_INPUT, PUT(GROUP, unsound[i]));
+    }
+}
+
+static void owners_hand_on_and_headquarters_settles(void **state)
+{
+    (void)state;
+    const Hopnhat__Record *record = record_in(ANYBODYS, "everyone");
+    ALLOWED(&hue, record, ANYBODYS, PUT(OWNER, "hanoi"));
+    ALLOWED(&center, record, ANYBODYS, PUT(OWNER, "hanoi"));
+    REFUSED(&hanoi, record, ANYBODYS, RIGHTS_REFUSED, PUT(OWNER, "hanoi"));
+    REFUSED(&hue, record, ANYBODYS, RIGHTS, ERROR_INPUT, PUT(OWNER, ""));
+    REFUSED(hub, record, ANYBODYS, RIGHTS, ERROR_INPUT, PUT(OWNER, ""));
+}
+
+static void required_fields_are_there_and_stay(void **state)
+{
+    (void)state;
+    REFUSED(&hue, NULL, ANYBODYS, CATALOG_REFUSED, NEW("everyone", "hue"));
+    REFUSED(&hue, NULL, ANYBODYS, CATALOG_REFUSED, NEW("everyone", "hue"), PUT(NAME, ""));
+    REFUSED(&hue, record_in(ANYBODYS, "everyone"), ANYBODYS, CATALOG_REFUSED, PUT(NAME, ""));
+    REFUSED(hub, record_in(ANYBODYS, "everyone"), ANYBODYS, CATALOG_REFUSED, PUT(NAME, ""));
+    ALLOWED(&hue, record_in(ANYBODYS, "everyone"), ANYBODYS, PUT(21, ""));
+}
+
+static void what_the_catalog_does_not_know_is_refused(void **state)
+{
+    (void)state;
+    const Hopnhat__Record *record = record_in(ANYBODYS, "everyone");
+    REFUSED(&hue, NULL, 99, CATALOG_REFUSED, NEW("everyone", "hue"));
+    REFUSED(&hue, record, ANYBODYS, CATALOG_REFUSED, PUT(99, "x"));
+    REFUSED(hub, record, ANYBODYS, CATALOG_REFUSED, PUT(4, "x"));
+    REFUSED(&hue, record, ANYBODYS, CATALOG_REFUSED, PUT(21, "yesterday"));
+    REFUSED(&hue, record, ANYBODYS, CATALOG_REFUSED, ADD(20, "101"));
+    REFUSED(&hue, NULL, RETIRED, CATALOG_REFUSED, NEW("everyone", "hue"));
+    ALLOWED(&hue, record_in(RETIRED, "everyone"), RETIRED, PUT(NAME, "x"));
+}
+
+static void each_policy_knows_its_operations(void **state)
+{
+    (void)state;
+    const Hopnhat__Record *record = record_in(ANYBODYS, "everyone");
+    ALLOWED(&hue, record, ANYBODYS, PUT(19, "x"));
+    ALLOWED(&hue, record, ANYBODYS, DROP(19));
+    ALLOWED(&hue, record, ANYBODYS, ADD(20, "-3"));
+    REFUSED(&hue, record, ANYBODYS, CATALOG_REFUSED, ADD(20, ""));
+    REFUSED(&hue, record, ANYBODYS, CATALOG_REFUSED, ADD(20, "x"));
+    REFUSED(&hue, record, ANYBODYS, CATALOG_REFUSED, PUT(20, "3"));
+    REFUSED(&hue, record, ANYBODYS, CATALOG_REFUSED, DROP(20));
+    REFUSED(&hue, record, ANYBODYS, CATALOG_REFUSED, ADD(19, "3"));
+    REFUSED(&hue, record, ANYBODYS, CATALOG_REFUSED, ADD(NAME, "3"));
+    REFUSED(&hue, record, ANYBODYS, CATALOG_REFUSED, DROP(NAME));
+    REFUSED(&hue, record, ANYBODYS, CATALOG_REFUSED, ADD(DELETED, "3"));
+}
+
+static void a_deletion_is_one_that_can_be_read(void **state)
+{
+    (void)state;
+    struct bytes tombstone;
+    Hopnhat__Record *record = record_in(ANYBODYS, "everyone");
+    assert_true(tombstone_pack(record, &arena, &tombstone, &error));
+    ALLOWED(&hue, record, ANYBODYS, {.field = DELETED, .value = tombstone});
+    REFUSED(&hue, record, ANYBODYS, CATALOG_REFUSED, PUT(DELETED, "x"));
+    /* of a record with more entries than one value of the catalog's may have bytes */
+    for (uint32_t i = 0; i < 8; i++)
+        for (uint64_t seq = 1; seq <= 1500; seq++)
+            put_row(&arena, record, &(struct row){30 + i, seq << 40, seq << 30, 1, "x", 0, 0});
+    assert_true(tombstone_pack(record, &arena, &tombstone, &error));
+    assert_true(tombstone.size > 65536);
+    ALLOWED(&hue, record, ANYBODYS, {.field = DELETED, .value = tombstone});
+}
+
+static uint32_t rank_of(const struct office *office, const Hopnhat__Record *before, const char *owner)
+{
+    struct new_op op = {.field = OWNER, .value = text(owner)};
+    struct change change = change_of_ops(&arena, 9, 9, ANYBODYS, &op, 1);
+    return check_rank(&change, 0, before, &(struct writer){office});
+}
+
+static void ranks_are_of_the_author_as_the_record_stands(void **state)
+{
+    (void)state;
+    const Hopnhat__Record *record = record_in(ANYBODYS, "everyone");
+    assert_int_equal(rank_of(hub, record, "hue"), HOPNHAT__RANK__RANK_HEADQUARTERS);
+    assert_int_equal(rank_of(&center, record, "hue"), HOPNHAT__RANK__RANK_HEADQUARTERS);
+    assert_int_equal(rank_of(&hue, record, "hanoi"), HOPNHAT__RANK__RANK_OWNER);
+    assert_int_equal(rank_of(&hanoi, record, "hanoi"), HOPNHAT__RANK__RANK_OTHER);
+    assert_int_equal(rank_of(&hanoi, NULL, "hanoi"), HOPNHAT__RANK__RANK_OWNER);
+    assert_int_equal(rank_of(&hanoi, NULL, "hue"), HOPNHAT__RANK__RANK_OTHER);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_write_rule_on_a_record_that_is_there),
+        cmocka_unit_test(every_write_rule_on_a_new_record),
+        cmocka_unit_test(a_field_may_narrow_the_rule),
+        cmocka_unit_test(a_record_of_another_group_is_out_of_reach),
+        cmocka_unit_test(groups_are_moved_by_owner_and_headquarters),
+        cmocka_unit_test(owners_hand_on_and_headquarters_settles),
+        cmocka_unit_test(required_fields_are_there_and_stay),
+        cmocka_unit_test(what_the_catalog_does_not_know_is_refused),
+        cmocka_unit_test(each_policy_knows_its_operations),
+        cmocka_unit_test(a_deletion_is_one_that_can_be_read),
+        cmocka_unit_test(ranks_are_of_the_author_as_the_record_stands),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
