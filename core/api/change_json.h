@@ -10,8 +10,9 @@
 /* A replica number as it is shown: 16 hexadecimal digits. A new reference, NULL without memory. */
 json_t *replica_json(uint64_t replica);
 
-/* A change's name as REPLICA.SEQ, the replica in hexadecimal, and back. ERROR_INPUT. */
 enum { DOT_TEXT_BYTES = 16 + 1 + 20 + 1 };
+
+/* A change's name as REPLICA.SEQ, the replica in hexadecimal, and back. ERROR_INPUT. */
 void dot_format(struct dot dot, char text[DOT_TEXT_BYTES]);
 bool dot_parse(const char *text, struct dot *dot, struct error *error);
 

@@ -32,9 +32,9 @@ bool client_has_daemon(const struct client *client);
 bool client_call(struct client *client, const char *method, const char *path_and_query, const json_t *body,
                  json_t **answer, struct error *error);
 
-/* For who found a store held by another process (ERROR_UNAVAILABLE) and wants it for itself: waits a moment, as a
- * command may hold it that is soon done, and returns whether to try again: false where a daemon answers there, or
- * where *waited_ms (0 at first) has come to an end. */
+/* For who found a store held by another process (ERROR_UNAVAILABLE) and wants it for itself: waits a moment,
+ * as a command may hold it that is soon done, and returns whether to try again: false where a daemon answers
+ * there, or where *waited_ms (0 at first) has come to an end. */
 bool client_try_again(const char *data, int *waited_ms);
 
 /* The path of the daemon's socket in the directory, malloc'd. NULL: out of memory. */

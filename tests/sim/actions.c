@@ -203,6 +203,7 @@ static void write_edit(struct node *node, size_t key, struct arena *arena)
         world_trace(world, "%c writes %zu: %016llx:%llu", (char)('a' + (node - world->nodes)), key,
                     (unsigned long long)dot.replica, (unsigned long long)dot.seq);
         truth_saved(world, node, dot);
+        truth_superseded(world, &edit, shown);
         if (world_chance(world, 70))
             agent_session_tick(node->session, node_wall_ms(node));
     } else if (error.code != ERROR_REFUSED && error.code != ERROR_INPUT) {

@@ -187,6 +187,29 @@ static void check_entry(struct oracle *oracle, const struct cell *cell, const Ho
     world_fail(oracle->world, "an entry that nobody put: field %u", cell->field);
 }
 
+static bool matches(const struct put *put, const struct overwritten *over, const char *value)
+{
+    return put->cell.type == over->type && put->cell.field == over->field &&
+           memcmp(put->cell.record, over->record, RECORD_ID_BYTES) == 0 &&
+           bytes_equal(put->value, bytes_of_string(value));
+}
+
+/* What a person saw superseded stays superseded, whatever the entries are called since. */
+static void check_overwritten(struct oracle *oracle)
+{
+    size_t count;
+    const struct overwritten *all = truth_overwritten(oracle->world, &count);
+    for (size_t i = 0; i < count; i++) {
+        bool written = false;
+        for (size_t j = 0; j < oracle->put_count && !written; j++)
+            written = matches(&oracle->puts[j], &all[i], all[i].by);
+        for (size_t j = 0; j < oracle->put_count && written; j++)
+            if (matches(&oracle->puts[j], &all[i], all[i].value) && oracle->puts[j].found)
+                world_fail(oracle->world, "%s was written over %s in field %u, and that is back", all[i].by,
+                           all[i].value, all[i].field);
+    }
+}
+
 static void check_records(struct oracle *oracle)
 {
     struct cursor cursor;
@@ -228,6 +251,7 @@ void check_oracle(struct world *world)
         each_op(&oracle, note_refused);
         each_op(&oracle, note_admitted);
         check_records(&oracle);
+        check_overwritten(&oracle);
         transaction_abort(&oracle.transaction);
     }
     arena_release(&oracle.arena);

@@ -20,7 +20,8 @@ struct acknowledged {
 
 struct truth {
     struct acknowledged *acknowledged;
-    uint64_t high[AGENTS][2]; /* present replica and how far it is in the table */
+    struct overwritten *overwritten;
+    size_t overwritten_count, overwritten_room;
 };
 
 struct truth *truth_new(void)
@@ -38,7 +39,48 @@ void truth_free(struct truth *truth)
         HASH_DEL(truth->acknowledged, one);
         free(one);
     }
+    free(truth->overwritten);
     free(truth);
+}
+
+static void add_overwritten(struct truth *truth, const struct new_edit *edit, const struct new_op *op,
+                            struct bytes value)
+{
+    if (truth->overwritten_count == truth->overwritten_room) {
+        size_t room = truth->overwritten_room ? 2 * truth->overwritten_room : 64;
+        struct overwritten *grown = realloc(truth->overwritten, room * sizeof *grown);
+        if (!grown)
+            return;
+        truth->overwritten = grown;
+        truth->overwritten_room = room;
+    }
+    struct overwritten *one = &truth->overwritten[truth->overwritten_count++];
+    *one = (struct overwritten){.type = edit->type, .field = op->field};
+    memcpy(one->record, edit->record, RECORD_ID_BYTES);
+    memcpy(one->by, op->value.data, op->value.size);
+    memcpy(one->value, value.data, value.size);
+}
+
+void truth_superseded(struct world *world, const struct new_edit *edit, const Hopnhat__Record *shown)
+{
+    for (size_t i = 0; i < edit->op_count; i++) {
+        const struct new_op *op = &edit->ops[i];
+        const Hopnhat__Field *field = record_field(shown, op->field);
+        bool unique = (op->field >= 16 && op->field <= 18) || op->field == 25;
+        if (!unique || !field || op->kind != HOPNHAT__OP_KIND__PUT || op->value.size == 0 || op->value.size > 20)
+            continue;
+        for (size_t j = 0; j < op->superseded.count; j++) {
+            const Hopnhat__Entry *entry = bag_find(field, op->superseded.ids[j]);
+            if (entry && entry->has_value && entry->value.len <= 20)
+                add_overwritten(world->truth, edit, op, entry_value(entry));
+        }
+    }
+}
+
+const struct overwritten *truth_overwritten(const struct world *world, size_t *count)
+{
+    *count = world->truth->overwritten_count;
+    return world->truth->overwritten;
 }
 
 /* The link of a change in a log database of that environment. */

@@ -124,6 +124,7 @@ void world_settle(struct world *world);
 struct truth *truth_new(void);
 void truth_free(struct truth *truth);
 void truth_saved(struct world *world, struct node *node, struct dot dot);
+void truth_superseded(struct world *world, const struct new_edit *edit, const Hopnhat__Record *shown);
 void truth_acknowledged(struct world *world, struct node *node);
 void truth_sent(struct world *world, struct node *node, const Hopnhat__Message *message);
 void truth_lost(struct world *world, struct node *node);
@@ -132,5 +133,15 @@ void truth_lost(struct world *world, struct node *node);
 void world_check(struct world *world);
 void check_oracle(struct world *world);
 void check_truth(struct world *world);
+
+/* A value that somebody wrote over one that they saw. Values of these fields are written once only, so that they
+ * can be told apart whatever name their entry has by now. */
+struct overwritten {
+    uint32_t type, field;
+    uint8_t record[RECORD_ID_BYTES];
+    char by[24], value[24];
+};
+const struct overwritten *truth_overwritten(const struct world *world, size_t *count);
+
 
 #endif

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""Wrong commands, wrong values and strangers: a status, a text that names what is wrong, and nothing changed."""
+"""Wrong commands, wrong values and strangers: a status, a text that says what is wrong, nothing changed."""
+import json
 import os
 import shutil
 import socket
 import sys
+import urllib.error
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add, call_http, comparable  # noqa: E402
@@ -61,7 +64,8 @@ def test_a_wrong_catalog_makes_nothing(bench):
     with open(bench.path("wrong.yaml"), "w", encoding="utf-8") as file:
         file.write("version: 1\ntypes:\n  - {number: 16, name: Bad Name}\n  - {number: 3, name: low}\n")
     result = hub.do("init", "--catalog", bench.path("wrong.yaml"), status=1)
-    check("wrong.yaml:3:" in result.err and "wrong.yaml:4:" in result.err, f"every line is named: {result.err!r}")
+    for place in ("wrong.yaml:3:", "wrong.yaml:4:"):
+        check(place in result.err, f"{place} is named: {result.err!r}")
     hub.do("status", status=1)
     hub.do("init")
     refused(hub, 1, "already", "init")
@@ -160,6 +164,25 @@ def test_wrong_requests(bench):
     equal(agent.status()["pending"], 0, "nothing was logged")
 
 
+def test_http_over_tcp_only_reads(bench):
+    world = Federation(bench, "hue")
+    world["hue"].stop()
+    port = bench.free_port()
+    world["hue"].start("--http", f"127.0.0.1:{port}")
+    record = add(world["hue"], "partner", "name=One")
+    place = f"http://127.0.0.1:{port}/v1/records/partner"
+    with urllib.request.urlopen(f"{place}/{record}", timeout=10) as answer:
+        equal(json.load(answer)["fields"]["name"], "One", "what is read")
+    wanted = urllib.request.Request(place, data=b'{"set":{"name":"Two"}}', method="POST")
+    try:
+        with urllib.request.urlopen(wanted, timeout=10) as answer:
+            equal(answer.status, 403, "the status of a write")
+    except urllib.error.HTTPError as error:
+        equal(error.code, 403, "the status of a write")
+    equal(len(world["hue"].records("partner")), 1, "partners")
+    world["hue"].stop()
+
+
 def test_only_the_owner_reaches_the_store(bench):
     world = Federation(bench, "hue")
     for daemon in (world.hub, world["hue"]):
@@ -210,7 +233,7 @@ def test_an_unknown_key_gets_nowhere(bench):
 
 
 def test_a_stranger_hub_gets_nothing(bench):
-    """Another hub takes the place of ours at its address: the agent proves the hub's key, and sends nothing."""
+    """Another hub takes the place of ours at its address: it cannot prove our hub's key."""
     world = Federation(bench, "hue")
     world.sync()
     world.hub.stop()

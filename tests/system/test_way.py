@@ -2,6 +2,7 @@
 """The whole way with real processes: what one office writes reaches headquarters and the others."""
 import os
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -125,6 +126,24 @@ def test_sync_without_a_daemon(bench):
     sees(world["da-nang"], "partner", record, "name", "One")
 
 
+def test_commands_at_the_same_time_wait_for_each_other(bench):
+    """Twelve writers on a store that no daemon holds, and a daemon that starts among them."""
+    world = Federation(bench, "hue")
+    world["hue"].stop()
+    results = []
+    writers = [threading.Thread(target=lambda i=i: results.append(
+        world["hue"].call("add", "partner", f"name=Partner {i}"))) for i in range(12)]
+    for writer in writers:
+        writer.start()
+    world["hue"].start()
+    for writer in writers:
+        writer.join()
+    for result in results:
+        equal(result.status, 0, result.describe())
+    world.sync()
+    equal(ids(world.hub, "partner"), sorted(result.out.strip() for result in results), "the hub's partners")
+
+
 def test_groups_hold_back_what_is_not_for_all(bench):
     groups = {"da-nang": ["cluster:1"], "hue": ["cluster:2"], "quang-tri": ["cluster:2", "network:laos"]}
     world = Federation(bench, "da-nang", "hue", "quang-tri", groups=groups)
@@ -166,7 +185,7 @@ def test_what_headquarters_refuses_comes_back(bench):
     equal(ids(world["hue"], "partner"), [kept], "the draft fell back")
     equal(ids(world.hub, "partner"), [kept], "the hub's partners")
     held = world.hub.do("quarantine", "list", "--json").lines()
-    equal([(entry["office"], entry["reason"]) for entry in held], [("hue", "REFUSED_RIGHTS")], "the quarantine")
+    equal([(one["office"], one["reason"]) for one in held], [("hue", "REFUSED_RIGHTS")], "the quarantine")
     name = f"{held[0]['replica']}.{held[0]['seq']}"
     shown = world.hub.do("quarantine", "show", name, "--json").json()
     equal(shown["edits"][0]["id"], refused, "the change in quarantine")

@@ -1,7 +1,7 @@
-/* An agent on a store of its own, a seeded random source, and a hub that is the test's own hand: what the session
- * sends is kept until the test takes it, and the test answers. */
-#ifndef HOPNHAT_TESTS_AGENT_FIXTURE_H
-#define HOPNHAT_TESTS_AGENT_FIXTURE_H
+/* An agent on a store of its own, a seeded random source, and a hub that is the test's own hand: what the
+ * session sends is kept until the test takes it, and the test answers. */
+#ifndef HOPNHAT_TESTS_UNIT_AGENT_FIXTURE_H
+#define HOPNHAT_TESTS_UNIT_AGENT_FIXTURE_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,9 +17,9 @@
 #include "model/bag.h"
 #include "model/change.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sodium.h>
 #include <xxhash.h>
 
 enum { PARTNER = 16, NAME = 20, NOTE = 21, COUNT = 22, TAGS = 23, QUEUE = 64 };
@@ -74,11 +74,12 @@ static inline void count_drop(void *context, const char *why)
 
 static inline struct agent_options options_of(struct fixture *fixture)
 {
-    return (struct agent_options){.map_bytes = 64 << 20, .take_lock = true, .entropy = {&fixture->seed, fill}};
+    return (struct agent_options){
+        .map_bytes = 64 << 20, .take_lock = true, .entropy = {&fixture->seed, fill}};
 }
 
 static inline Hopnhat__FieldDefinition *define(struct fixture *fixture, uint32_t number, const char *name,
-                                        Hopnhat__ValueKind kind, Hopnhat__MergePolicy policy)
+                                               Hopnhat__ValueKind kind, Hopnhat__MergePolicy policy)
 {
     Hopnhat__FieldDefinition *field = arena_alloc(&fixture->arena, sizeof *field);
     hopnhat__field_definition__init(field);
@@ -113,7 +114,8 @@ static inline struct bytes make_catalog(struct fixture *fixture, uint32_t versio
 }
 
 /* An entry as the hub sends it. */
-static inline Hopnhat__Entry *entry(struct fixture *fixture, struct entry_id id, uint64_t rev, struct bytes value)
+static inline Hopnhat__Entry *entry(struct fixture *fixture, struct entry_id id, uint64_t rev,
+                                    struct bytes value)
 {
     Hopnhat__Entry *made = arena_alloc(&fixture->arena, sizeof *made);
     hopnhat__entry__init(made);
@@ -130,8 +132,8 @@ static inline Hopnhat__Entry *entry(struct fixture *fixture, struct entry_id id,
     return made;
 }
 
-static inline void put(struct fixture *fixture, Hopnhat__Record *record, uint32_t field, struct entry_id id, uint64_t rev,
-                struct bytes value)
+static inline void put(struct fixture *fixture, Hopnhat__Record *record, uint32_t field, struct entry_id id,
+                       uint64_t rev, struct bytes value)
 {
     struct error error;
     Hopnhat__Field *to = record_field_make(&fixture->arena, record, field);
@@ -142,14 +144,15 @@ static inline void put(struct fixture *fixture, Hopnhat__Record *record, uint32_
     record->rev = rev;
 }
 
-static inline void put_text(struct fixture *fixture, Hopnhat__Record *record, uint32_t field, uint64_t seq, uint64_t rev,
-                     const char *text)
+static inline void put_text(struct fixture *fixture, Hopnhat__Record *record, uint32_t field, uint64_t seq,
+                            uint64_t rev, const char *text)
 {
     put(fixture, record, field, (struct entry_id){{HUB_REPLICA, seq}, field}, rev, bytes_of_string(text));
 }
 
 /* A record of headquarters, in `everyone`. */
-static inline Hopnhat__Record *hub_partner(struct fixture *fixture, uint8_t number, uint64_t rev, const char *name)
+static inline Hopnhat__Record *hub_partner(struct fixture *fixture, uint8_t number, uint64_t rev,
+                                           const char *name)
 {
     uint8_t id[16] = {number};
     Hopnhat__Record *record = record_new(&fixture->arena, PARTNER, id);
@@ -159,8 +162,8 @@ static inline Hopnhat__Record *hub_partner(struct fixture *fixture, uint8_t numb
     return record;
 }
 
-static inline Hopnhat__Record *catalog_record(struct fixture *fixture, struct bytes packed, const char *version,
-                                       uint64_t rev)
+static inline Hopnhat__Record *catalog_record(struct fixture *fixture, struct bytes packed,
+                                              const char *version, uint64_t rev)
 {
     uint8_t id[16] = {0xca, (uint8_t)version[0]};
     Hopnhat__Record *record = record_new(&fixture->arena, HOPNHAT__BUILT_IN_TYPE__TYPE_CATALOG, id);
@@ -262,8 +265,8 @@ static inline int setup(void **state)
     fixture->catalog = make_catalog(fixture, 1);
     begin_join(fixture);
     const struct agent_options options = options_of(fixture);
-    if (!join_finish(&fixture->join, make_joined(fixture), "tcp://127.0.0.1:1", fixture->directory, &options, WALL,
-                     &error)) {
+    if (!join_finish(&fixture->join, make_joined(fixture), "tcp://127.0.0.1:1", fixture->directory, &options,
+                     WALL, &error)) {
         fprintf(stderr, "%s\n", error.text);
         return -1;
     }
@@ -309,7 +312,8 @@ static inline void assert_silent(const struct fixture *fixture)
 }
 
 /* Answers a message of the session. */
-static inline void answer(struct fixture *fixture, const Hopnhat__Message *to, Hopnhat__Message__BodyCase kind, void *body)
+static inline void answer(struct fixture *fixture, const Hopnhat__Message *to,
+                          Hopnhat__Message__BodyCase kind, void *body)
 {
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
     message.has_session = true;
@@ -323,7 +327,7 @@ static inline void answer(struct fixture *fixture, const Hopnhat__Message *to, H
 
 /* A Welcome at the given watermarks, the chains as the agent's Hello says or where `links` says otherwise. */
 static inline void welcome(struct fixture *fixture, const Hopnhat__Message *hello, const uint64_t *watermarks,
-                    const uint8_t (*links)[LINK_BYTES], uint64_t epoch)
+                           const uint8_t (*links)[LINK_BYTES], uint64_t epoch)
 {
     Hopnhat__Welcome body = HOPNHAT__WELCOME__INIT;
     Hopnhat__LogMark marks[8], *list[8];
@@ -357,7 +361,8 @@ static inline Hopnhat__Message *say_hello(struct fixture *fixture)
     return sent(fixture, HOPNHAT__MESSAGE__BODY_HELLO);
 }
 
-/* Opens a session in which every watermark is `watermark`; returns the first Pull, if the session sends one. */
+/* Opens a session in which every watermark is `watermark`; returns the first Pull, if the session sends one.
+ */
 static inline void open_session(struct fixture *fixture, uint64_t watermark)
 {
     const uint64_t watermarks[] = {watermark, watermark, watermark, watermark};
@@ -365,7 +370,7 @@ static inline void open_session(struct fixture *fixture, uint64_t watermark)
 }
 
 static inline void acknowledge(struct fixture *fixture, const Hopnhat__Message *push, uint64_t watermark,
-                        Hopnhat__Refusal *refusal)
+                               Hopnhat__Refusal *refusal)
 {
     Hopnhat__Ack ack = HOPNHAT__ACK__INIT;
     ack.log = push->push->log;
@@ -377,7 +382,8 @@ static inline void acknowledge(struct fixture *fixture, const Hopnhat__Message *
 }
 
 /* A part of the feed from cursors (base, position) that are the same for all of `group_count` groups. */
-static inline Hopnhat__Feed *feed_from(struct fixture *fixture, size_t group_count, uint64_t base, uint64_t position)
+static inline Hopnhat__Feed *feed_from(struct fixture *fixture, size_t group_count, uint64_t base,
+                                       uint64_t position)
 {
     uint8_t cursors[16 * 8];
     Hopnhat__Feed *feed = arena_alloc(&fixture->arena, sizeof *feed);
@@ -401,8 +407,8 @@ static inline void add_group(struct fixture *fixture, Hopnhat__Feed *feed, const
     feed->groups[feed->n_groups++] = arena_string(&fixture->arena, name, strlen(name));
 }
 
-static inline void add_item(struct fixture *fixture, Hopnhat__Feed *feed, Hopnhat__ItemKind kind, uint32_t group,
-                     Hopnhat__Record *record)
+static inline void add_item(struct fixture *fixture, Hopnhat__Feed *feed, Hopnhat__ItemKind kind,
+                            uint32_t group, Hopnhat__Record *record)
 {
     Hopnhat__FeedItem *item = arena_alloc(&fixture->arena, sizeof *item);
     hopnhat__feed_item__init(item);
@@ -421,7 +427,7 @@ static inline void set_head(Hopnhat__Feed *feed, uint64_t rev)
 }
 
 static inline void add_digest(struct fixture *fixture, Hopnhat__Feed *feed, uint32_t group,
-                       Hopnhat__Record *const *records, size_t count)
+                              Hopnhat__Record *const *records, size_t count)
 {
     struct digest sum = {0, 0};
     for (size_t i = 0; i < count; i++) {
@@ -445,9 +451,10 @@ static inline struct agent_status status_of(struct fixture *fixture)
     return status;
 }
 
-/* Writes one text field of partner `number`; a new one gets group and owner. `seen` are the entries superseded. */
-static inline bool try_write(struct fixture *fixture, uint8_t number, uint32_t field, const char *text, bool is_new,
-                      struct entry_list seen, struct dot *dot, struct error *error)
+/* Writes one text field of partner `number`; a new one gets group and owner. `seen` are the entries
+ * superseded. */
+static inline bool try_write(struct fixture *fixture, uint8_t number, uint32_t field, const char *text,
+                             bool is_new, struct entry_list seen, struct dot *dot, struct error *error)
 {
     struct new_op ops[3] = {
         {.field = field, .value = bytes_of_string(text), .superseded = seen},
@@ -460,7 +467,8 @@ static inline bool try_write(struct fixture *fixture, uint8_t number, uint32_t f
     return agent_write(fixture->agent, &edit, 1, "lan", fixture->wall_ms, dot, error);
 }
 
-static inline struct dot write_text(struct fixture *fixture, uint8_t number, uint32_t field, const char *text, bool is_new)
+static inline struct dot write_text(struct fixture *fixture, uint8_t number, uint32_t field, const char *text,
+                                    bool is_new)
 {
     struct error error = {0};
     struct dot dot = {0};

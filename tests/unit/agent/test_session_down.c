@@ -282,7 +282,8 @@ static void a_mismatch_is_counted_and_mended(void **state)
     assert_int_equal(status_of(fixture).digest_mismatches, 1);
 }
 
-/* The hub came back from a backup that lacks an own change which is in the mirror, and one that it had refused. */
+/* The hub came back from a backup that lacks an own change which is in the mirror, and one that it had
+ * refused. */
 static void a_restored_hub_gets_back_what_it_lost(void **state)
 {
     struct fixture *fixture = *state;
@@ -329,7 +330,8 @@ static void a_restored_hub_gets_back_what_it_lost(void **state)
     records[count++] = partner;
     reconcile(fixture, "everyone", records, count, 4, 1);
     assert_string_equal(shown_text(fixture, 1, COUNT, 0), "2");
-    assert_string_equal(shown_text(fixture, 1, NOTE, 0), "refused"); /* pending: above the snapshot's watermark */
+    assert_string_equal(shown_text(fixture, 1, NOTE, 0),
+                        "refused"); /* pending: above the snapshot's watermark */
     reconcile(fixture, "office:hue", NULL, 0, 4, 2);
     fixture->wall_ms += 300;
     agent_session_tick(fixture->session, fixture->wall_ms);

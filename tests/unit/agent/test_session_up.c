@@ -9,7 +9,8 @@ static void assert_signed(struct fixture *fixture, const Hopnhat__Push *push, ui
     chain_start(replica, link);
     for (size_t i = 0; i < push->n_changes; i++) {
         const struct bytes stored = bytes_of(push->changes[i].data, push->changes[i].len);
-        assert_true(change_unpack(&change, (struct dot){replica, push->first + i}, stored, &fixture->arena, &error));
+        assert_true(
+            change_unpack(&change, (struct dot){replica, push->first + i}, stored, &fixture->arena, &error));
         assert_true(chain_next(link, change.logged, link, &error));
     }
     memcpy(text, "hopnhat log 1", 13);
@@ -218,7 +219,8 @@ static void former_logs_are_offered_first(void **state)
 }
 
 /* Answers a Compare: the chains are one up to `common`, and the hub knows all up to `watermark`. */
-static void compare(struct fixture *fixture, const uint8_t (*links)[LINK_BYTES], uint64_t common, uint64_t watermark)
+static void compare(struct fixture *fixture, const uint8_t (*links)[LINK_BYTES], uint64_t common,
+                    uint64_t watermark)
 {
     static uint8_t other[LINK_BYTES] = {7};
     const Hopnhat__Message *message = sent(fixture, HOPNHAT__MESSAGE__BODY_COMPARE);

@@ -88,7 +88,8 @@ static void wrong_edits_change_nothing(void **state)
     assert_false(try_write(fixture, 1, 999, "x", false, (struct entry_list){0}, NULL, &error));
     assert_int_equal(error.code, ERROR_INPUT);
     assert_false(try_write(fixture, 1, COUNT, "twelve", false, (struct entry_list){0}, NULL, &error));
-    struct new_op op = {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, .value = bytes_of_string("network:laos")};
+    struct new_op op = {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP,
+                        .value = bytes_of_string("network:laos")};
     struct new_edit edit = {.type = PARTNER, .record = {1}, .ops = &op, .op_count = 1};
     assert_false(agent_write(fixture->agent, &edit, 1, NULL, WALL, NULL, &error));
     assert_int_equal(error.code, ERROR_REFUSED);

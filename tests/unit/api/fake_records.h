@@ -1,6 +1,6 @@
 /* A `struct records` that keeps a handful of records in memory, for the tests of core/api. */
-#ifndef HOPNHAT_TESTS_FAKE_RECORDS_H
-#define HOPNHAT_TESTS_FAKE_RECORDS_H
+#ifndef HOPNHAT_TESTS_UNIT_API_FAKE_RECORDS_H
+#define HOPNHAT_TESTS_UNIT_API_FAKE_RECORDS_H
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -85,7 +85,8 @@ static void a_bag_is_a_set_of_ids_in_order(void **state)
         assert_int_equal(field->n_entries, expected);
         assert_int_equal(field->n_absent, expected);
         for (size_t i = 1; i < expected; i++) {
-            assert_true(entry_id_compare(entry_id_of(field->entries[i - 1]), entry_id_of(field->entries[i])) < 0);
+            assert_true(entry_id_compare(entry_id_of(field->entries[i - 1]), entry_id_of(field->entries[i])) <
+                        0);
             assert_true(entry_id_compare(entry_id_unpacked(field->absent[i - 1]),
                                          entry_id_unpacked(field->absent[i])) < 0);
         }

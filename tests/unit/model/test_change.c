@@ -391,7 +391,8 @@ static void a_change_past_the_size_is_refused(void **state)
 }
 
 /* The values of chain_vectors.py. */
-static void vector_change(Hopnhat__LoggedChange *logged, ProtobufCBinaryData values[9], uint8_t seed[SEED_BYTES])
+static void vector_change(Hopnhat__LoggedChange *logged, ProtobufCBinaryData values[9],
+                          uint8_t seed[SEED_BYTES])
 {
     static const char *const short_values[] = {"Hue", "", "Đà Nẵng", "", "5", "6", "7", "8", "9"};
     static const char body[] = "not even a change";
@@ -447,8 +448,8 @@ static void an_erasure_leaves_the_chain_as_it_was(void **state)
     vector_change(&logged, values, seed);
     for (uint32_t i = 0; i < 9; i++) {
         salt_of(seed, i, salts[i]);
-        crypto_generichash_blake2b_salt_personal(hashes[i], LINK_BYTES, values[i].data, values[i].len, NULL, 0,
-                                                 salts[i], person);
+        crypto_generichash_blake2b_salt_personal(hashes[i], LINK_BYTES, values[i].data, values[i].len, NULL,
+                                                 0, salts[i], person);
     }
     assert_memory_equal(salts[0], VECTOR_SALT_0, SEED_BYTES);
     assert_memory_equal(salts[3], VECTOR_SALT_3, SEED_BYTES);

@@ -62,8 +62,9 @@ static Hopnhat__Record *random_record(struct dice *dice, wide *sum)
         /* around the sizes where the way of hashing changes */
         static const unsigned sizes[] = {0, 1, 3, 130, 180, 184, 240, 455, 456, 457, 2000};
         unsigned size = sizes[dice_below(dice, LENGTH(sizes))];
-        const struct row row = {1 + dice_below(dice, 3000), dice_next(dice),    i, dice_next(dice),
-                                letters + 2999 - size,      dice_below(dice, 3), dice_next(dice)};
+        const struct row row = {
+            1 + dice_below(dice, 3000), dice_next(dice), i, dice_next(dice), letters + 2999 - size,
+            dice_below(dice, 3),        dice_next(dice)};
         Hopnhat__Entry *entry = put_row(&arena, record, &row);
         entry->has_value = size > 0;
         entry->index = dice_below(dice, 5);

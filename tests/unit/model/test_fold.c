@@ -34,7 +34,8 @@ static struct reading read_of(const Hopnhat__Record *record, uint32_t field)
     return reading;
 }
 
-/* Reads the field and compares: the values with | between them, "" for none, a ! in front where it is open. */
+/* Reads the field and compares: the values with | between them, "" for none, a ! in front where it is open.
+ */
 static void expect(const Hopnhat__Record *record, uint32_t field, const char *expected)
 {
     struct reading reading = read_of(record, field);
@@ -151,7 +152,10 @@ static void review_is_open_while_values_differ(void **state)
 }
 
 #define UNIT_OF_TWO(writer, seq, time, amount, currency)                                                     \
-    {AMOUNT, writer, seq, time, amount, 0, 0}, {CURRENCY, writer, seq, time, currency, 0, 0}
+    {AMOUNT, writer, seq, time, amount, 0, 0},                                                               \
+    {                                                                                                        \
+        CURRENCY, writer, seq, time, currency, 0, 0                                                          \
+    }
 
 static void a_unit_is_read_from_one_writing(void **state)
 {
@@ -271,8 +275,10 @@ static void distinct_values_are_counted(void **state)
 static void memory_that_ends_is_told_as_that(void **state)
 {
     (void)state;
-    static const struct row rows[] = {{TAGS, 1, 1, 5, "a", 0, 0},       {COUNT, 1, 1, 5, "1", 0, 0},
-                                      {AMOUNT, 1, 1, 5, "1", 0, 0},     {CURRENCY, 1, 1, 5, "USD", 0, 0},
+    static const struct row rows[] = {{TAGS, 1, 1, 5, "a", 0, 0},
+                                      {COUNT, 1, 1, 5, "1", 0, 0},
+                                      {AMOUNT, 1, 1, 5, "1", 0, 0},
+                                      {CURRENCY, 1, 1, 5, "USD", 0, 0},
                                       {NAME, 1, 1, 5, "a name", 0, 0}};
     Hopnhat__Record *record = record_of(&arena, THING, rows, LENGTH(rows));
     for (size_t i = 0; i < LENGTH(rows); i++) {

@@ -10,11 +10,11 @@
 
 enum {
     REPLICAS = 4,
-    SEQS = 8,     /* of each replica */
-    OPS = 4,      /* at most, of each change */
+    SEQS = 8, /* of each replica */
+    OPS = 4,  /* at most, of each change */
     IDS = REPLICAS * SEQS * OPS,
     ORDERS = 6,
-    HISTORIES = 600,
+    HISTORIES = 1500,
     FIELDS = 3,
 };
 
@@ -193,7 +193,7 @@ static void write_change(unsigned replica, const unsigned known[REPLICAS])
         struct plain_op *op = &history.ops[id_number(replica, seq, index)];
         bool bag[IDS];
         *op = (struct plain_op){.there = true, .field = field_numbers[dice_below(dice, FIELDS)]};
-        op->kind = op->field == COUNT                           ? HOPNHAT__OP_KIND__ADD
+        op->kind = op->field == COUNT                            ? HOPNHAT__OP_KIND__ADD
                    : op->field == TAGS && dice_percent(dice, 40) ? HOPNHAT__OP_KIND__DROP
                                                                  : HOPNHAT__OP_KIND__PUT;
         op->number = (int)dice_below(dice, 3) + (op->field == COUNT);
@@ -262,7 +262,7 @@ static bool hub_refused(void *context, struct entry_id id, struct arena *arena, 
     if (!has_come(hub, number) || !is_refused(number) || hub->released[change / SEQS][change % SEQS])
         return false;
     superseded->ids = arena_alloc(arena, IDS * sizeof *superseded->ids);
-    for (unsigned i = 0; i < IDS; i++)
+    for (unsigned i = 0; superseded->ids && i < IDS; i++)
         if (history.ops[number].superseded[i])
             superseded->ids[superseded->count++] = id_of(i);
     return true;
@@ -329,7 +329,8 @@ static void every_order_gives_the_oracles_bags(void **state)
             struct hub_like hub;
             start_hub(&hub);
             while (take_any(&hub))
-                ;
+                if (order == 0 && dice_percent(&history.dice, 10))
+                    check_record(hub.record, hub.come); /* on the way too */
             check_record(hub.record, history.length);
             check_absent(hub.record);
             struct digest digest = digest_record(hub.record);
@@ -411,7 +412,8 @@ static void a_draft_is_the_mirror_with_own_changes(void **state)
                 expected[f][i] = bag_find(record_field(draft, field_numbers[f]), id_of(i)) != NULL;
         for (unsigned seq = hub.come[own]; seq < history.length[own]; seq++) {
             const struct merge_stamp stamp = {.time = 1};
-            assert_true(merge_edit(draft, &history.changes[own][seq], 0, &stamp, &none, &history.arena, &error));
+            assert_true(
+                merge_edit(draft, &history.changes[own][seq], 0, &stamp, &none, &history.arena, &error));
             for (unsigned index = 0; index < OPS; index++) {
                 const struct plain_op *op = &history.ops[id_number(own, seq, index)];
                 unsigned f = op->field == NAME ? 0 : 1;
@@ -482,9 +484,41 @@ static void a_bag_that_is_full_refuses_and_keeps_what_it_has(void **state)
     for (uint64_t seq = 1; seq <= LIMIT_ENTRIES_PER_FIELD; seq++)
         put_row(&history.arena, record, &(struct row){TAGS, 1, seq, 1, "t", 0, 0});
     struct change change = change_of_ops(&history.arena, 2, 1, THING, &put, 1);
-    assert_false(merge_edit(record, &change, 0, &(struct merge_stamp){.time = 1}, &none, &history.arena, &error));
+    assert_false(
+        merge_edit(record, &change, 0, &(struct merge_stamp){.time = 1}, &none, &history.arena, &error));
     assert_int_equal(error.code, ERROR_LIMIT);
     assert_int_equal(record_field(record, TAGS)->n_entries, LIMIT_ENTRIES_PER_FIELD);
+}
+
+static void memory_that_ends_is_told_as_that(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct hub_like hub;
+        bool done = false;
+        write_history(seed);
+        start_hub(&hub);
+        for (unsigned i = 0; i < REPLICAS * SEQS / 2; i++)
+            take_any(&hub);
+        unsigned own = 0;
+        while (own < REPLICAS - 1 && hub.come[own] == history.length[own])
+            own++;
+        if (hub.come[own] == history.length[own])
+            continue;
+        for (size_t limit = 0; !done; limit += 16) {
+            struct arena small;
+            struct error error;
+            const struct merge_source source = source_of(&hub);
+            const struct merge_stamp stamp = {.time = 1, .rev = 1};
+            Hopnhat__Record *record = record_copy(&history.arena, hub.record);
+            arena_init(&small, limit);
+            done =
+                merge_edit(record, &history.changes[own][hub.come[own]], 0, &stamp, &source, &small, &error);
+            if (!done)
+                assert_int_equal(error.code, ERROR_MEMORY);
+            arena_release(&small);
+        }
+    }
 }
 
 static int setup(void **state)
@@ -510,6 +544,7 @@ int main(void)
         cmocka_unit_test(a_draft_is_the_mirror_with_own_changes),
         cmocka_unit_test(a_copy_leaves_the_original_alone),
         cmocka_unit_test(a_counter_that_is_no_number_is_an_error),
+        cmocka_unit_test(memory_that_ends_is_told_as_that),
         cmocka_unit_test(a_bag_that_is_full_refuses_and_keeps_what_it_has),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -33,7 +33,8 @@ static void codes_and_groups_have_a_form(void **state)
     static const char *const codes[] = {"a", "da-nang", "c3", "hue-"};
     static const char *const no_codes[] = {"", "3c", "-a", "Hue", "a b", "a:b", "a_b", "huế"};
     static const char *const groups[] = {"everyone", "cluster:3", "network:laos", "office:da-nang"};
-    static const char *const no_groups[] = {"", "everyone ", "cluster", "cluster:", ":3", ":", "a:b:c", "a:B", "a/b"};
+    static const char *const no_groups[] = {"",  "everyone ", "cluster", "cluster:", ":3",
+                                            ":", "a:b:c",     "a:B",     "a/b"};
     for (size_t i = 0; i < LENGTH(codes); i++)
         assert_true(office_code_is_sound(codes[i]));
     for (size_t i = 0; i < LENGTH(no_codes); i++)
@@ -59,7 +60,8 @@ static void a_code_has_one_record(void **state)
 {
     (void)state;
     /* BLAKE2b-256 with the person "hopnhat.office" of "hue", by Python's hashlib */
-    static const uint8_t hue[LENGTH_OF_ID] = {0xac, 0x2f, 0x38, 0x23, 0x12, 0xf7, 0x8e, 0x27, 0x85, 0xfc, 0x16, 0x2a, 0xf0, 0x9c, 0xcd, 0x3f};
+    static const uint8_t hue[LENGTH_OF_ID] = {0xac, 0x2f, 0x38, 0x23, 0x12, 0xf7, 0x8e, 0x27,
+                                              0x85, 0xfc, 0x16, 0x2a, 0xf0, 0x9c, 0xcd, 0x3f};
     uint8_t id[LENGTH_OF_ID], other[LENGTH_OF_ID];
     office_record_id("hue", id);
     assert_memory_equal(id, hue, sizeof id);
@@ -70,13 +72,11 @@ static void a_code_has_one_record(void **state)
 static void an_office_is_read_with_all_its_groups(void **state)
 {
     (void)state;
-    const struct row rows[] = {{OFFICE_CODE, 1, 1, 1, "da-nang", 2, 1},
-                               {OFFICE_NAME, 1, 1, 1, "Đà Nẵng", 2, 1},
-                               {OFFICE_GROUPS, 1, 2, 9, "network:laos", 2, 1},
-                               {OFFICE_GROUPS, 1, 3, 2, "cluster:3", 2, 1},
-                               {OFFICE_GROUPS, 1, 4, 3, "everyone", 2, 1},
-                               {OFFICE_GROUPS, 1, 5, 4, "office:da-nang", 2, 1},
-                               {OFFICE_HEADQUARTERS, 1, 1, 1, "true", 2, 1}};
+    const struct row rows[] = {
+        {OFFICE_CODE, 1, 1, 1, "da-nang", 2, 1},        {OFFICE_NAME, 1, 1, 1, "Đà Nẵng", 2, 1},
+        {OFFICE_GROUPS, 1, 2, 9, "network:laos", 2, 1}, {OFFICE_GROUPS, 1, 3, 2, "cluster:3", 2, 1},
+        {OFFICE_GROUPS, 1, 4, 3, "everyone", 2, 1},     {OFFICE_GROUPS, 1, 5, 4, "office:da-nang", 2, 1},
+        {OFFICE_HEADQUARTERS, 1, 1, 1, "true", 2, 1}};
     static const char *const expected[] = {"everyone", "office:da-nang", "cluster:3", "network:laos"};
     struct office office;
     if (!office_read(catalog, record_of(&arena, OFFICE, rows, LENGTH(rows)), &arena, &office, &error))
@@ -126,8 +126,7 @@ static void groups_are_bounded(void **state)
 {
     (void)state;
     struct office office;
-    Hopnhat__Record *record =
-        record_of(&arena, OFFICE, &(struct row){OFFICE_CODE, 1, 1, 1, "hue", 2, 1}, 1);
+    Hopnhat__Record *record = record_of(&arena, OFFICE, &(struct row){OFFICE_CODE, 1, 1, 1, "hue", 2, 1}, 1);
     for (unsigned i = 0; i < 2 * LIMIT_GROUPS_PER_OFFICE; i++) {
         char name[32];
         snprintf(name, sizeof name, "network:n%u", i);
@@ -140,7 +139,8 @@ static void groups_are_bounded(void **state)
 static void memory_that_ends_is_told_as_that(void **state)
 {
     (void)state;
-    const struct row rows[] = {{OFFICE_CODE, 1, 1, 1, "hue", 2, 1}, {OFFICE_GROUPS, 1, 2, 1, "cluster:3", 2, 1}};
+    const struct row rows[] = {{OFFICE_CODE, 1, 1, 1, "hue", 2, 1},
+                               {OFFICE_GROUPS, 1, 2, 1, "cluster:3", 2, 1}};
     Hopnhat__Record *record = record_of(&arena, OFFICE, rows, LENGTH(rows));
     bool done = false;
     for (size_t limit = 0; !done; limit += 16) {

@@ -80,7 +80,8 @@ static void a_record_is_deleted_while_all_is_listed(void **state)
 static void two_deletions_list_together(void **state)
 {
     (void)state;
-    Hopnhat__Record *first = record_of(&arena, THING, live, 2), *all = record_of(&arena, THING, live, LENGTH(live));
+    Hopnhat__Record *first = record_of(&arena, THING, live, 2),
+                    *all = record_of(&arena, THING, live, LENGTH(live));
     Hopnhat__Record *second = record_of(&arena, THING, live + 2, 2);
     put_tombstone(all, 1, tombstone_of(first));
     expect(all, false, true);
@@ -151,8 +152,8 @@ static void malformed_tombstones_are_refused_and_read_as_corrupt(void **state)
 {
     (void)state;
     static const char *const wrong[] = {
-        "\x12\x02\x01\x01",                                     /* two numbers */
-        "\x12\x03\x01\x01\x01",                                 /* a replica that is not there */
+        "\x12\x02\x01\x01",                                             /* two numbers */
+        "\x12\x03\x01\x01\x01",                                         /* a replica that is not there */
         "\x0a\x08\x01\x01\x01\x01\x01\x01\x01\x01\x12\x03\x01\x01\x01", /* of one replica, the second */
         "\x12\x7f",
         "x",

@@ -1,0 +1,520 @@
+#include "store/environment.h"
+
+#include "store/key.h"
+#include "store/lock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { FIRST, SECOND, DATABASES };
+
+static const char *const names[DATABASES] = {"first", "second"};
+static const uint64_t MAP_BYTES = 16 * 1024 * 1024;
+
+/* A store in a directory of its own. */
+struct fixture {
+    char directory[64], path[96];
+    struct environment *environment;
+    struct error error;
+};
+
+static void open_store(struct fixture *fixture, uint64_t map_bytes)
+{
+    fixture->environment = environment_open(fixture->path, names, DATABASES, map_bytes, &fixture->error);
+    if (!fixture->environment)
+        fail_msg("%s", fixture->error.text);
+}
+
+static void reopen(struct fixture *fixture, uint64_t map_bytes)
+{
+    environment_close(fixture->environment);
+    open_store(fixture, map_bytes);
+}
+
+static int setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    if (!fixture)
+        return -1;
+    snprintf(fixture->directory, sizeof fixture->directory, "/tmp/hopnhat-test-XXXXXX");
+    if (!mkdtemp(fixture->directory))
+        return -1;
+    snprintf(fixture->path, sizeof fixture->path, "%s/store", fixture->directory);
+    *state = fixture;
+    open_store(fixture, MAP_BYTES);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[160];
+    static const char *const files[] = {"/store/data.mdb", "/store/lock.mdb", "/store/lock", "/store",
+                                        "/copy/data.mdb",  "/copy/lock.mdb",  "/copy",       ""};
+    environment_close(fixture->environment);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s%s", fixture->directory, files[i]);
+        remove(path);
+    }
+    free(fixture);
+    return 0;
+}
+
+static struct bytes text(const char *string)
+{
+    return bytes_of_string(string);
+}
+
+static struct transaction begin(struct fixture *fixture, bool writes)
+{
+    struct transaction transaction;
+    if (!transaction_begin(&transaction, fixture->environment, writes, &fixture->error))
+        fail_msg("%s", fixture->error.text);
+    return transaction;
+}
+
+static void commit(struct fixture *fixture, struct transaction *transaction)
+{
+    if (!transaction_commit(transaction, &fixture->error))
+        fail_msg("%s", fixture->error.text);
+    assert_null(transaction->handle);
+}
+
+static bool holds(struct fixture *fixture, unsigned database, const char *key, const char *value)
+{
+    struct transaction transaction = begin(fixture, false);
+    struct bytes found;
+    bool same = transaction_get(&transaction, database, text(key), &found) && bytes_equal(found, text(value));
+    assert_false(transaction.failed);
+    transaction_abort(&transaction);
+    return same;
+}
+
+static void rows_are_put_got_and_deleted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct transaction transaction = begin(fixture, true);
+    struct bytes value;
+    transaction_put(&transaction, FIRST, text("a"), text("1"));
+    transaction_put(&transaction, SECOND, text("a"), text("2"));
+    transaction_put(&transaction, FIRST, text("b"), text(""));
+    memcpy(transaction_reserve(&transaction, FIRST, text("c"), 3), "xyz", 3);
+    assert_true(transaction_get(&transaction, FIRST, text("a"), &value)); /* its own writes are seen */
+    assert_int_equal(transaction_count(&transaction, FIRST), 3);
+    commit(fixture, &transaction);
+    assert_true(holds(fixture, FIRST, "a", "1"));
+    assert_true(holds(fixture, SECOND, "a", "2"));
+    assert_true(holds(fixture, FIRST, "b", ""));
+    assert_true(holds(fixture, FIRST, "c", "xyz"));
+    assert_false(holds(fixture, SECOND, "c", "xyz"));
+    transaction = begin(fixture, true);
+    transaction_put(&transaction, FIRST, text("a"), text("a longer one"));
+    transaction_delete(&transaction, FIRST, text("b"));
+    transaction_delete(&transaction, FIRST, text("nowhere"));
+    transaction_clear(&transaction, SECOND);
+    assert_false(transaction.failed);
+    commit(fixture, &transaction);
+    reopen(fixture, MAP_BYTES);
+    assert_true(holds(fixture, FIRST, "a", "a longer one"));
+    assert_false(holds(fixture, FIRST, "b", ""));
+    assert_false(holds(fixture, SECOND, "a", "2"));
+}
+
+static void an_abort_leaves_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct transaction transaction = begin(fixture, true);
+    transaction_put(&transaction, FIRST, text("a"), text("1"));
+    transaction_abort(&transaction);
+    assert_null(transaction.handle);
+    transaction_abort(&transaction); /* does nothing */
+    assert_false(holds(fixture, FIRST, "a", "1"));
+    assert_false(transaction_commit(&transaction, &fixture->error));
+    assert_int_equal(fixture->error.code, ERROR_INTERNAL);
+}
+
+static void a_snapshot_stays_as_it_is(void **state)
+{
+    struct fixture *fixture = *state;
+    struct transaction reader = begin(fixture, false), writer = begin(fixture, true);
+    struct bytes value;
+    transaction_put(&writer, FIRST, text("a"), text("1"));
+    commit(fixture, &writer);
+    assert_false(transaction_get(&reader, FIRST, text("a"), &value));
+    transaction_abort(&reader);
+    assert_true(holds(fixture, FIRST, "a", "1"));
+}
+
+static void check_spent(struct transaction *transaction)
+{
+    struct bytes value;
+    struct cursor cursor;
+    transaction_put(transaction, FIRST, text("b"), text("2"));
+    transaction_append(transaction, FIRST, text("z"), text("2"));
+    transaction_delete(transaction, FIRST, text("a"));
+    transaction_clear(transaction, FIRST);
+    assert_null(transaction_reserve(transaction, FIRST, text("c"), 3));
+    assert_false(transaction_get(transaction, FIRST, text("a"), &value));
+    assert_int_equal(transaction_count(transaction, FIRST), 0);
+    cursor_open(&cursor, transaction, FIRST);
+    assert_false(cursor_seek(&cursor, text("")));
+    assert_false(cursor_seek_before(&cursor, text("z")));
+    assert_false(cursor_next(&cursor));
+    assert_false(cursor_previous(&cursor));
+    cursor_delete(&cursor);
+    cursor_close(&cursor);
+}
+
+/* After the first error nothing is done any more, and the commit tells that error and stores nothing. */
+static void the_first_error_sticks(void **state)
+{
+    struct fixture *fixture = *state;
+    struct transaction transaction = begin(fixture, true);
+    static uint8_t large[KEY_BYTES + 1];
+    struct error own, other;
+    transaction_put(&transaction, FIRST, text("a"), text("1"));
+    commit(fixture, &transaction);
+    transaction = begin(fixture, true);
+    transaction_put(&transaction, FIRST, text("a"), text("2"));
+    transaction_put(&transaction, FIRST, bytes_of(large, sizeof large), text("x"));
+    assert_true(transaction.failed);
+    check_spent(&transaction);
+    error_set(&other, ERROR_CORRUPT, "a later one");
+    transaction_fail(&transaction, &other);
+    assert_false(transaction_commit(&transaction, &fixture->error));
+    assert_int_equal(fixture->error.code, ERROR_STORE);
+    assert_null(transaction.handle);
+    transaction = begin(fixture, true);
+    transaction_put(&transaction, FIRST, text("a"), text("3"));
+    error_set(&own, ERROR_CORRUPT, "what the caller found");
+    transaction_fail(&transaction, &own);
+    transaction_fail(&transaction, &other);
+    assert_false(transaction_commit(&transaction, &fixture->error));
+    assert_int_equal(fixture->error.code, ERROR_CORRUPT);
+    assert_string_equal(fixture->error.text, "what the caller found");
+    assert_true(holds(fixture, FIRST, "a", "1"));
+    assert_false(holds(fixture, FIRST, "b", "2"));
+}
+
+static void a_reader_cannot_write(void **state)
+{
+    struct fixture *fixture = *state;
+    struct transaction transaction = begin(fixture, false);
+    transaction_put(&transaction, FIRST, text("a"), text("1"));
+    assert_true(transaction.failed);
+    transaction_abort(&transaction);
+    assert_false(holds(fixture, FIRST, "a", "1"));
+}
+
+static void appending_takes_any_key(void **state)
+{
+    struct fixture *fixture = *state;
+    struct transaction transaction = begin(fixture, true);
+    static const char *const keys[] = {"b", "d", "c", "a", "d", "e"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        transaction_append(&transaction, FIRST, text(keys[i]), text(i == 4 ? "again" : keys[i]));
+    assert_false(transaction.failed);
+    assert_int_equal(transaction_count(&transaction, FIRST), 5);
+    commit(fixture, &transaction);
+    assert_true(holds(fixture, FIRST, "d", "again"));
+    assert_true(holds(fixture, FIRST, "a", "a"));
+    assert_true(holds(fixture, FIRST, "e", "e"));
+}
+
+static void fill(struct transaction *transaction, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct key key = {0};
+        char value[100];
+        memset(value, (int)i, sizeof value);
+        key_add_u32(&key, 2 * i);
+        transaction_put(transaction, FIRST, key_bytes(&key), bytes_of(value, sizeof value));
+    }
+    assert_false(transaction->failed);
+}
+
+static bool seek_number(struct cursor *cursor, uint32_t number, bool before)
+{
+    struct key key = {0};
+    key_add_u32(&key, number);
+    return before ? cursor_seek_before(cursor, key_bytes(&key)) : cursor_seek(cursor, key_bytes(&key));
+}
+
+static uint32_t number_at(const struct cursor *cursor)
+{
+    assert_int_equal(cursor->key.size, 4);
+    assert_int_equal(cursor->value.size, 100);
+    return get_u32_be(cursor->key.data);
+}
+
+static void a_cursor_seeks_and_walks(void **state)
+{
+    struct fixture *fixture = *state;
+    struct transaction transaction = begin(fixture, true);
+    struct cursor cursor;
+    const uint32_t count = 2000;
+    cursor_open(&cursor, &transaction, FIRST);
+    assert_false(cursor_seek(&cursor, text("")));
+    assert_false(cursor_seek_before(&cursor, text("x")));
+    assert_false(cursor_next(&cursor));
+    fill(&transaction, count);
+    for (uint32_t i = 0; i < 2 * count; i += 7) {
+        assert_int_equal(seek_number(&cursor, i, false), i <= 2 * count - 2);
+        if (i <= 2 * count - 2)
+            assert_int_equal(number_at(&cursor), (i + 1) / 2 * 2);
+        assert_int_equal(seek_number(&cursor, i, true), i > 0);
+        if (i > 0)
+            assert_int_equal(number_at(&cursor), (i - 1) / 2 * 2);
+    }
+    assert_true(seek_number(&cursor, UINT32_MAX, true));
+    assert_int_equal(number_at(&cursor), 2 * count - 2);
+    assert_false(cursor_next(&cursor));
+    assert_true(cursor_seek(&cursor, text("")));
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(number_at(&cursor), 2 * i);
+        assert_int_equal(cursor_next(&cursor), i + 1 < count);
+    }
+    assert_true(seek_number(&cursor, 100, false));
+    assert_true(cursor_previous(&cursor));
+    assert_int_equal(number_at(&cursor), 98);
+    cursor_close(&cursor);
+    commit(fixture, &transaction);
+}
+
+/* Over many pages, every third row and then all. */
+static void a_cursor_deletes_and_goes_on(void **state)
+{
+    struct fixture *fixture = *state;
+    struct transaction transaction = begin(fixture, true);
+    struct cursor cursor;
+    const uint32_t count = 5000;
+    uint32_t seen = 0;
+    fill(&transaction, count);
+    cursor_open(&cursor, &transaction, FIRST);
+    for (bool here = cursor_seek(&cursor, text("")); here; here = cursor_next(&cursor)) {
+        assert_int_equal(number_at(&cursor), 2 * seen);
+        if (seen++ % 3 == 0)
+            cursor_delete(&cursor);
+    }
+    assert_int_equal(seen, count);
+    assert_int_equal(transaction_count(&transaction, FIRST), count - (count + 2) / 3);
+    seen = 0;
+    for (bool here = cursor_seek(&cursor, text("")); here; here = cursor_next(&cursor), seen++)
+        cursor_delete(&cursor);
+    assert_int_equal(seen, count - (count + 2) / 3);
+    assert_int_equal(transaction_count(&transaction, FIRST), 0);
+    cursor_close(&cursor);
+    commit(fixture, &transaction);
+}
+
+static void a_prefix_ends_a_walk(void **state)
+{
+    struct fixture *fixture = *state;
+    struct transaction transaction = begin(fixture, true);
+    static const char *const keys[] = {"a", "ab", "abc", "abd", "ac", "b"};
+    struct cursor cursor;
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        transaction_put(&transaction, FIRST, text(keys[i]), text("x"));
+    cursor_open(&cursor, &transaction, FIRST);
+    for (bool here = cursor_seek(&cursor, text("ab")); here && cursor_within(&cursor, text("ab"));
+         here = cursor_next(&cursor))
+        count++;
+    assert_int_equal(count, 3);
+    assert_true(cursor_seek(&cursor, text("a")));
+    assert_false(cursor_within(&cursor, text("ab"))); /* shorter than the prefix */
+    assert_true(cursor_within(&cursor, text("")));
+    cursor_close(&cursor);
+    commit(fixture, &transaction);
+}
+
+static void number_key(struct key *key, uint32_t number)
+{
+    key->size = 0;
+    key_add_u32(key, number);
+}
+
+/* Commits of 64 KiB until there is no room; how many were stored. */
+static uint32_t fill_up(struct fixture *fixture)
+{
+    static uint8_t value[64 * 1024];
+    for (uint32_t i = 0; i < 10000; i++) {
+        struct transaction transaction = begin(fixture, true);
+        struct key key;
+        number_key(&key, i);
+        transaction_put(&transaction, FIRST, key_bytes(&key), bytes_of(value, sizeof value));
+        if (!transaction_commit(&transaction, &fixture->error)) {
+            assert_int_equal(fixture->error.code, ERROR_FULL);
+            return i;
+        }
+    }
+    fail_msg("the map is never full");
+    return 0;
+}
+
+static void a_full_store_is_whole_and_goes_on_with_room(void **state)
+{
+    struct fixture *fixture = *state;
+    const uint64_t small = 2 * 1024 * 1024;
+    struct bytes value;
+    struct key key;
+    reopen(fixture, small);
+    uint32_t stored = fill_up(fixture);
+    assert_true(stored > 10);
+    struct transaction transaction = begin(fixture, false);
+    assert_int_equal(transaction_count(&transaction, FIRST), stored);
+    transaction_abort(&transaction);
+    struct environment_usage usage = environment_usage(fixture->environment);
+    assert_int_equal(usage.map_bytes, small);
+    assert_true(usage.used_bytes > small * 3 / 4 && usage.used_bytes <= small);
+    for (uint32_t i = 0; i < stored; i += 2) { /* what is taken out makes room */
+        transaction = begin(fixture, true);
+        number_key(&key, i);
+        transaction_delete(&transaction, FIRST, key_bytes(&key));
+        commit(fixture, &transaction);
+    }
+    transaction = begin(fixture, true);
+    transaction_put(&transaction, SECOND, text("small"), text("fits"));
+    commit(fixture, &transaction);
+    reopen(fixture, MAP_BYTES); /* and so does a larger map */
+    assert_true(holds(fixture, SECOND, "small", "fits"));
+    assert_true(fill_up(fixture) > stored);
+    transaction = begin(fixture, false);
+    number_key(&key, 1);
+    assert_true(transaction_get(&transaction, FIRST, key_bytes(&key), &value));
+    transaction_abort(&transaction);
+}
+
+static void a_copy_is_a_store(void **state)
+{
+    struct fixture *fixture = *state;
+    char directory[96], path[128];
+    struct transaction transaction = begin(fixture, true);
+    fill(&transaction, 1000);
+    transaction_put(&transaction, SECOND, text("a"), text("1"));
+    commit(fixture, &transaction);
+    snprintf(directory, sizeof directory, "%s/copy", fixture->directory);
+    snprintf(path, sizeof path, "%s/data.mdb", directory);
+    assert_false(environment_copy(fixture->environment, path, &fixture->error)); /* no such directory */
+    assert_int_equal(mkdir(directory, 0700), 0);
+    assert_true(environment_copy(fixture->environment, path, &fixture->error));
+    assert_false(environment_copy(fixture->environment, path, &fixture->error)); /* never over another */
+    struct fixture copy = {0};
+    snprintf(copy.path, sizeof copy.path, "%s", directory);
+    open_store(&copy, MAP_BYTES);
+    assert_true(holds(&copy, SECOND, "a", "1"));
+    transaction = begin(&copy, false);
+    assert_int_equal(transaction_count(&transaction, FIRST), 1000);
+    transaction_abort(&transaction);
+    environment_close(copy.environment);
+}
+
+static void what_is_no_store_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[128];
+    snprintf(path, sizeof path, "%s/data.mdb", fixture->path);
+    environment_close(fixture->environment);
+    fixture->environment = NULL;
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    for (int i = 0; i < 8192; i++)
+        fputc('x', file);
+    assert_int_equal(fclose(file), 0);
+    assert_null(environment_open(fixture->path, names, DATABASES, MAP_BYTES, &fixture->error));
+    assert_int_equal(fixture->error.code, ERROR_CORRUPT);
+    assert_null(environment_open("/nowhere/at/all", names, DATABASES, MAP_BYTES, &fixture->error));
+    assert_int_equal(fixture->error.code, ERROR_STORE);
+}
+
+static void keys_are_in_the_order_of_their_numbers(void **state)
+{
+    (void)state;
+    struct key low = {0}, high = {0};
+    key_dot(&low, 1, UINT64_MAX);
+    key_dot(&high, 2, 0);
+    assert_true(bytes_compare(key_bytes(&low), key_bytes(&high)) < 0);
+    key_feed(&low, "a", UINT64_MAX);
+    key_feed(&high, "a-b", 0);
+    assert_true(bytes_compare(key_bytes(&low), key_bytes(&high)) < 0);
+    key_number(&low, 255);
+    key_number(&high, 256);
+    assert_true(bytes_compare(key_bytes(&low), key_bytes(&high)) < 0);
+    high.size = 0;
+    for (int i = 0; i < 100; i++)
+        key_add(&high, "0123456789", 10);
+    assert_int_equal(high.size, KEY_BYTES);
+}
+
+/* What a child that tries to take the lock gets. */
+static enum error_code take_in_child(const char *directory)
+{
+    struct error error = {.code = ERROR_NONE};
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(lock_take(directory, false, &error) < 0 ? (int)error.code : ERROR_NONE);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return (enum error_code)WEXITSTATUS(status);
+}
+
+static void one_process_holds_the_lock(void **state)
+{
+    struct fixture *fixture = *state;
+    char missing[128];
+    struct stat info;
+    int lock = lock_take(fixture->path, false, &fixture->error);
+    assert_true(lock >= 0);
+    assert_int_equal(take_in_child(fixture->path), ERROR_UNAVAILABLE);
+    assert_int_equal(lock_take(fixture->path, false, &fixture->error), -1);
+    lock_release(lock);
+    assert_int_equal(take_in_child(fixture->path), ERROR_NONE); /* and a process that ended holds nothing */
+    lock = lock_take(fixture->path, false, &fixture->error);
+    assert_true(lock >= 0);
+    lock_release(lock);
+    lock_release(-1);
+    snprintf(missing, sizeof missing, "%s/copy", fixture->directory);
+    assert_int_equal(lock_take(missing, false, &fixture->error), -1);
+    assert_int_equal(fixture->error.code, ERROR_NOT_FOUND);
+    lock = lock_take(missing, true, &fixture->error);
+    assert_true(lock >= 0);
+    lock_release(lock);
+    assert_int_equal(stat(missing, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0700);
+    snprintf(missing, sizeof missing, "%s/copy/lock", fixture->directory);
+    assert_int_equal(remove(missing), 0);
+}
+
+#define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_STORE(rows_are_put_got_and_deleted),
+        WITH_STORE(an_abort_leaves_nothing),
+        WITH_STORE(a_snapshot_stays_as_it_is),
+        WITH_STORE(the_first_error_sticks),
+        WITH_STORE(a_reader_cannot_write),
+        WITH_STORE(appending_takes_any_key),
+        WITH_STORE(a_cursor_seeks_and_walks),
+        WITH_STORE(a_cursor_deletes_and_goes_on),
+        WITH_STORE(a_prefix_ends_a_walk),
+        WITH_STORE(a_full_store_is_whole_and_goes_on_with_room),
+        WITH_STORE(a_copy_is_a_store),
+        WITH_STORE(what_is_no_store_is_refused),
+        cmocka_unit_test(keys_are_in_the_order_of_their_numbers),
+        WITH_STORE(one_process_holds_the_lock),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
