@@ -125,7 +125,11 @@ static bool take_edit(struct admission *admission, const struct change *change, 
     if (!incoming->concurrent || !incoming->record)
         return error_set(error, ERROR_MEMORY, "out of memory");
     incoming->before = place_before(incoming->record);
-    return merge_edit(incoming->record, change, edit, &stamp, &source, arena, error);
+    if (!merge_edit(incoming->record, change, edit, &stamp, &source, arena, error))
+        return false;
+    if (hopnhat__record__get_packed_size(incoming->record) > LIMIT_RECORD_BYTES)
+        return error_set(error, ERROR_LIMIT, "the record would have more than %d bytes", LIMIT_RECORD_BYTES);
+    return true;
 }
 
 static bool place_edit(struct admission *admission, const struct change *change, size_t edit,
@@ -240,32 +244,29 @@ static enum admitted admit(struct admission *admission, const struct offer *offe
 enum admitted admission_offer(struct admission *admission, const struct offer *offer,
                               Hopnhat__Refusal **refusal, struct error *error)
 {
-    struct change change;
     struct writer writer;
-    const struct dot dot = {offer->replica->number, offer->seq};
+    struct change *change = offer->change;
     *refusal = NULL;
     if (offer->seq <= offer->replica->watermark)
         return ADMITTED_BEFORE;
     if (offer->seq != offer->replica->watermark + 1)
         return ADMITTED_GAP;
     arena_reset(&admission->arena);
-    if (!change_unpack(&change, dot, offer->stored, &admission->arena, error)) {
-        if (error->code == ERROR_MEMORY)
-            return ADMITTED_FAILED;
-        change.op_count = 0; /* nothing in it counts */
-        return refuse(admission, offer, &change, admission->receipt,
-                      HOPNHAT__REFUSAL_REASON__REFUSED_MALFORMED, error->text, refusal, error);
+    if (offer->malformed) {
+        change->op_count = 0; /* nothing in it counts */
+        return refuse(admission, offer, change, admission->receipt,
+                      HOPNHAT__REFUSAL_REASON__REFUSED_MALFORMED, offer->malformed, refusal, error);
     }
-    uint64_t time = admitted_time(admission, offer, &change);
+    uint64_t time = admitted_time(admission, offer, change);
     if (offer->force_refusal)
-        return refuse(admission, offer, &change, time, HOPNHAT__REFUSAL_REASON__REFUSED_OTHER,
+        return refuse(admission, offer, change, time, HOPNHAT__REFUSAL_REASON__REFUSED_OTHER,
                       offer->force_refusal, refusal, error);
-    if (!catalogs_know(admission->hub, &admission->transaction, change.body->catalog))
+    if (!catalogs_know(admission->hub, &admission->transaction, change->body->catalog))
         return ADMITTED_WAITS;
     if (offer->replica->revoked || !writer_of(admission, offer->replica, &writer))
-        return refuse(admission, offer, &change, time, HOPNHAT__REFUSAL_REASON__REFUSED_REVOKED,
+        return refuse(admission, offer, change, time, HOPNHAT__REFUSAL_REASON__REFUSED_REVOKED,
                       "this replica or its office has been revoked", refusal, error);
-    enum admitted result = admit(admission, offer, &change, &writer, refusal, error);
+    enum admitted result = admit(admission, offer, change, &writer, refusal, error);
     if (admission->transaction.failed) {
         *error = admission->transaction.error;
         return ADMITTED_FAILED;

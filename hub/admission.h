@@ -30,7 +30,9 @@ enum admitted {
 struct offer {
     struct replica *replica;
     uint64_t seq;
-    struct bytes stored;       /* LoggedChange; must live until the call returns */
+    struct bytes stored;       /* LoggedChange; must live until the call returns, as what follows */
+    struct change *change;     /* unpacked from it; chainable */
+    const char *malformed;     /* not NULL: what change_unpack said against it */
     const uint8_t *link;       /* the chain's, after this change */
     uint64_t reading;          /* of the author's clock when it was sent */
     uint64_t floor;            /* no admitted time is below */

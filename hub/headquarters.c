@@ -18,6 +18,7 @@ static bool admit_own(struct admission *admission, struct replica *own, struct b
         .replica = own,
         .seq = own->watermark + 1,
         .stored = stored,
+        .change = &change,
         .link = link,
         .reading = admission->receipt,
     };

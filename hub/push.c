@@ -27,12 +27,19 @@ struct push_turn {
     struct pending_ack *first, **last;
 };
 
+/* A change of a Push, unpacked. */
+struct incoming_change {
+    struct change change;
+    const char *malformed;
+    uint8_t link[LINK_BYTES]; /* the chain's, after it */
+};
+
 /* A Push on its way in. */
 struct batch {
     struct hub_session *session;
     const Hopnhat__Push *push;
     struct replica *replica;
-    uint8_t (*links)[LINK_BYTES]; /* after each change from `skip` on */
+    struct incoming_change *changes; /* from `skip` on */
     size_t skip;                  /* changes at its front that had come before */
     struct arena arena;
 };
@@ -86,24 +93,34 @@ static uint32_t retry_for(const struct error *error)
     return error->code == ERROR_FULL || error->code == ERROR_STORE ? RETRY_FULL_MS : RETRY_SOON_MS;
 }
 
-/* Computes the links, so that the signature over the last is checked before anything is taken in. */
-static bool compute_links(struct batch *batch, struct error *error)
+/* Unpacks one change. One that is not well formed goes to quarantine if only it can be chained. */
+static bool unpack(struct batch *batch, size_t place, struct error *error)
+{
+    const ProtobufCBinaryData *stored = &batch->push->changes[place];
+    struct incoming_change *incoming = &batch->changes[place];
+    struct dot dot = {batch->replica->number, batch->push->first + place};
+    if (change_unpack(&incoming->change, dot, bytes_of(stored->data, stored->len), &batch->arena, error))
+        return true;
+    if (!incoming->change.chainable || error->code == ERROR_MEMORY)
+        return false;
+    incoming->malformed = arena_string(&batch->arena, error->text, strlen(error->text));
+    return incoming->malformed || error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+/* Unpacks the changes and computes their links, so that the signature over the last is checked before anything is
+ * taken in. */
+static bool unpack_all(struct batch *batch, struct error *error)
 {
     const Hopnhat__Push *push = batch->push;
     const uint8_t *previous = batch->replica->link;
-    batch->links = calloc(push->n_changes + 1, LINK_BYTES);
-    if (!batch->links)
+    batch->changes = arena_alloc(&batch->arena, push->n_changes * sizeof *batch->changes);
+    if (!batch->changes)
         return error_set(error, ERROR_MEMORY, "out of memory");
     for (size_t i = batch->skip; i < push->n_changes; i++) {
-        struct dot dot = {batch->replica->number, push->first + i};
-        struct change change;
-        arena_reset(&batch->arena);
-        struct bytes stored = bytes_of(push->changes[i].data, push->changes[i].len);
-        if (!change_unpack(&change, dot, stored, &batch->arena, error) && !change.chainable)
+        struct incoming_change *incoming = &batch->changes[i];
+        if (!unpack(batch, i, error) || !chain_next(previous, incoming->change.logged, incoming->link, error))
             return false;
-        if (!chain_next(previous, change.logged, batch->links[i], error))
-            return false;
-        previous = batch->links[i];
+        previous = incoming->link;
     }
     return true;
 }
@@ -116,7 +133,7 @@ static bool signature_holds(const struct batch *batch)
     memcpy(text, LOG_CONTEXT, CONTEXT);
     put_u64_le(text + CONTEXT, batch->replica->number);
     put_u64_le(text + CONTEXT + 8, last);
-    memcpy(text + CONTEXT + 16, batch->links[batch->push->n_changes - 1], LINK_BYTES);
+    memcpy(text + CONTEXT + 16, batch->changes[batch->push->n_changes - 1].link, LINK_BYTES);
     return keys_verify(batch->replica->signing_key, bytes_of(text, sizeof text),
                        bytes_of(batch->push->signature.data, batch->push->signature.len));
 }
@@ -155,7 +172,9 @@ static bool offer_changes(struct hub *hub, const struct batch *batch, const char
             .replica = batch->replica,
             .seq = push->first + i,
             .stored = bytes_of(push->changes[i].data, push->changes[i].len),
-            .link = batch->links[i],
+            .change = &batch->changes[i].change,
+            .malformed = batch->changes[i].malformed,
+            .link = batch->changes[i].link,
             .reading = push->time,
             .floor = floor,
             .admitted = i < push->n_admitted ? push->admitted[i] : 0,
@@ -169,6 +188,7 @@ static bool offer_changes(struct hub *hub, const struct batch *batch, const char
             return false;
         if (result == ADMITTED_WAITS) {
             ack->has_waiting_catalog = true;
+            ack->waiting_catalog = offer.change->body->catalog;
             break;
         }
     }
@@ -280,7 +300,7 @@ void push_receive(struct hub *hub, struct hub_session *session, uint32_t request
     uint64_t known = batch.replica->watermark - push->first + 1;
     batch.skip = known < push->n_changes ? (size_t)known : push->n_changes;
     arena_init(&batch.arena, LIMIT_MESSAGE_ARENA_BYTES);
-    if (!compute_links(&batch, &error) ||
+    if (!unpack_all(&batch, &error) ||
         (batch.skip < push->n_changes && !signature_holds(&batch) &&
          !error_set(&error, ERROR_REFUSED, "the signature of the batch is not the installation's"))) {
         hub->malformed++;
@@ -291,7 +311,6 @@ void push_receive(struct hub *hub, struct hub_session *session, uint32_t request
     } else {
         take_checked(hub, &batch, request, wall_ms, outlet);
     }
-    free(batch.links);
     arena_release(&batch.arena);
 }
 

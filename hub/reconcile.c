@@ -82,13 +82,14 @@ static size_t choose(struct comparison *comparison)
 {
     const Hopnhat__Reconcile *request = comparison->request;
     Hopnhat__Reconciled *answer = comparison->answer;
+    size_t credit_bytes = request->credit_bytes < LIMIT_FEED_BYTES ? request->credit_bytes : LIMIT_FEED_BYTES;
     size_t size = 0, records = 0;
     uint32_t at = request->first;
     for (; at < request->buckets; at++) {
         struct bucket *bucket = &comparison->buckets[at];
         if (bucket->digest.low == get_u64_le(request->digests.data + 8 * (size_t)(at - request->first)))
             continue;
-        if (answer->n_differing && size + bucket->size_bytes > request->credit_bytes)
+        if (answer->n_differing && size + bucket->size_bytes > credit_bytes)
             break;
         bucket->chosen = true;
         size += bucket->size_bytes;

@@ -133,6 +133,8 @@ static void receive_pull(struct hub_session *session, uint32_t request, const Ho
     session->pulling = true;
     session->pull_request = request;
     session->credit_bytes = pull->credit_bytes < LIMIT_FEED_BYTES ? pull->credit_bytes : LIMIT_FEED_BYTES;
+    if (session->credit_bytes == 0)
+        session->credit_bytes = 1; /* one record at least, or the agent would never arrive */
     session->hold_until_ms = first ? wall_ms : wall_ms + hold_ms;
 }
 

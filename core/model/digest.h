@@ -12,6 +12,7 @@ struct digest {
     uint64_t low, high;
 };
 
+/* Puts a part into the sum; takes it out again. */
 void digest_add(struct digest *sum, const struct digest *part);
 void digest_subtract(struct digest *sum, const struct digest *part);
 

@@ -31,6 +31,8 @@ struct environment_usage {
     uint64_t used_bytes; /* pages handed out so far */
     uint64_t map_bytes;
 };
+
+/* How full it is. */
 struct environment_usage environment_usage(const struct environment *environment);
 
 /* Writes a compact copy of a snapshot to the file `path`, which must not be there. Blocks for long. */
@@ -91,6 +93,7 @@ struct cursor {
     struct bytes key, value; /* of the row it is at; LMDB's memory, as in transaction_get */
 };
 
+/* Opens a cursor that is at no row yet; gives it back. Where the transaction has failed, nothing is there. */
 void cursor_open(struct cursor *cursor, struct transaction *transaction, unsigned database);
 void cursor_close(struct cursor *cursor);
 

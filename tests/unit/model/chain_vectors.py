@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints model/chain_vectors.h: links of a chain, made by another implementation of BLAKE2b than the program's.
+"""Prints chain_vectors.h: links of a chain, made by another BLAKE2b than the program's.
 
     python3 chain_vectors.py > chain_vectors.h
 """
