@@ -43,6 +43,13 @@ static bool was_seen(void *context, struct entry_id id)
     return replica && id.dot.seq <= replica->watermark;
 }
 
+static void fail_memory(struct transaction *transaction)
+{
+    struct error error;
+    error_set(&error, ERROR_MEMORY, "out of memory");
+    transaction_fail(transaction, &error);
+}
+
 /* The change of a log row, unpacked into the arena. */
 static bool logged_change(struct admission *admission, struct dot dot, struct arena *arena,
                           struct change *change)
@@ -56,6 +63,8 @@ static bool logged_change(struct admission *admission, struct dot dot, struct ar
         return false;
     if (change_unpack(change, dot, bytes_of(row->logged.data, row->logged.len), arena, &error))
         return true;
+    if (error.code == ERROR_MEMORY || arena->failure != ERROR_NONE)
+        fail_memory(&admission->transaction);
     return false; /* it was refused for not being well formed: it supersedes nothing */
 }
 
@@ -75,6 +84,8 @@ static bool was_refused(void *context, struct entry_id id, struct arena *arena, 
         edit--;
     const Hopnhat__Op *op = change.body->edits[edit]->ops[id.index - change.first_op[edit]];
     superseded->ids = arena_alloc(arena, op_superseded_count(op) * sizeof *superseded->ids);
+    if (!superseded->ids)
+        fail_memory(&admission->transaction);
     for (size_t i = 0; superseded->ids && i < op_superseded_count(op); i++)
         superseded->ids[superseded->count++] = op_superseded(&change, op, i);
     return true;
@@ -230,7 +241,8 @@ static enum admitted admit(struct admission *admission, const struct offer *offe
         Hopnhat__RefusalReason reason;
         if (take_edit(admission, change, i, writer, time, &incoming[i], &reason, error))
             continue;
-        if (error->code == ERROR_MEMORY || admission->transaction.failed)
+        bool too_large = admission->arena.failure == ERROR_LIMIT && !admission->transaction.failed;
+        if (!too_large && (error->code == ERROR_MEMORY || admission->transaction.failed))
             return ADMITTED_FAILED;
         return refuse(admission, offer, change, time, reason, error->text, refusal, error);
     }

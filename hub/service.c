@@ -137,9 +137,7 @@ static void origin(void *context, const Hopnhat__Entry *entry, struct arena *are
 static struct shown shown_now(void *context, const Hopnhat__Record *record)
 {
     const struct hub_service *service = context;
-    const struct replica *own = registry_replica(service->hub, service->hub->own_replica);
-    return (struct shown){
-        .rev = record->rev, .replica = service->hub->own_replica, .seq = own ? own->watermark : 0};
+    return (struct shown){.rev = record->rev, .replica = service->hub->own_replica};
 }
 
 /* The office marked as headquarters, the first by its code; else the hub's own word for itself. */

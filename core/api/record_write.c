@@ -34,7 +34,14 @@ bool call_shown(struct api_call *call, const Hopnhat__Record *record, struct sho
     if (error->code != ERROR_NONE)
         return false;
     *shown = call->records->shown_now(call->records->context, record);
-    return !token || token_parse(token, shown, error);
+    uint64_t replica = shown->replica;
+    if (!token)
+        return true;
+    if (!token_parse(token, shown, error))
+        return false;
+    return shown->replica == replica ||
+           error_set(error, ERROR_INPUT,
+                     "token: what was shown is from before this store came back from a copy; look again");
 }
 
 static json_t *answer_written(struct api_call *call, const struct new_edit *edit, bool changed,

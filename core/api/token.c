@@ -7,8 +7,7 @@
 
 void token_format(const struct shown *shown, char text[TOKEN_TEXT_BYTES])
 {
-    snprintf(text, TOKEN_TEXT_BYTES, "%" PRIu64 ".%" PRIu64 ".%016" PRIx64, shown->rev, shown->seq,
-             shown->replica);
+    snprintf(text, TOKEN_TEXT_BYTES, "%" PRIu64 ".%016" PRIx64, shown->rev, shown->replica);
 }
 
 /* A number that ends at `end`, without sign or blanks. */
@@ -28,8 +27,7 @@ bool token_parse(const char *text, struct shown *shown, struct error *error)
 {
     struct shown read = {0};
     const char *rest = text;
-    if (!read_number(&rest, 10, '.', &read.rev) || !read_number(&rest, 10, '.', &read.seq) ||
-        !read_number(&rest, 16, '\0', &read.replica))
+    if (!read_number(&rest, 10, '.', &read.rev) || !read_number(&rest, 16, '\0', &read.replica))
         return error_set(error, ERROR_INPUT, "token: \"%.80s\" is no token that was shown", text);
     *shown = read;
     return true;

@@ -6,10 +6,12 @@
 #include "model/change.h"
 #include "model/fold.h"
 
-/* What was displayed: entries that came with the hub's rev `rev` or before, and of the own replica's up to
- * seq. Printed as "rev.seq". */
+/* What was displayed: the entries that carry the rev `rev` or a lower one. At the hub that is the rev of
+ * their admission; an agent numbers entries by its own local rev as they come into what people see. `replica`
+ * is the one that took the reader's changes: another one now means that the store came back from a copy, its
+ * revs began anew, and what was shown says nothing. */
 struct shown {
-    uint64_t rev, replica, seq;
+    uint64_t rev, replica;
 };
 
 /* A copy of the record with only the entries that were shown; NULL: out of memory. */

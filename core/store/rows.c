@@ -30,8 +30,11 @@ void *row_unpack(struct transaction *transaction, struct bytes value, const Prot
     struct error error;
     void *message = protobuf_c_message_unpack(type, &arena->protobuf, value.size, value.data);
     if (!message) {
-        error_set(&error, ERROR_CORRUPT, "a stored %s cannot be read; run verify, and restore if it says so",
-                  type->short_name);
+        if (arena->failure != ERROR_NONE)
+            error_set(&error, ERROR_MEMORY, "no memory to read a stored %s", type->short_name);
+        else
+            error_set(&error, ERROR_CORRUPT,
+                      "a stored %s cannot be read; run verify, and restore if it says so", type->short_name);
         transaction_fail(transaction, &error);
     }
     return message;

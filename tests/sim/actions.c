@@ -149,11 +149,7 @@ static void check_claims(struct node *node, const struct view *view, const struc
     for (size_t i = 0; i < edit->op_count; i++)
         for (size_t j = 0; j < edit->ops[i].superseded.count; j++)
             if (!knew(node, view, edit->ops[i].superseded.ids[j], arena))
-                world_fail(node->world,
-                           "an edit of %c from (%llu, %016llx:%llu) supersedes what was not shown, in field "
-                           "%u: %016llx:%llu",
-                           (char)('a' + (node - node->world->nodes)), (unsigned long long)view->token.rev,
-                           (unsigned long long)view->token.replica, (unsigned long long)view->token.seq,
+                world_fail(node->world, "an edit supersedes what was not shown, in field %u: %016llx:%llu",
                            edit->ops[i].field, (unsigned long long)edit->ops[i].superseded.ids[j].dot.replica,
                            (unsigned long long)edit->ops[i].superseded.ids[j].dot.seq);
 }

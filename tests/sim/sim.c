@@ -26,7 +26,7 @@ struct options {
     uint64_t first, seeds;
     unsigned steps;
     const struct mode *mode; /* NULL: all */
-    bool verbose;
+    bool verbose, stop;      /* stop: at the first failure, without making it shorter */
     struct bytes catalog;
     char directory[100];
 };
@@ -94,7 +94,7 @@ static bool run_seed(const struct options *options, const struct mode *mode, uin
     if (!failure[0])
         return true;
     printf("mode %s seed %llu: %s\n", mode->name, (unsigned long long)seed, failure);
-    if (!*shrunk && !options->verbose) {
+    if (!*shrunk && !options->verbose && !options->stop) {
         unsigned steps = shrink(options, mode, seed);
         printf("  shows in %u steps: sim --mode %s --seed %llu --steps %u --verbose\n", steps, mode->name,
                (unsigned long long)seed, steps);
@@ -124,10 +124,15 @@ static bool load_catalog(const char *path, struct arena *arena, struct bytes *pa
 static bool read_options(int count, char **arguments, struct options *options)
 {
     static const struct option known[] = {
-        {"seeds", required_argument, NULL, 'n'},  {"first", required_argument, NULL, 'f'},
-        {"mode", required_argument, NULL, 'm'},   {"steps", required_argument, NULL, 't'},
-        {"seed", required_argument, NULL, 's'},   {"verbose", no_argument, NULL, 'v'},
-        {"defect", required_argument, NULL, 'd'}, {0},
+        {"seeds", required_argument, NULL, 'n'},
+        {"first", required_argument, NULL, 'f'},
+        {"mode", required_argument, NULL, 'm'},
+        {"steps", required_argument, NULL, 't'},
+        {"seed", required_argument, NULL, 's'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"defect", required_argument, NULL, 'd'},
+        {"stop", no_argument, NULL, 'x'},
+        {0},
     };
     int option;
     while ((option = getopt_long(count, arguments, "", known, NULL)) != -1) {
@@ -147,6 +152,9 @@ static bool read_options(int count, char **arguments, struct options *options)
             break;
         case 'v':
             options->verbose = true;
+            break;
+        case 'x':
+            options->stop = true;
             break;
         case 'd':
             if (!defect_plant(optarg)) {
@@ -187,7 +195,8 @@ int main(int count, char **arguments)
     for (size_t i = 0; i < MODE_COUNT; i++) {
         if (options.mode && options.mode != &MODES[i])
             continue;
-        for (uint64_t seed = options.first; seed < options.first + options.seeds; seed++) {
+        for (uint64_t seed = options.first; seed < options.first + options.seeds && !(failed && options.stop);
+             seed++) {
             if (run_seed(&options, &MODES[i], seed, &shrunk))
                 passed++;
             else

@@ -67,7 +67,8 @@ void truth_superseded(struct world *world, const struct new_edit *edit, const Ho
         const struct new_op *op = &edit->ops[i];
         const Hopnhat__Field *field = record_field(shown, op->field);
         bool unique = (op->field >= 16 && op->field <= 18) || op->field == 25;
-        if (!unique || !field || op->kind != HOPNHAT__OP_KIND__PUT || op->value.size == 0 || op->value.size > 20)
+        if (!unique || !field || op->kind != HOPNHAT__OP_KIND__PUT || op->value.size == 0 ||
+            op->value.size > 20)
             continue;
         for (size_t j = 0; j < op->superseded.count; j++) {
             const Hopnhat__Entry *entry = bag_find(field, op->superseded.ids[j]);

@@ -134,14 +134,13 @@ void world_check(struct world *world);
 void check_oracle(struct world *world);
 void check_truth(struct world *world);
 
-/* A value that somebody wrote over one that they saw. Values of these fields are written once only, so that they
- * can be told apart whatever name their entry has by now. */
+/* A value that somebody wrote over one that they saw. Values of these fields are written once only, so that
+ * they can be told apart whatever name their entry has by now. */
 struct overwritten {
     uint32_t type, field;
     uint8_t record[RECORD_ID_BYTES];
     char by[24], value[24];
 };
 const struct overwritten *truth_overwritten(const struct world *world, size_t *count);
-
 
 #endif

@@ -110,8 +110,8 @@ static void a_token_keeps_the_numbers(void **state)
     char *path = fake_add(fake, "{\"name\":\"Plan\",\"amount\":\"1\"}");
     fake_concurrent(fake, path, 19, "2");
     fake_concurrent(fake, path, 19, "3");
-    resolve(fake, path, 400, "{\"field\":\"amount\",\"take\":3,\"token\":\"2.0.0000000000000011\"}");
-    resolve(fake, path, 200, "{\"field\":\"amount\",\"take\":2,\"token\":\"2.0.0000000000000011\"}");
+    resolve(fake, path, 400, "{\"field\":\"amount\",\"take\":3,\"token\":\"2.0000000000000011\"}");
+    resolve(fake, path, 200, "{\"field\":\"amount\",\"take\":2,\"token\":\"2.0000000000000011\"}");
     json_t *json = conflicts(fake, "");
     const json_t *one = json_array_get(json_object_get(json, "conflicts"), 0);
     assert_int_equal(json_array_size(json_object_get(one, "values")), 2);

@@ -11,7 +11,7 @@ static void a_token_reads_back(void **state)
 {
     (void)state;
     const struct shown all[] = {
-        {0, 1, 0}, {17, 0xabcdef, 4}, {UINT64_MAX, UINT64_MAX, UINT64_MAX}, {1, 0x8000000000000000, 2}};
+        {0, 1}, {17, 0xabcdef}, {UINT64_MAX, UINT64_MAX}, {1, 0x8000000000000000}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         char text[TOKEN_TEXT_BYTES];
         struct shown read;
@@ -19,7 +19,6 @@ static void a_token_reads_back(void **state)
         token_format(&all[i], text);
         assert_true(token_parse(text, &read, &error));
         assert_int_equal(read.rev, all[i].rev);
-        assert_int_equal(read.seq, all[i].seq);
         assert_int_equal(read.replica, all[i].replica);
     }
 }
@@ -30,23 +29,21 @@ static void all_else_is_refused(void **state)
     static const char *const wrong[] = {
         "",
         ".",
-        "..",
-        "1.2",
-        "1.2.",
-        "1..2",
-        "-1.2.3",
-        "+1.2.3",
-        " 1.2.3",
-        "1.2.3 ",
-        "1.2.g",
-        "1.2.3.4",
-        "a.2.3",
-        "18446744073709551616.0.1",
-        "1.2.11111111111111111",
-        "1,2,3",
+        "1.",
+        ".2",
+        "-1.2",
+        "+1.2",
+        " 1.2",
+        "1.2 ",
+        "1.g",
+        "1.2.3",
+        "a.2",
+        "18446744073709551616.1",
+        "1.11111111111111111",
+        "1,2",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        struct shown read = {7, 7, 7};
+        struct shown read = {7, 7};
         struct error error = {0};
         assert_false(token_parse(wrong[i], &read, &error));
         assert_int_equal(error.code, ERROR_INPUT);
