@@ -5,9 +5,12 @@
 #include "api/change_json.h"
 #include "api/record_json.h"
 #include "api/wall.h"
+#include "model/fold.h"
 #include "store/key.h"
 #include "store/rows.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { RECORD_ARENA_BYTES = 64 * 1024 * 1024, REJECTED_PAGE = 1000 };
@@ -96,13 +99,36 @@ static const Hopnhat__LogRow *log_row(struct agent_service *service, struct dot 
     return row_get(&service->transaction, AGENT_LOG, key_bytes(&key), &hopnhat__log_row__descriptor, arena);
 }
 
+/* Code of the office whose replica put the entry, as the offices' records say. NULL: not known here. */
+static const char *office_of(struct agent_service *service, const Hopnhat__Entry *entry, struct arena *arena)
+{
+    struct agent_scan scan;
+    const Hopnhat__Record *record;
+    const char *found = entry->rank == HOPNHAT__RANK__RANK_HEADQUARTERS ? "headquarters" : NULL;
+    char number[17];
+    snprintf(number, sizeof number, "%016" PRIx64, entry->replica);
+    agent_scan_open(&scan, &service->transaction, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, NULL);
+    while ((record = agent_scan_next(&scan, arena))) {
+        const Hopnhat__Field *replicas = record_field(record, OFFICE_REPLICAS);
+        const Hopnhat__Field *code = record_field(record, OFFICE_CODE);
+        const Hopnhat__Entry *name = code ? fold_latest(code) : NULL;
+        for (size_t i = 0; replicas && name && i < replicas->n_entries; i++)
+            if (bytes_equal(entry_value(replicas->entries[i]), bytes_of_string(number)))
+                found = arena_string(arena, name->value.data, name->value.len);
+    }
+    agent_scan_close(&scan);
+    return found;
+}
+
 static void origin(void *context, const Hopnhat__Entry *entry, struct arena *arena, struct entry_origin *from)
 {
     struct agent_service *service = context;
     struct change change;
     struct error ignored; /* without its author the entry is still listed */
-    if (!agent_log(service->agent, entry->replica))
+    if (!agent_log(service->agent, entry->replica)) {
+        from->office = office_of(service, entry, arena);
         return;
+    }
     from->office = service->agent->office_code;
     struct dot dot = entry_id_of(entry).dot;
     const Hopnhat__LogRow *row = log_row(service, dot, arena);

@@ -32,8 +32,8 @@ static bool catalog(struct transaction *snapshot, struct bytes *packed)
     return transaction_get(snapshot, AGENT_CATALOG, key_bytes(&key), packed);
 }
 
-static bool next(struct transaction *snapshot, uint64_t after, struct source_row *rows, size_t most, size_t *count,
-                 bool *all, struct error *error)
+static bool next(struct transaction *snapshot, uint64_t after, struct source_row *rows, size_t most,
+                 size_t *count, bool *all, struct error *error)
 {
     struct key key;
     struct cursor cursor;
@@ -58,17 +58,20 @@ static bool next(struct transaction *snapshot, uint64_t after, struct source_row
 
 static bool unreadable(struct error *error)
 {
-    return error_set(error, ERROR_CORRUPT, "a stored record cannot be read; run verify, and restore if it says so");
+    return error_set(error, ERROR_CORRUPT,
+                     "a stored record cannot be read; run verify, and restore if it says so");
 }
 
-static bool unpack_draft(struct bytes row, struct arena *arena, const Hopnhat__Record **record, struct error *error)
+static bool unpack_draft(struct bytes row, struct arena *arena, const Hopnhat__Record **record,
+                         struct error *error)
 {
     const Hopnhat__Draft *draft = hopnhat__draft__unpack(&arena->protobuf, row.size, row.data);
     *record = draft ? draft->record : NULL;
     return draft || unreadable(error);
 }
 
-static bool unpack_mirror(struct bytes row, struct arena *arena, const Hopnhat__Record **record, struct error *error)
+static bool unpack_mirror(struct bytes row, struct arena *arena, const Hopnhat__Record **record,
+                          struct error *error)
 {
     *record = hopnhat__record__unpack(&arena->protobuf, row.size, row.data);
     return *record || unreadable(error);
@@ -109,8 +112,8 @@ static void open_scan(struct scan *scan, struct transaction *snapshot, uint32_t 
 }
 
 /* The next record of the type; *record is NULL at the end. A draft hides its mirror. */
-static bool scan_next(struct scan *scan, struct bytes prefix, struct arena *arena, const Hopnhat__Record **record,
-                      struct error *error)
+static bool scan_next(struct scan *scan, struct bytes prefix, struct arena *arena,
+                      const Hopnhat__Record **record, struct error *error)
 {
     bool mirror = scan->mirror_here && cursor_within(&scan->mirror, prefix);
     bool draft = scan->draft_here && cursor_within(&scan->draft, prefix);
@@ -127,8 +130,8 @@ static bool scan_next(struct scan *scan, struct bytes prefix, struct arena *aren
     return done;
 }
 
-static bool scan(struct transaction *snapshot, uint32_t type, const uint8_t *after, source_visit *visit, void *user,
-                 struct error *error)
+static bool scan(struct transaction *snapshot, uint32_t type, const uint8_t *after, source_visit *visit,
+                 void *user, struct error *error)
 {
     struct scan rows;
     struct arena arena;

@@ -1,5 +1,5 @@
-/* The agent's records as followers and queries read them: as people see them, with own changes that the hub does not
- * have yet. */
+/* The agent's records as followers and queries read them: as people see them, with own changes that the hub
+ * does not have yet. */
 #ifndef HOPNHAT_AGENT_SOURCE_H
 #define HOPNHAT_AGENT_SOURCE_H
 

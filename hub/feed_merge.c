@@ -12,7 +12,7 @@ struct stream {
     char group[LIMIT_GROUP_NAME_BYTES + 1];
 };
 
-/* A heap of them: the least rev first. */
+/* A heap of them: the least rev first. A record that moved stands twice under one: first where it left. */
 struct merge {
     struct stream **streams;
     size_t count, capacity;
@@ -21,6 +21,16 @@ struct merge {
 static bool out_of_memory(struct error *error)
 {
     return error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+static bool left_at(const struct stream *stream)
+{
+    return stream->cursor.value.data[0] == HOPNHAT__ITEM_KIND__ITEM_LEFT;
+}
+
+static bool comes_before(const struct stream *a, const struct stream *b)
+{
+    return a->rev != b->rev ? a->rev < b->rev : left_at(a) && !left_at(b);
 }
 
 static void swap(struct merge *merge, size_t a, size_t b)
@@ -32,7 +42,7 @@ static void swap(struct merge *merge, size_t a, size_t b)
 
 static void sift_up(struct merge *merge, size_t place)
 {
-    while (place > 0 && merge->streams[(place - 1) / 2]->rev > merge->streams[place]->rev) {
+    while (place > 0 && comes_before(merge->streams[place], merge->streams[(place - 1) / 2])) {
         swap(merge, (place - 1) / 2, place);
         place = (place - 1) / 2;
     }
@@ -43,7 +53,7 @@ static void sift_down(struct merge *merge, size_t place)
     for (;;) {
         size_t least = place;
         for (size_t child = 2 * place + 1; child <= 2 * place + 2 && child < merge->count; child++)
-            if (merge->streams[child]->rev < merge->streams[least]->rev)
+            if (comes_before(merge->streams[child], merge->streams[least]))
                 least = child;
         if (least == place)
             return;
@@ -143,7 +153,7 @@ static void take(struct merge *merge, struct source_row *row, bool *left)
 {
     struct stream *first = merge->streams[0];
     struct bytes value = first->cursor.value;
-    *left = value.data[0] == HOPNHAT__ITEM_KIND__ITEM_LEFT;
+    *left = left_at(first);
     *row = (struct source_row){.rev = first->rev, .type = get_u32_be(value.data + 1)};
     memcpy(row->id, value.data + 5, RECORD_ID_BYTES);
     if (cursor_next(&first->cursor) && stands(&first->cursor, first->group)) {

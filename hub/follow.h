@@ -5,8 +5,8 @@
 #include "hub/state.h"
 #include "store/follow.h"
 
-/* Opens the views of the hub's store, with a thread that follows it, or (a tool's) without. Call follow_wake after
- * commits, and follow_close before hub_close. As follow_open. */
+/* Opens the views of the hub's store, with a thread that follows it, or (a tool's) without. Call follow_wake
+ * after commits, and follow_close before hub_close. As follow_open. */
 struct follow *hub_follow(const struct hub *hub, bool thread, struct error *error);
 
 #endif

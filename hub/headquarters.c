@@ -4,6 +4,8 @@
 #include "hub/catalogs.h"
 #include "hub/registry.h"
 
+#include <stdio.h>
+
 enum { OWN_ARENA_BYTES = 64 * 1024 * 1024 };
 
 const char HEADQUARTERS_OWNER[] = "headquarters";
@@ -90,4 +92,40 @@ bool headquarters_apply_catalog(struct hub *hub, struct bytes packed, const char
     done = done && headquarters_write(hub, &edit, 1, author, wall_ms, error);
     arena_release(&arena);
     return done;
+}
+
+/* The replica's number as the member of the office's set; false where it is in it, or there is no such
+ * office. */
+static bool replica_is_news(struct hub *hub, const uint8_t office[RECORD_ID_BYTES], struct bytes number,
+                            struct error *error)
+{
+    struct transaction transaction;
+    struct arena arena;
+    bool found = false;
+    if (!transaction_begin(&transaction, hub->environment, false, error))
+        return false;
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    const Hopnhat__Record *record =
+        hub_record(&transaction, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, office, &arena);
+    const Hopnhat__Field *field = record ? record_field(record, OFFICE_REPLICAS) : NULL;
+    for (size_t i = 0; field && i < field->n_entries && !found; i++)
+        found = bytes_equal(entry_value(field->entries[i]), number);
+    arena_release(&arena);
+    transaction_abort(&transaction);
+    return record && !found;
+}
+
+bool headquarters_publish_replica(struct hub *hub, const char *office, uint64_t number, uint64_t wall_ms,
+                                  struct error *error)
+{
+    char text[17];
+    struct new_op op = {.field = OFFICE_REPLICAS};
+    struct new_edit edit = {.type = HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, .ops = &op, .op_count = 1};
+    snprintf(text, sizeof text, "%016llx", (unsigned long long)number);
+    op.value = bytes_of_string(text);
+    office_record_id(office, edit.record);
+    error->code = ERROR_NONE;
+    if (!replica_is_news(hub, edit.record, op.value, error))
+        return error->code == ERROR_NONE;
+    return headquarters_write(hub, &edit, 1, NULL, wall_ms, error);
 }

@@ -14,6 +14,11 @@ bool headquarters_write(struct hub *hub, const struct new_edit *edits, size_t co
 bool headquarters_apply_catalog(struct hub *hub, struct bytes packed, const char *author, uint64_t wall_ms,
                                 struct error *error);
 
+/* Tells everybody whose replica the number is, in the record of the office; does nothing where that is said
+ * already. Errors as headquarters_write. */
+bool headquarters_publish_replica(struct hub *hub, const char *office, uint64_t number, uint64_t wall_ms,
+                                  struct error *error);
+
 /* The owner of records that headquarters itself makes. */
 extern const char HEADQUARTERS_OWNER[];
 

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "hub/enrolment.h"
+#include "hub/headquarters.h"
 #include "hub/push.h"
 #include "hub/registry.h"
 #include "hub/reply.h"
@@ -239,7 +240,12 @@ void hello_receive(struct hub *hub, const struct link_peer *peer, uint32_t reque
                     known ? "this installation may not sync any more" : error.text);
         return;
     }
-    struct hub_session *session = begin_session(hub, peer, hello, wall_ms);
+    for (size_t i = 0; i < hello->n_logs; i++)
+        if (!headquarters_publish_replica(hub, installation->office, hello->logs[i]->replica, wall_ms,
+                                          &error))
+            log_error("the replicas of office %s were not made known: %s", installation->office, error.text);
+    installation = registry_installation(hub, peer->key); /* read anew where that failed */
+    struct hub_session *session = installation ? begin_session(hub, peer, hello, wall_ms) : NULL;
     if (session)
         send_welcome(hub, session, request, wall_ms, outlet);
     else

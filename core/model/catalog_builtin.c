@@ -15,7 +15,7 @@ struct builtin_field {
 struct builtin_type {
     uint32_t number;
     const char *name, *vi, *en, *title;
-    struct builtin_field fields[8];
+    struct builtin_field fields[9]; /* ends with one without a name */
 };
 
 #define TEXT      HOPNHAT__VALUE_KIND__KIND_TEXT
@@ -55,6 +55,7 @@ static const struct builtin_type type_table[BUILTIN_TYPES] = {
          {20, "status", ENUM, LATEST, "Trạng thái", "Status", false, {"active", "merged", "closed"}},
          {21, "merged_into", TEXT, LATEST, "Sáp nhập vào", "Merged into", false, {0}},
          {22, "revoked", BOOLEAN, LATEST, "Bị thu hồi", "Revoked", false, {0}},
+         {23, "replicas", TEXT, UNION, "Các bản sao", "Replicas", false, {0}},
      }},
     {HOPNHAT__BUILT_IN_TYPE__TYPE_CATALOG,
      "catalog",

@@ -14,6 +14,7 @@ enum office_field {
     OFFICE_STATUS = 20,
     OFFICE_MERGED_INTO = 21,
     OFFICE_REVOKED = 22,
+    OFFICE_REPLICAS = 23, /* numbers of its replicas, 16 hexadecimal digits: whose an entry is */
 };
 
 /* Field numbers of the type catalog. */

@@ -3,7 +3,8 @@
 #include "model/fold.h"
 #include "model/value.h"
 
-static bool parse_value(struct condition *condition, const char *text, struct arena *arena, struct error *error)
+static bool parse_value(struct condition *condition, const char *text, struct arena *arena,
+                        struct error *error)
 {
     const struct path *path = &condition->path;
     if (path->part == PATH_WHOLE && !path->cluster)

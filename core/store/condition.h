@@ -11,7 +11,8 @@ struct condition {
     struct bytes value; /* in stored form; empty: the path has no value */
 };
 
-/* Reads `path=value`; everything is the arena's or the catalog's. Errors: ERROR_INPUT, ERROR_LIMIT, ERROR_MEMORY. */
+/* Reads `path=value`; everything is the arena's or the catalog's. Errors: ERROR_INPUT, ERROR_LIMIT,
+ * ERROR_MEMORY. */
 bool condition_parse(const struct catalog *catalog, const struct catalog_type *type, const char *text,
                      struct arena *arena, struct condition *condition, struct error *error);
 

@@ -24,8 +24,8 @@ static bool is_searched(const Hopnhat__FieldDefinition *field)
     return field->kind == HOPNHAT__VALUE_KIND__KIND_TEXT && !field->retired;
 }
 
-static bool add_row(struct contribution *contribution, uint8_t database, struct bytes part, struct arena *arena,
-                    struct error *error)
+static bool add_row(struct contribution *contribution, uint8_t database, struct bytes part,
+                    struct arena *arena, struct error *error)
 {
     if (contribution->count == contribution->capacity) {
         size_t capacity = contribution->capacity ? 2 * contribution->capacity : 32;
@@ -181,20 +181,20 @@ bool contribution_unpack(struct bytes stored, struct arena *arena, struct contri
     *contribution = (struct contribution){.flags = stored.size ? stored.data[0] : 0};
     for (size_t at = 1; at < stored.size;) {
         size_t room = stored.size - at;
-        size_t size = room < ROW_HEADER_BYTES
-                          ? SIZE_MAX
-                          : (size_t)stored.data[at + 1] << 8 | stored.data[at + 2];
+        size_t size =
+            room < ROW_HEADER_BYTES ? SIZE_MAX : (size_t)stored.data[at + 1] << 8 | stored.data[at + 2];
         if (size > room - ROW_HEADER_BYTES || room < ROW_HEADER_BYTES)
             return error_set(error, ERROR_CORRUPT, "a row of the views cannot be read");
-        if (!add_row(contribution, stored.data[at], bytes_of(stored.data + at + ROW_HEADER_BYTES, size), arena,
-                     error))
+        if (!add_row(contribution, stored.data[at], bytes_of(stored.data + at + ROW_HEADER_BYTES, size),
+                     arena, error))
             return false;
         at += ROW_HEADER_BYTES + size;
     }
     return true;
 }
 
-void contribution_key(const struct contribution_row *row, uint32_t type, const uint8_t id[16], struct key *key)
+void contribution_key(const struct contribution_row *row, uint32_t type, const uint8_t id[16],
+                      struct key *key)
 {
     key->size = 0;
     if (row->database == VIEW_WORDS) {

@@ -33,7 +33,8 @@ static bool open_views(struct follow *follow, const struct follow_options *optio
     char path[4096];
     if (snprintf(path, sizeof path, "%s/views", options->data) >= (int)sizeof path)
         return error_set(error, ERROR_USAGE, "the name of the data directory is too long");
-    follow->views = views_open(path, options->map_bytes ? options->map_bytes : MAP_BYTES, &follow->source, error);
+    follow->views =
+        views_open(path, options->map_bytes ? options->map_bytes : MAP_BYTES, &follow->source, error);
     if (!follow->views)
         return false;
     follow->builder = view_builder_new(follow->views, &options->builder, error);

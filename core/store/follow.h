@@ -1,5 +1,5 @@
-/* The views of one store and all that belongs to them: the files, the thread that keeps them up to date, and what
- * the main thread asks with. The same at the agent and at the hub. */
+/* The views of one store and all that belongs to them: the files, the thread that keeps them up to date, and
+ * what the main thread asks with. The same at the agent and at the hub. */
 #ifndef HOPNHAT_STORE_FOLLOW_H
 #define HOPNHAT_STORE_FOLLOW_H
 
@@ -17,8 +17,8 @@ struct follow_options {
     uint32_t gather_ms; /* how long small changes are gathered before the thread takes them */
 };
 
-/* Opens the views. Where that fails the trouble is logged and questions are answered without them. NULL: ERROR_MEMORY,
- * ERROR_INTERNAL. The caller ends it with follow_close, before the store. */
+/* Opens the views. Where that fails the trouble is logged and questions are answered without them. NULL:
+ * ERROR_MEMORY, ERROR_INTERNAL. The caller ends it with follow_close, before the store. */
 struct follow *follow_open(const struct follow_options *options, struct error *error);
 void follow_close(struct follow *follow); /* NULL is allowed; waits for the step under way */
 
@@ -28,8 +28,8 @@ void follow_wake(struct follow *follow);
 /* How far the views are behind the source's head `rev`: admission holds back above LIMIT_FOLLOWER_LAG. */
 uint64_t follow_lag(const struct follow *follow, uint64_t rev);
 
-/* What the main thread asks with; the follow's. Without a thread this brings the views up to date first, and blocks for
- * as long as it takes; trouble in that is logged. */
+/* What the main thread asks with; the follow's. Without a thread this brings the views up to date first, and
+ * blocks for as long as it takes; trouble in that is logged. */
 const struct querier *follow_querier(struct follow *follow);
 
 struct follow_status {

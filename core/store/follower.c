@@ -201,4 +201,3 @@ bool follower_has_trouble(struct follower *follower, struct error *error)
     pthread_mutex_unlock(&follower->mutex);
     return trouble;
 }
-

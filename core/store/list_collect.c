@@ -49,9 +49,10 @@ static bool count_examined(struct collected *collected)
     if (++collected->examined <= LIST_SORTED)
         return true;
     const char *field = run->list->sort ? run->list->sort->name : "id";
-    return error_set(run->error, ERROR_LIMIT,
-                     "sort: %s is not indexed, or the index is being built, and there are more than %d records to sort",
-                     field, LIST_SORTED);
+    return error_set(
+        run->error, ERROR_LIMIT,
+        "sort: %s is not indexed, or the index is being built, and there are more than %d records to sort",
+        field, LIST_SORTED);
 }
 
 static bool collect_scanned(void *user, const Hopnhat__Record *record)
@@ -72,8 +73,8 @@ static bool collect_id(struct list_run *run, const uint8_t *id, void *user)
 {
     struct collected *collected = user;
     const Hopnhat__Record *record;
-    collected->done = count_examined(collected) && list_read(run, id, &record) &&
-                      (!record || collect(collected, record));
+    collected->done =
+        count_examined(collected) && list_read(run, id, &record) && (!record || collect(collected, record));
     return collected->done;
 }
 
@@ -82,8 +83,8 @@ static bool collect_all(struct collected *collected, const struct condition *con
     struct list_run *run = collected->run;
     collected->done = true;
     if (!condition)
-        return run->query->querier->source->scan(&run->query->store, run->type, NULL, collect_scanned, collected,
-                                                 run->error) &&
+        return run->query->querier->source->scan(&run->query->store, run->type, NULL, collect_scanned,
+                                                 collected, run->error) &&
                collected->done;
     if (!list_each_value(run, condition, NULL, collect_id, collected))
         return false;

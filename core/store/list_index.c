@@ -58,8 +58,8 @@ bool list_each_value(struct list_run *run, const struct condition *condition, co
     for (bool here = cursor_seek(&cursor, key_bytes(&start));
          here && cursor_within(&cursor, key_bytes(&prefix)); here = cursor_next(&cursor)) {
         const uint8_t *id = cursor.key.data + cursor.key.size - RECORD_ID_BYTES;
-        if (cursor.key.size == prefix.size + RECORD_ID_BYTES && !query_is_in_tail(run->query, run->type, id) &&
-            !visit(run, id, user))
+        if (cursor.key.size == prefix.size + RECORD_ID_BYTES &&
+            !query_is_in_tail(run->query, run->type, id) && !visit(run, id, user))
             break;
     }
     cursor_close(&cursor);
@@ -136,8 +136,8 @@ bool list_by_value(struct list_run *run, const struct condition *condition)
 {
     bool done = true;
     return place_tail(run) &&
-           list_each_value(run, condition, run->list->after ? run->after.id : NULL, show_value, &done) && done &&
-           show_up_to(run, NULL);
+           list_each_value(run, condition, run->list->after ? run->after.id : NULL, show_value, &done) &&
+           done && show_up_to(run, NULL);
 }
 
 /* A way along the index of the sorted field. */
@@ -175,8 +175,7 @@ static void walk_start(struct walk *walk)
 
 static void walk_on(struct walk *walk)
 {
-    walk->here =
-        walk->run->list->descending ? cursor_previous(&walk->cursor) : cursor_next(&walk->cursor);
+    walk->here = walk->run->list->descending ? cursor_previous(&walk->cursor) : cursor_next(&walk->cursor);
 }
 
 /* The row that it is at. False at the end. */
@@ -191,7 +190,8 @@ static bool walk_entry(struct walk *walk, struct list_entry *entry)
     if (!sort_key_read(walk->run->list->sort, rest, &entry->key) ||
         rest.size != (size_t)entry->key.size + RECORD_ID_BYTES) {
         walk->failed = true;
-        return error_set(walk->run->error, ERROR_CORRUPT, "a row of the index cannot be read: remove the views");
+        return error_set(walk->run->error, ERROR_CORRUPT,
+                         "a row of the index cannot be read: remove the views");
     }
     memcpy(entry->id, rest.data + entry->key.size, sizeof entry->id);
     return true;
@@ -205,12 +205,13 @@ static bool walk_group(struct walk *walk, const struct list_entry *first)
     struct list_entry entry, *group = malloc(GROUP_MOST * sizeof *group);
     size_t count = 0;
     bool done = group || out_of_memory(run);
-    for (; done && walk_entry(walk, &entry) && sort_key_compare(&entry.key, &first->key) == 0; walk_on(walk)) {
+    for (; done && walk_entry(walk, &entry) && sort_key_compare(&entry.key, &first->key) == 0;
+         walk_on(walk)) {
         if (query_is_in_tail(run->query, run->type, entry.id))
             continue;
         if (count == GROUP_MOST)
-            done = error_set(run->error, ERROR_LIMIT, "sort: more than %d values of %s begin alike", GROUP_MOST,
-                             run->list->sort->name);
+            done = error_set(run->error, ERROR_LIMIT, "sort: more than %d values of %s begin alike",
+                             GROUP_MOST, run->list->sort->name);
         done = done && list_read(run, entry.id, &record);
         if (!done || !record)
             continue;

@@ -8,7 +8,8 @@
 struct list_entry {
     struct sort_key key;
     uint8_t id[RECORD_ID_BYTES];
-    struct bytes rest; /* where the key is cut: the beginning of the value, for records whose keys are equal */
+    struct bytes
+        rest; /* where the key is cut: the beginning of the value, for records whose keys are equal */
 };
 
 struct list_run {
@@ -18,8 +19,8 @@ struct list_run {
     void *user;
     struct list_result *result;
     uint32_t type;
-    struct arena kept;    /* of the whole list */
-    struct arena scratch; /* of one record */
+    struct arena kept;       /* of the whole list */
+    struct arena scratch;    /* of one record */
     struct list_entry *tail; /* those of the tail that are wanted, in the list's order */
     size_t tail_count, tail_next;
     struct list_entry after;
@@ -34,7 +35,8 @@ enum { LIST_EXAMINED = 20000 }; /* records that one page looks at, so that it is
 /* Negative where a comes before b in the list. */
 int list_entry_compare(const struct list_run *run, const struct list_entry *a, const struct list_entry *b);
 
-/* Reads the record in the scratch arena, which is reset, and whether it is wanted; *record is NULL where not. */
+/* Reads the record in the scratch arena, which is reset, and whether it is wanted; *record is NULL where not.
+ */
 bool list_read(struct list_run *run, const uint8_t id[RECORD_ID_BYTES], const Hopnhat__Record **record);
 
 /* Where the record stands; `rest` is in the scratch arena. */
@@ -56,11 +58,12 @@ void list_pass(struct list_run *run, const struct list_entry *entry);
 bool list_by_value(struct list_run *run, const struct condition *condition);
 bool list_by_order(struct list_run *run);
 
-/* Collects all that are wanted and sorts them: from the index where `condition` is not NULL, else from all. */
+/* Collects all that are wanted and sorts them: from the index where `condition` is not NULL, else from all.
+ */
 bool list_by_collecting(struct list_run *run, const struct condition *condition);
 
-/* Rows of the index that have the condition's value: counts them up to `most`; visits the ids of those that are not in
- * the tail, ascending after `after` (NULL: all), until visit returns false. */
+/* Rows of the index that have the condition's value: counts them up to `most`; visits the ids of those that
+ * are not in the tail, ascending after `after` (NULL: all), until visit returns false. */
 bool list_count_value(struct list_run *run, const struct condition *condition, size_t most, size_t *count);
 bool list_each_value(struct list_run *run, const struct condition *condition, const uint8_t *after,
                      bool (*visit)(struct list_run *run, const uint8_t *id, void *user), void *user);

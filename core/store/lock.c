@@ -8,13 +8,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* The directory and those above it that are missing. */
+static bool make_directories(const char *directory, struct error *error)
+{
+    char path[4096];
+    if (snprintf(path, sizeof path, "%s/", directory) >= (int)sizeof path)
+        return error_set(error, ERROR_USAGE, "the name of the data directory is too long");
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        if (mkdir(path, 0700) != 0 && errno != EEXIST)
+            return error_set(error, ERROR_STORE, "cannot make the directory %s: %s", path, strerror(errno));
+        *slash = '/';
+    }
+    return true;
+}
+
 int lock_take(const char *directory, bool make, struct error *error)
 {
     char path[4096];
-    if (make && mkdir(directory, 0700) != 0 && errno != EEXIST) {
-        error_set(error, ERROR_STORE, "cannot make the directory %s: %s", directory, strerror(errno));
+    if (make && !make_directories(directory, error))
         return -1;
-    }
     if (snprintf(path, sizeof path, "%s/lock", directory) >= (int)sizeof path) {
         error_set(error, ERROR_USAGE, "the name of the data directory is too long");
         return -1;

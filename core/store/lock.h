@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-/* Makes the directory (mode 0700, not its parents) where `make` says so, and takes the lock. Returns the
+/* Makes the directory (mode 0700, with those above it) where `make` says so, and takes the lock. Returns the
  * descriptor that holds it, to be given to lock_release; -1 on error: ERROR_UNAVAILABLE where another process
  * holds it, ERROR_NOT_FOUND where there is no such directory, else ERROR_STORE. Does not wait. */
 int lock_take(const char *directory, bool make, struct error *error);

@@ -73,21 +73,21 @@ static bool parse_reference(const struct catalog *catalog, struct path *path, co
         path->target = catalog_type_named(catalog, path->reference->reference);
     else
         path->target = NULL;
-    return path->target || error_set(error, ERROR_INPUT, "%.60s: the field %s refers to no other record", path->text,
-                                     path->reference->name);
+    return path->target || error_set(error, ERROR_INPUT, "%.60s: the field %s refers to no other record",
+                                     path->text, path->reference->name);
 }
 
 static bool parse_part(struct path *path, const char *part, struct error *error)
 {
-    static const char *const names[] = {[PATH_YEAR] = "year", [PATH_QUARTER] = "quarter", [PATH_MONTH] = "month"};
+    static const char *const names[] = {
+        [PATH_YEAR] = "year", [PATH_QUARTER] = "quarter", [PATH_MONTH] = "month"};
     Hopnhat__ValueKind kind = path->field->kind;
     for (unsigned i = PATH_YEAR; i <= PATH_MONTH; i++)
         if (strcmp(part, names[i]) == 0)
             path->part = (enum path_part)i;
     if (path->part == PATH_WHOLE)
         return error_set(error, ERROR_INPUT, "%.60s: give :year, :quarter or :month", path->text);
-    if (path->cluster ||
-        (kind != HOPNHAT__VALUE_KIND__KIND_DATE && kind != HOPNHAT__VALUE_KIND__KIND_TIME))
+    if (path->cluster || (kind != HOPNHAT__VALUE_KIND__KIND_DATE && kind != HOPNHAT__VALUE_KIND__KIND_TIME))
         return error_set(error, ERROR_INPUT, "%.60s: %s is no date", path->text,
                          path->cluster ? "cluster" : path->field->name);
     return true;
@@ -145,7 +145,8 @@ static bool cluster_of(const struct path_reader *reader, struct bytes code, stru
     if (!name)
         return error_set(error, ERROR_MEMORY, "out of memory");
     office_record_id(name, id);
-    if (!reader->source->read(reader->snapshot, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, id, arena, &record, error))
+    if (!reader->source->read(reader->snapshot, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, id, arena, &record,
+                              error))
         return false;
     if (!record || !office_read(reader->catalog, record, arena, &office, &unreadable))
         return true;
@@ -183,8 +184,9 @@ static bool add_value(struct values *list, struct bytes value, struct arena *are
 }
 
 /* Adds what the target record has. */
-static bool read_target(const struct path *path, const struct path_reader *reader, const Hopnhat__Record *record,
-                        struct arena *arena, struct values *list, struct error *error)
+static bool read_target(const struct path *path, const struct path_reader *reader,
+                        const Hopnhat__Record *record, struct arena *arena, struct values *list,
+                        struct error *error)
 {
     struct reading reading;
     if (!fold_field(path->target, record, path->field, arena, &reading, error))
@@ -213,8 +215,8 @@ static bool read_referred(const struct path *path, const struct path_reader *rea
         return error_set(error, ERROR_MEMORY, "out of memory");
     if (!record_id_parse(text, &parsed))
         return true;
-    if (!reader->source->read(reader->snapshot, type_definition(path->target)->number, parsed.bytes, arena, record,
-                              error))
+    if (!reader->source->read(reader->snapshot, type_definition(path->target)->number, parsed.bytes, arena,
+                              record, error))
         return false;
     if (*record && !fold_deleted(path->target, *record, arena, &deleted, NULL, error))
         return false;

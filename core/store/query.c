@@ -132,8 +132,7 @@ bool query_is_in_tail(const struct query *query, uint32_t type, const uint8_t id
 {
     struct source_row row = {.type = type};
     memcpy(row.id, id, sizeof row.id);
-    return query->tail_count &&
-           bsearch(&row, query->tail, query->tail_count, sizeof row, by_record) != NULL;
+    return query->tail_count && bsearch(&row, query->tail, query->tail_count, sizeof row, by_record) != NULL;
 }
 
 bool query_read(struct query *query, uint32_t type, const uint8_t id[RECORD_ID_BYTES], struct arena *arena,

@@ -1,6 +1,6 @@
-/* A question to the records of a store: first a snapshot of the views, then one of the store, so that the views are
- * never ahead; what changed in between (the tail) is looked at directly. So an answer neither lacks what a follower
- * has not taken yet nor shows what is no longer so. */
+/* A question to the records of a store: first a snapshot of the views, then one of the store, so that the
+ * views are never ahead; what changed in between (the tail) is looked at directly. So an answer neither lacks
+ * what a follower has not taken yet nor shows what is no longer so. */
 #ifndef HOPNHAT_STORE_QUERY_H
 #define HOPNHAT_STORE_QUERY_H
 
@@ -34,8 +34,8 @@ bool query_begin(struct query *query, const struct querier *querier, const struc
                  struct error *error);
 void query_end(struct query *query);
 
-/* Reads which records of the type (0: of all types) are in the tail. Where it is too long, query->indexed becomes
- * false. Errors: the store's, ERROR_MEMORY. */
+/* Reads which records of the type (0: of all types) are in the tail. Where it is too long, query->indexed
+ * becomes false. Errors: the store's, ERROR_MEMORY. */
 bool query_load_tail(struct query *query, uint32_t type, struct error *error);
 
 /* Whether the record is in the tail that was loaded. */

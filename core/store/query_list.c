@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 enum {
-    FEW = 5000,         /* records with a value that are sorted in memory rather than passed over in the index */
-    REST_BYTES = 1024,  /* how far values are compared */
+    FEW = 5000, /* records with a value that are sorted in memory rather than passed over in the index */
+    REST_BYTES = 1024, /* how far values are compared */
     KEPT_BYTES = 256 * 1024 * 1024,
     SCRATCH_BYTES = 512 * 1024 * 1024,
 };
@@ -38,8 +38,9 @@ bool list_read(struct list_run *run, const uint8_t id[RECORD_ID_BYTES], const Ho
     arena_reset(&run->scratch);
     if (!query_read(run->query, run->type, id, &run->scratch, record, run->error))
         return false;
-    if (*record && !conditions_hold(run->list->conditions, run->list->condition_count, run->list->deleted_too,
-                                    run->list->type, &run->query->paths, *record, &run->scratch, &wanted, run->error))
+    if (*record &&
+        !conditions_hold(run->list->conditions, run->list->condition_count, run->list->deleted_too,
+                         run->list->type, &run->query->paths, *record, &run->scratch, &wanted, run->error))
         return false;
     if (!wanted)
         *record = NULL;

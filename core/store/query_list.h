@@ -30,11 +30,11 @@ struct list_result {
 /* Receives one record, which lives for the call. False with *error ends the list. */
 typedef bool list_visit(void *user, const Hopnhat__Record *record, struct error *error);
 
-/* Visits at most `limit` records; fewer, with result->more, where many had to be passed over. A record with several
- * values in the sorted field stands at its first one (descending: its last); records that lack it come first
- * (descending: last). Sorting by a field that is not indexed, or while the index is being built, looks at all
- * records of the type: ERROR_LIMIT past LIST_SORTED of them. Other errors: ERROR_INPUT (bytes cannot be sorted), ERROR_MEMORY,
- * ERROR_CORRUPT, the store's. */
+/* Visits at most `limit` records; fewer, with result->more, where many had to be passed over. A record with
+ * several values in the sorted field stands at its first one (descending: its last); records that lack it
+ * come first (descending: last). Sorting by a field that is not indexed, or while the index is being built,
+ * looks at all records of the type: ERROR_LIMIT past LIST_SORTED of them. Other errors: ERROR_INPUT (bytes
+ * cannot be sorted), ERROR_MEMORY, ERROR_CORRUPT, the store's. */
 enum { LIST_SORTED = 500000 };
 bool query_list(struct query *query, const struct list_query *list, list_visit *visit, void *user,
                 struct list_result *result, struct error *error);

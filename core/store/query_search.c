@@ -100,7 +100,8 @@ static bool read_and_show(struct search_run *run, uint32_t type, const uint8_t *
 {
     const Hopnhat__Record *record;
     arena_reset(&run->scratch);
-    return query_read(run->query, type, id, &run->scratch, &record, run->error) && show(run, type, id, record);
+    return query_read(run->query, type, id, &run->scratch, &record, run->error) &&
+           show(run, type, id, record);
 }
 
 static bool is_past(const struct search_run *run, const uint8_t key[RECORD_KEY_BYTES])
@@ -166,7 +167,8 @@ static bool search_words(struct search_run *run, struct search_hits *hits)
 static bool search_index(struct search_run *run)
 {
     struct search_hits hits;
-    bool done = search_hits_open(&hits, &run->query->views, &run->terms, run->error) && search_words(run, &hits);
+    bool done =
+        search_hits_open(&hits, &run->query->views, &run->terms, run->error) && search_words(run, &hits);
     search_hits_close(&hits);
     return done;
 }
@@ -194,7 +196,8 @@ static bool search_all(struct search_run *run)
         if ((run->search->type && type != run->search->type) || (after && type < after->type))
             continue;
         const uint8_t *from = after && type == after->type ? after->id : NULL;
-        if (!run->query->querier->source->scan(&run->query->store, type, from, scan_record, run, run->error) ||
+        if (!run->query->querier->source->scan(&run->query->store, type, from, scan_record, run,
+                                               run->error) ||
             run->failed)
             return false;
     }

@@ -12,8 +12,8 @@ struct search_place {
 };
 
 struct search_query {
-    const char *text;                 /* words; "quang tri" and "Quảng Trị" find the same, "quan*" what begins so */
-    uint32_t type;                    /* 0: of all types */
+    const char *text; /* words; "quang tri" and "Quảng Trị" find the same, "quan*" what begins so */
+    uint32_t type;    /* 0: of all types */
     const struct search_place *after; /* NULL: from the start */
     size_t limit;
 };
@@ -26,10 +26,10 @@ struct search_result {
 /* Receives one record, which lives for the call. False with *error ends the search. */
 typedef bool search_visit(void *user, const Hopnhat__Record *record, struct error *error);
 
-/* Visits at most `limit` records that are not deleted, by type and id; fewer, with result->more, where many had to be
- * passed over. While the index is being built all records are looked at: ERROR_UNAVAILABLE where there are more than
- * SEARCH_SCANNED. Other errors: ERROR_INPUT (no words), ERROR_LIMIT (too many words, or too many records for a
- * search by nothing but beginnings), ERROR_MEMORY, ERROR_CORRUPT, the store's. */
+/* Visits at most `limit` records that are not deleted, by type and id; fewer, with result->more, where many
+ * had to be passed over. While the index is being built all records are looked at: ERROR_UNAVAILABLE where
+ * there are more than SEARCH_SCANNED. Other errors: ERROR_INPUT (no words), ERROR_LIMIT (too many words, or
+ * too many records for a search by nothing but beginnings), ERROR_MEMORY, ERROR_CORRUPT, the store's. */
 bool query_search(struct query *query, const struct search_query *search, search_visit *visit, void *user,
                   struct search_result *result, struct error *error);
 

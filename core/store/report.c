@@ -78,7 +78,8 @@ static bool fill_group(struct report_run *run, const struct combination *combina
     return true;
 }
 
-static struct group *new_group(struct report_run *run, const struct combination *combination, struct bytes name)
+static struct group *new_group(struct report_run *run, const struct combination *combination,
+                               struct bytes name)
 {
     struct group *group = arena_alloc(run->arena, sizeof *group);
     uint8_t *copy = arena_copy(run->arena, name.data, name.size);
@@ -158,14 +159,14 @@ static bool take_record(struct report_run *run, const Hopnhat__Record *record)
     struct combination combination = {0};
     struct decimal amount;
     bool wanted;
-    if (!conditions_hold(request->conditions, request->condition_count, false, request->type, &run->query->paths,
-                         record, &run->scratch, &wanted, run->error))
+    if (!conditions_hold(request->conditions, request->condition_count, false, request->type,
+                         &run->query->paths, record, &run->scratch, &wanted, run->error))
         return false;
     if (!wanted)
         return true;
     for (size_t i = 0; i < request->group_count; i++)
-        if (!path_values(&request->groups[i], &run->query->paths, record, &run->scratch, &combination.values[i],
-                         &combination.counts[i], run->error))
+        if (!path_values(&request->groups[i], &run->query->paths, record, &run->scratch,
+                         &combination.values[i], &combination.counts[i], run->error))
             return false;
     return read_amount(run, record, &amount) && add_to_row(run, &run->report->total, amount) &&
            (request->group_count == 0 || add_combinations(run, &combination, 0, amount));

@@ -30,9 +30,9 @@ struct report {
     struct report_row total; /* without values */
 };
 
-/* Reads all records of the type that are not deleted and meet the conditions; the result is the arena's. Errors:
- * ERROR_INPUT (the sum is of no single number), ERROR_LIMIT (too many rows, or a sum past the digits that are kept),
- * ERROR_MEMORY, ERROR_CORRUPT, the store's. */
+/* Reads all records of the type that are not deleted and meet the conditions; the result is the arena's.
+ * Errors: ERROR_INPUT (the sum is of no single number), ERROR_LIMIT (too many rows, or a sum past the digits
+ * that are kept), ERROR_MEMORY, ERROR_CORRUPT, the store's. */
 bool query_report(struct query *query, const struct report_query *request, struct arena *arena,
                   struct report *report, struct error *error);
 

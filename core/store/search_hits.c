@@ -21,8 +21,9 @@ static bool gather(struct search_hits *hits, struct bytes beginning, struct erro
     for (bool here = cursor_seek(&cursor, beginning); done && here && cursor_within(&cursor, beginning);
          here = cursor_next(&cursor)) {
         if (hits->found_count == FOUND_MOST)
-            done = error_set(error, ERROR_LIMIT, "search: too many records have words that begin with \"%.*s\"",
-                             (int)beginning.size, (const char *)beginning.data);
+            done =
+                error_set(error, ERROR_LIMIT, "search: too many records have words that begin with \"%.*s\"",
+                          (int)beginning.size, (const char *)beginning.data);
         if (done && hits->found_count == capacity) {
             capacity = capacity ? 2 * capacity : 256;
             void *grown = realloc(hits->found, capacity * sizeof *hits->found);

@@ -15,7 +15,8 @@ struct search_terms {
     size_t count;
 };
 
-/* Candidates by type and id: they have the whole words, and where there are none of these, the first beginning. */
+/* Candidates by type and id: they have the whole words, and where there are none of these, the first
+ * beginning. */
 struct search_hits {
     struct transaction *views;
     const struct search_terms *terms;

@@ -82,8 +82,8 @@ static bool put_text(const struct collation *collation, struct bytes value, stru
     UErrorCode status = U_ZERO_ERROR;
     int32_t count;
     size_t size = whole_characters(value, TEXT_CODE_BYTES);
-    u_strFromUTF8WithSub(units, TEXT_CODE_BYTES, &count, (const char *)value.data, (int32_t)size, 0xFFFD, NULL,
-                         &status);
+    u_strFromUTF8WithSub(units, TEXT_CODE_BYTES, &count, (const char *)value.data, (int32_t)size, 0xFFFD,
+                         NULL, &status);
     if (U_FAILURE(status))
         return error_set(error, ERROR_INTERNAL, "text cannot be sorted: %s", u_errorName(status));
     if (count > TEXT_UNITS)
@@ -194,8 +194,7 @@ int sort_compare_values(const struct collation *collation, const Hopnhat__FieldD
     UErrorCode status = U_ZERO_ERROR;
     if (form_of(field) != FORM_TEXT)
         return bytes_compare(a, b);
-    UCollationResult order =
-        ucol_strcollUTF8(collation->rules, (const char *)a.data, (int32_t)a.size, (const char *)b.data,
-                         (int32_t)b.size, &status);
+    UCollationResult order = ucol_strcollUTF8(collation->rules, (const char *)a.data, (int32_t)a.size,
+                                              (const char *)b.data, (int32_t)b.size, &status);
     return U_FAILURE(status) ? bytes_compare(a, b) : (int)order;
 }

@@ -1,5 +1,5 @@
-/* Values as bytes whose order is the order that people expect: text as in a Vietnamese dictionary (An, Ăn, Ân,
- * Dương, Đà Nẵng), numbers by size, choices in the catalog's order, dates by day. */
+/* Values as bytes whose order is the order that people expect: text as in a Vietnamese dictionary (An, Ăn,
+ * Ân, Dương, Đà Nẵng), numbers by size, choices in the catalog's order, dates by day. */
 #ifndef HOPNHAT_STORE_SORT_KEY_H
 #define HOPNHAT_STORE_SORT_KEY_H
 

@@ -86,9 +86,10 @@ static void begin_state(struct view_builder *builder, struct transaction *transa
         memcmp(state->shape, builder->shape, sizeof state->shape) == 0)
         return;
     if (there)
-        log_info("the views are built anew: %s", state->identity != head->identity || state->position > head->rev
-                                                     ? "the store is another one"
-                                                     : "the catalog has changed");
+        log_info("the views are built anew: %s",
+                 state->identity != head->identity || state->position > head->rev
+                     ? "the store is another one"
+                     : "the catalog has changed");
     for (unsigned database = 0; database < VIEW_DATABASES; database++)
         transaction_clear(transaction, database);
     *state = (struct views_state){.identity = head->identity, .target = head->rev};
@@ -96,8 +97,8 @@ static void begin_state(struct view_builder *builder, struct transaction *transa
 }
 
 /* What the record puts in now; for one that cannot be read nothing but the mark that says so. */
-static bool contribute(struct view_builder *builder, struct transaction *snapshot, const struct source_row *row,
-                       struct contribution *now, struct error *error)
+static bool contribute(struct view_builder *builder, struct transaction *snapshot,
+                       const struct source_row *row, struct contribution *now, struct error *error)
 {
     const Hopnhat__Record *record = NULL;
     struct arena *scratch = &builder->scratch;
@@ -133,13 +134,13 @@ static bool take_record(struct view_builder *builder, struct transaction *transa
         return false;
     state->skipped += (now.flags & CONTRIBUTION_SKIPPED) != 0;
     state->skipped -= (before.flags & CONTRIBUTION_SKIPPED) != 0;
-    return view_changes_add(&builder->changes, row->type, row->id, was ? &before : NULL, &now, &builder->scratch,
-                            error);
+    return view_changes_add(&builder->changes, row->type, row->id, was ? &before : NULL, &now,
+                            &builder->scratch, error);
 }
 
 static bool take_records(struct view_builder *builder, struct transaction *transaction,
-                         struct transaction *snapshot, const struct source_head *head, struct views_state *state,
-                         bool *more, struct error *error)
+                         struct transaction *snapshot, const struct source_head *head,
+                         struct views_state *state, bool *more, struct error *error)
 {
     size_t count;
     bool all;
@@ -147,8 +148,8 @@ static bool take_records(struct view_builder *builder, struct transaction *trans
         builder->rows = malloc(builder->options.records * sizeof *builder->rows);
     if (!builder->rows)
         return error_set(error, ERROR_MEMORY, "out of memory");
-    if (!builder->views->source.next(snapshot, state->position, builder->rows, builder->options.records, &count,
-                                     &all, error))
+    if (!builder->views->source.next(snapshot, state->position, builder->rows, builder->options.records,
+                                     &count, &all, error))
         return false;
     *more = !all;
     for (size_t i = 0; i < count; i++) {
@@ -165,8 +166,8 @@ static bool take_records(struct view_builder *builder, struct transaction *trans
     return true;
 }
 
-static bool step_in(struct view_builder *builder, struct transaction *transaction, struct transaction *snapshot,
-                    struct views_state *state, bool *more, struct error *error)
+static bool step_in(struct view_builder *builder, struct transaction *transaction,
+                    struct transaction *snapshot, struct views_state *state, bool *more, struct error *error)
 {
     struct source_head head;
     builder->views->source.head(snapshot, &head);

@@ -99,8 +99,8 @@ static bool add_rows(struct view_changes *changes, uint32_t type, const uint8_t 
 }
 
 bool view_changes_add(struct view_changes *changes, uint32_t type, const uint8_t id[16],
-                      const struct contribution *before, const struct contribution *now, struct arena *scratch,
-                      struct error *error)
+                      const struct contribution *before, const struct contribution *now,
+                      struct arena *scratch, struct error *error)
 {
     static const struct contribution nothing;
     const struct contribution *former = before ? before : &nothing;

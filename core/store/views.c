@@ -12,8 +12,9 @@
 enum { VIEWS_FORMAT = 1 };
 
 static const char *const DATABASES[VIEW_DATABASES] = {
-    [VIEW_META] = "meta",   [VIEW_CONTRIBUTION] = "contribution", [VIEW_INDEX] = "index",
-    [VIEW_WORDS] = "words", [VIEW_COUNT] = "count",
+    [VIEW_META] = "meta",   [VIEW_CONTRIBUTION] = "contribution",
+    [VIEW_INDEX] = "index", [VIEW_WORDS] = "words",
+    [VIEW_COUNT] = "count",
 };
 
 static void remove_file(const char *directory, const char *name)
@@ -25,7 +26,8 @@ static void remove_file(const char *directory, const char *name)
 
 static struct environment *open_or_make(const char *directory, uint64_t map_bytes, struct error *error)
 {
-    struct environment *environment = environment_open(directory, DATABASES, VIEW_DATABASES, map_bytes, error);
+    struct environment *environment =
+        environment_open(directory, DATABASES, VIEW_DATABASES, map_bytes, error);
     if (environment || error->code == ERROR_FULL || error->code == ERROR_MEMORY)
         return environment;
     log_warning("the views in %s are made anew: %s", directory, error->text);

@@ -1,5 +1,5 @@
-/* The environment of views: what is derived from the records of a store and can be dropped and built again at any
- * time. One thread builds it (view_builder.h), any thread reads it (query_*.h). */
+/* The environment of views: what is derived from the records of a store and can be dropped and built again at
+ * any time. One thread builds it (view_builder.h), any thread reads it (query_*.h). */
 #ifndef HOPNHAT_STORE_VIEWS_H
 #define HOPNHAT_STORE_VIEWS_H
 
@@ -26,19 +26,19 @@ struct views {
     _Atomic uint64_t position, target, skipped;
 };
 
-/* Opens the views in the directory for the source, whose environment must live as long; where they cannot be read
- * they are made anew. The caller ends it with views_close, after all who use it. NULL: ERROR_STORE, ERROR_FULL,
- * ERROR_MEMORY. */
+/* Opens the views in the directory for the source, whose environment must live as long; where they cannot be
+ * read they are made anew. The caller ends it with views_close, after all who use it. NULL: ERROR_STORE,
+ * ERROR_FULL, ERROR_MEMORY. */
 struct views *views_open(const char *directory, uint64_t map_bytes, const struct record_source *source,
                          struct error *error);
 void views_close(struct views *views); /* NULL is allowed */
 
-/* How many revs the views are behind the source's head `rev`, for admission to hold back. What they have to catch
- * up with since they were begun anew does not count: queries then do without them. */
+/* How many revs the views are behind the source's head `rev`, for admission to hold back. What they have to
+ * catch up with since they were begun anew does not count: queries then do without them. */
 uint64_t views_lag(const struct views *views, uint64_t rev);
 
-/* What a view looks like under a catalog and a collation: two of the same shape have the same rows for the same
- * records. */
+/* What a view looks like under a catalog and a collation: two of the same shape have the same rows for the
+ * same records. */
 void views_shape(const struct catalog *catalog, const struct collation *collation,
                  uint8_t shape[VIEWS_SHAPE_BYTES]);
 

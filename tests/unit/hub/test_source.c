@@ -2,8 +2,8 @@
 
 #include "hub/follow.h"
 #include "hub/headquarters.h"
-#include "model/fold.h"
 #include "model/edit.h"
+#include "model/fold.h"
 #include "model/value.h"
 #include "store/query_list.h"
 #include "store/query_search.h"
@@ -52,9 +52,9 @@ static int setup(void **state)
     (void)state;
     struct error error;
     struct hub_options options = {.map_bytes = 1 << 28, .entropy = entropy_system()};
-    strcpy(directory, "/dev/shm/hopnhat-hub-XXXXXX");
+    snprintf(directory, sizeof directory, "/dev/shm/hopnhat-hub-XXXXXX");
     if (!mkdtemp(directory)) {
-        strcpy(directory, "/tmp/hopnhat-hub-XXXXXX");
+        snprintf(directory, sizeof directory, "/tmp/hopnhat-hub-XXXXXX");
         if (!mkdtemp(directory))
             return -1;
     }
@@ -105,8 +105,12 @@ static void write_thing(uint32_t number, const char *name, const char *group)
     struct bytes values[] = {bytes_of_string(name), bytes_of_string(group), bytes_of_string("headquarters")};
     struct assignment assignments[] = {
         {.definition = type_field(type, NAME), .values = &values[0], .count = 1},
-        {.definition = type_field(type, HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP), .values = &values[1], .count = 1},
-        {.definition = type_field(type, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER), .values = &values[2], .count = 1},
+        {.definition = type_field(type, HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP),
+         .values = &values[1],
+         .count = 1},
+        {.definition = type_field(type, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER),
+         .values = &values[2],
+         .count = 1},
     };
     struct new_edit edit;
     struct error error;

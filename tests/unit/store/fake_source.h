@@ -1,6 +1,6 @@
 /* A small store of records for tests of followers and queries: what a daemon's store is to them. */
-#ifndef HOPNHAT_TESTS_FAKE_SOURCE_H
-#define HOPNHAT_TESTS_FAKE_SOURCE_H
+#ifndef HOPNHAT_TESTS_UNIT_STORE_FAKE_SOURCE_H
+#define HOPNHAT_TESTS_UNIT_STORE_FAKE_SOURCE_H
 
 #include "model/bag.h"
 #include "model/catalog.h"
@@ -63,8 +63,8 @@ static inline Hopnhat__FieldDefinition *fake_field(struct arena *arena, uint32_t
     return field;
 }
 
-static inline void fake_choices(struct arena *arena, Hopnhat__FieldDefinition *field, const char *const *names,
-                                size_t count)
+static inline void fake_choices(struct arena *arena, Hopnhat__FieldDefinition *field,
+                                const char *const *names, size_t count)
 {
     field->choices = arena_alloc(arena, count * sizeof *field->choices);
     field->n_choices = count;
@@ -141,8 +141,8 @@ static inline bool fake_catalog_of(struct transaction *snapshot, struct bytes *p
     return transaction_get(snapshot, FAKE_META, bytes_of_string("catalog"), packed);
 }
 
-static inline bool fake_next(struct transaction *snapshot, uint64_t after, struct source_row *rows, size_t most,
-                             size_t *count, bool *all, struct error *error)
+static inline bool fake_next(struct transaction *snapshot, uint64_t after, struct source_row *rows,
+                             size_t most, size_t *count, bool *all, struct error *error)
 {
     struct key key;
     struct cursor cursor;
@@ -245,36 +245,36 @@ static inline void fake_set_number(struct fake *fake, const char *name, uint64_t
     assert_true(transaction_commit(&transaction, &error));
 }
 
-static inline void fake_open_at(struct fake *fake, const char *directory)
+/* Opens the files in its directory, which are closed now. */
+static inline void fake_reopen(struct fake *fake)
 {
     static const char *const names[FAKE_DATABASES] = {"meta", "record", "changed", "place"};
     struct error error;
     char path[100];
-    *fake = (struct fake){0};
-    arena_init(&fake->arena, 64 * 1024 * 1024);
-    snprintf(fake->directory, sizeof fake->directory, "%s", directory);
-    snprintf(path, sizeof path, "%s/store", directory);
+    snprintf(path, sizeof path, "%s/store", fake->directory);
     fake->environment = environment_open(path, names, FAKE_DATABASES, 1 << 28, &error);
     assert_non_null(fake->environment);
 }
 
 static inline void fake_open(struct fake *fake)
 {
+    *fake = (struct fake){0};
+    arena_init(&fake->arena, 64 * 1024 * 1024);
     /* in memory where that can be: these tests are about rows, not about disks */
-    char directory[40] = "/dev/shm/hopnhat-store-XXXXXX";
-    if (!mkdtemp(directory)) {
-        strcpy(directory, "/tmp/hopnhat-store-XXXXXX");
-        assert_non_null(mkdtemp(directory));
+    snprintf(fake->directory, sizeof fake->directory, "/dev/shm/hopnhat-store-XXXXXX");
+    if (!mkdtemp(fake->directory)) {
+        snprintf(fake->directory, sizeof fake->directory, "/tmp/hopnhat-store-XXXXXX");
+        assert_non_null(mkdtemp(fake->directory));
     }
-    fake_open_at(fake, directory);
+    fake_reopen(fake);
     fake_set_catalog(fake, 1);
 }
 
 static inline void fake_remove_directory(const char *directory)
 {
-    static const char *const files[] = {"store/data.mdb", "store/lock.mdb", "store",           "views/data.mdb",
-                                        "views/lock.mdb", "views",          "again/data.mdb",  "again/lock.mdb",
-                                        "again",          ""};
+    static const char *const files[] = {
+        "store/data.mdb", "store/lock.mdb", "store",          "views/data.mdb", "views/lock.mdb",
+        "views",          "again/data.mdb", "again/lock.mdb", "again",          ""};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char path[120];
         snprintf(path, sizeof path, "%s/%s", directory, files[i]);
@@ -319,7 +319,8 @@ static inline void fake_set(struct fake *fake, Hopnhat__Record *record, uint32_t
     fake_add(fake, record, field, value);
 }
 
-static inline Hopnhat__Record *fake_record(struct fake *fake, uint32_t type, uint32_t number, const char *owner)
+static inline Hopnhat__Record *fake_record(struct fake *fake, uint32_t type, uint32_t number,
+                                           const char *owner)
 {
     uint8_t id[RECORD_ID_BYTES];
     fake_id(number, id);
@@ -359,7 +360,8 @@ static inline void fake_touch(struct fake *fake, struct transaction *transaction
 }
 
 /* Stores it (NULL: removes the record). */
-static inline void fake_store(struct fake *fake, uint32_t type, const uint8_t *id, const Hopnhat__Record *record)
+static inline void fake_store(struct fake *fake, uint32_t type, const uint8_t *id,
+                              const Hopnhat__Record *record)
 {
     struct transaction transaction;
     struct error error;

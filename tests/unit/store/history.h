@@ -1,6 +1,6 @@
 /* Random histories of a fake store, the same for the same seed. */
-#ifndef HOPNHAT_TESTS_HISTORY_H
-#define HOPNHAT_TESTS_HISTORY_H
+#ifndef HOPNHAT_TESTS_UNIT_STORE_HISTORY_H
+#define HOPNHAT_TESTS_UNIT_STORE_HISTORY_H
 
 #include "unit/store/fake_source.h"
 
@@ -26,8 +26,16 @@ static inline const char *history_pick(struct history *history, const char *cons
 
 static inline const char *history_value(struct history *history, uint32_t field)
 {
-    static const char *const names[] = {"Hội hữu nghị Việt - Lào", "Quảng Trị xanh", "QUANG TRI green", "An", "Ăn",
-                                        "Đà Nẵng", "Dương",        "Room to Read",   "",  "中国人民"};
+    static const char *const names[] = {"Hội hữu nghị Việt - Lào",
+                                        "Quảng Trị xanh",
+                                        "QUANG TRI green",
+                                        "An",
+                                        "Ăn",
+                                        "Đà Nẵng",
+                                        "Dương",
+                                        "Room to Read",
+                                        "",
+                                        "中国人民"};
     static const char *const countries[] = {"LA", "KH", "FR", "JP", "US", ""};
     static const char *const sectors[] = {"education", "health", "môi trường", "nước sạch", "mìn"};
     static const char *const sums[] = {"0", "1.5", "-3", "1200000", "0.000000001", "7", ""};
@@ -59,7 +67,8 @@ static inline void history_edit(struct history *history, Hopnhat__Record *record
     uint32_t field = NAME + history_draw(history, 6);
     static const char *const owners[] = {"da-nang", "ha-noi", "lao-cai"};
     if (history_draw(history, 10) == 0)
-        fake_set(history->fake, record, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, history_pick(history, owners, 3));
+        fake_set(history->fake, record, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER,
+                 history_pick(history, owners, 3));
     else if (field == SECTORS && history_draw(history, 2))
         fake_add(history->fake, record, field, history_value(history, field));
     else

@@ -132,7 +132,8 @@ struct oracle {
 
 static int in_order(const void *a, const void *b, void *user)
 {
-    const Hopnhat__Record *left = *(const Hopnhat__Record *const *)a, *right = *(const Hopnhat__Record *const *)b;
+    const Hopnhat__Record *left = *(const Hopnhat__Record *const *)a,
+                          *right = *(const Hopnhat__Record *const *)b;
     const struct list_query *list = user;
     int order = 0;
     if (list->sort)
@@ -153,8 +154,8 @@ static void ask_oracle(const struct history *history, const struct list_query *l
         struct error error;
         bool wanted = false;
         if (record)
-            assert_true(conditions_hold(list->conditions, list->condition_count, list->deleted_too, partner(), &none,
-                                        record, &arena, &wanted, &error));
+            assert_true(conditions_hold(list->conditions, list->condition_count, list->deleted_too, partner(),
+                                        &none, record, &arena, &wanted, &error));
         if (wanted)
             oracle->records[oracle->count++] = record;
     }
@@ -175,11 +176,11 @@ static void assert_list(const struct history *history, const struct list_query *
 /* Draws a list of any kind. */
 static void assert_random_list(struct history *history)
 {
-    static const char *const conditions[] = {"country=LA",      "status=active", "sectors=health",  "name=An",
-                                             "since=1999",      "status=",       "owner=ha-noi",    "since:year=2001",
-                                             "committed=-3",    "country=KH",    "sectors=mìn",     "name="};
-    static const uint32_t sorts[] = {0, 0, NAME, COUNTRY, SECTORS, COMMITTED, STATUS, SINCE,
-                                     HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER};
+    static const char *const conditions[] = {
+        "country=LA",   "status=active",   "sectors=health", "name=An",    "since=1999",  "status=",
+        "owner=ha-noi", "since:year=2001", "committed=-3",   "country=KH", "sectors=mìn", "name="};
+    static const uint32_t sorts[] = {
+        0, 0, NAME, COUNTRY, SECTORS, COMMITTED, STATUS, SINCE, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER};
     struct condition chosen[2];
     struct list_query list = {.type = partner(), .conditions = chosen};
     list.condition_count = history_draw(history, 3);
@@ -229,8 +230,7 @@ static void views_of_another_catalog_are_not_used(void **state)
     fake_set_catalog(&fake, 2);
     for (int i = 0; i < 10; i++)
         assert_random_list(&history);
-    struct list_query list = {
-        .type = partner(), .sort = type_field(partner(), NOTES), .limit = 50};
+    struct list_query list = {.type = partner(), .sort = type_field(partner(), NOTES), .limit = 50};
     assert_list(&history, &list);
     struct query query;
     assert_true(query_begin(&query, querier, fake.catalog, &error));
@@ -272,9 +272,9 @@ static void wrong_paths_are_named(void **state)
 {
     (void)state;
     static const char *const wrong[][2] = {
-        {"name", "is not field=value"},       {"nome=x", "no such field"},
-        {"name:year=2001", "is no date"},     {"since:week=3", "give :year"},
-        {"name.country=LA", "refers to no"},  {"x.country=LA", "no such field"},
+        {"name", "is not field=value"},         {"nome=x", "no such field"},
+        {"name:year=2001", "is no date"},       {"since:week=3", "give :year"},
+        {"name.country=LA", "refers to no"},    {"x.country=LA", "no such field"},
         {"committed=many", "where: committed"}, {"status=gone", "status"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

@@ -82,8 +82,9 @@ static void assert_finds(const char *text, size_t count, const uint32_t *numbers
 
 static void put_texts(void)
 {
-    static const char *const names[] = {"Quảng Trị xanh",   "QUANG TRI GREEN", "Trị an ở Quảng Nam", "Quảng Bình",
-                                        "Đồng-hới; đường 9", "中国人民对外友好协会", "Lào (Vientiane)"};
+    static const char *const names[] = {"Quảng Trị xanh", "QUANG TRI GREEN",   "Trị an ở Quảng Nam",
+                                        "Quảng Bình",     "Đồng-hới; đường 9", "中国人民对外友好协会",
+                                        "Lào (Vientiane)"};
     for (uint32_t i = 0; i < 7; i++) {
         Hopnhat__Record *record = fake_record(&fake, PARTNER, i, "da-nang");
         fake_set(&fake, record, NAME, names[i]);
@@ -203,8 +204,8 @@ static void long_words_are_cut_alike(void **state)
     (void)state;
     struct error error;
     char word[400] = "";
-    for (int i = 0; i < 60; i++)
-        strcat(word, "ệpò");
+    for (size_t i = 0; i < 60; i++)
+        snprintf(word + 6 * i, sizeof word - 6 * i, "ệpò");
     Hopnhat__Record *record = fake_record(&fake, PARTNER, 1, "da-nang");
     fake_set(&fake, record, NAME, word);
     fake_put(&fake, record);
@@ -219,7 +220,8 @@ static void words_are_split(void **state)
     struct words words = {0};
     struct error error;
     arena_init(&arena, 1024 * 1024);
-    assert_true(words_add(&words, bytes_of_string("Đường số 9-A, «Huế»; 日本語! e\xCC\x81t\xC3\xA9"), &arena, &error));
+    assert_true(words_add(&words, bytes_of_string("Đường số 9-A, «Huế»; 日本語! e\xCC\x81t\xC3\xA9"), &arena,
+                          &error));
     static const char *const expected[] = {"9", "a", "duong", "ete", "hue", "so", "日", "本", "語"};
     words_sort(&words);
     assert_int_equal(words.count, 9);

@@ -112,9 +112,11 @@ static const char *report_text(uint32_t type, const char *first, const char *sec
     for (size_t i = 0; i < report.row_count; i++) {
         for (size_t j = 0; j < request.group_count; j++)
             used += (size_t)snprintf(text + used, sizeof text - used, "%s%.*s", j ? "|" : "",
-                                     (int)report.rows[i].values[j].size, (const char *)report.rows[i].values[j].data);
+                                     (int)report.rows[i].values[j].size,
+                                     (const char *)report.rows[i].values[j].data);
         decimal_format(report.rows[i].sum, amount);
-        used += (size_t)snprintf(text + used, sizeof text - used, " %d %s\n", (int)report.rows[i].count, amount);
+        used +=
+            (size_t)snprintf(text + used, sizeof text - used, " %d %s\n", (int)report.rows[i].count, amount);
     }
     decimal_format(report.total.sum, amount);
     snprintf(text + used, sizeof text - used, "= %d %s", (int)report.total.count, amount);
@@ -125,22 +127,26 @@ static void sums_are_exact(void **state)
 {
     (void)state;
     put_partners();
-    assert_string_equal(report_text(PARTNER, NULL, NULL, "committed", NULL), "= 6 999999999999999007.299999999");
-    assert_string_equal(report_text(PARTNER, "country", NULL, "committed", NULL),
-                        " 1 0\nFR 2 999999999999998999.999999999\nKH 1 7\nLA 2 0.3\n= 6 999999999999999007.299999999");
+    assert_string_equal(report_text(PARTNER, NULL, NULL, "committed", NULL),
+                        "= 6 999999999999999007.299999999");
+    assert_string_equal(
+        report_text(PARTNER, "country", NULL, "committed", NULL),
+        " 1 0\nFR 2 999999999999998999.999999999\nKH 1 7\nLA 2 0.3\n= 6 999999999999999007.299999999");
 }
 
 static void groups_are_of_every_kind(void **state)
 {
     (void)state;
     put_partners();
-    assert_string_equal(report_text(PARTNER, "owner", NULL, "committed", "country=LA"), "da-nang 2 0.3\n= 2 0.3");
+    assert_string_equal(report_text(PARTNER, "owner", NULL, "committed", "country=LA"),
+                        "da-nang 2 0.3\n= 2 0.3");
     assert_string_equal(report_text(PARTNER, "cluster", NULL, NULL, NULL), " 2 0\n2 1 0\n10 3 0\n= 6 0");
     assert_string_equal(report_text(PARTNER, "sectors", NULL, "committed", "cluster=10"),
                         " 1 0\ngiáo dục 1 0.1\ny tế 2 0.3\n= 3 0.3");
     assert_string_equal(report_text(PARTNER, "sectors", NULL, NULL, NULL),
                         " 1 0\nan ninh 1 0\nđường sá 1 0\ngiáo dục 2 0\ny tế 2 0\n= 6 0");
-    assert_string_equal(report_text(PARTNER, "since:year", NULL, NULL, NULL), " 1 0\n2023 2 0\n2024 3 0\n= 6 0");
+    assert_string_equal(report_text(PARTNER, "since:year", NULL, NULL, NULL),
+                        " 1 0\n2023 2 0\n2024 3 0\n= 6 0");
     assert_string_equal(report_text(PARTNER, "since:quarter", NULL, NULL, NULL),
                         " 2 0\n2023-Q4 1 0\n2024-Q1 2 0\n2024-Q2 1 0\n= 6 0");
     assert_string_equal(report_text(PARTNER, "since:month", "office", NULL, "since:year=2024"),
@@ -166,9 +172,11 @@ static void references_are_followed(void **state)
     }
     assert_string_equal(report_text(PROJECT, "led_by.country", NULL, "budget", NULL),
                         " 3 1.5\nFR 1 0.5\nLA 2 1\n= 6 3");
-    assert_string_equal(report_text(PROJECT, "led_by.cluster", NULL, NULL, NULL), " 3 0\n2 1 0\n10 2 0\n= 6 0");
-    assert_string_equal(report_text(PROJECT, "led_by.since:year", "led_by.sectors", NULL, "led_by.country=LA"),
-                        "2024|giáo dục 1 0\n2024|y tế 2 0\n= 2 0");
+    assert_string_equal(report_text(PROJECT, "led_by.cluster", NULL, NULL, NULL),
+                        " 3 0\n2 1 0\n10 2 0\n= 6 0");
+    assert_string_equal(
+        report_text(PROJECT, "led_by.since:year", "led_by.sectors", NULL, "led_by.country=LA"),
+        "2024|giáo dục 1 0\n2024|y tế 2 0\n= 2 0");
 }
 
 static void sums_past_their_digits_are_errors(void **state)

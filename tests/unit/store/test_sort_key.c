@@ -64,10 +64,10 @@ static void assert_ascending(Hopnhat__ValueKind kind, const char *const *values,
 static void text_sorts_as_in_a_dictionary(void **state)
 {
     (void)state;
-    static const char *const names[] = {"",          "An",     "An Giang",  "Ăn",        "Ân",    "Bà Rịa",
-                                        "Cà Mau",    "Dương",  "Đà Nẵng",   "Đắk Lắk",   "Em",    "Hà Nội",
-                                        "Huế",       "Nghệ An", "Ô Môn",    "Ơ",         "Quảng Bình", "Quảng Trị",
-                                        "Thanh Hóa", "Ư",      "Vĩnh Long"};
+    static const char *const names[] = {
+        "",      "An",      "An Giang",   "Ăn",        "Ân",        "Bà Rịa", "Cà Mau",
+        "Dương", "Đà Nẵng", "Đắk Lắk",    "Em",        "Hà Nội",    "Huế",    "Nghệ An",
+        "Ô Môn", "Ơ",       "Quảng Bình", "Quảng Trị", "Thanh Hóa", "Ư",      "Vĩnh Long"};
     assert_ascending(HOPNHAT__VALUE_KIND__KIND_TEXT, names, sizeof names / sizeof *names);
     static const char *const tones[] = {"ma", "mà", "mả", "mã", "má", "mạ"};
     assert_ascending(HOPNHAT__VALUE_KIND__KIND_TEXT, tones, 6);
@@ -76,9 +76,21 @@ static void text_sorts_as_in_a_dictionary(void **state)
 static void numbers_sort_by_size(void **state)
 {
     (void)state;
-    static const char *const numbers[] = {"",     "-999999999999999999.999999999", "-1000", "-12.5", "-12.499999999",
-                                          "-1",   "0",       "0.000000001", "0.5",  "1",
-                                          "9",    "10",      "255",         "256",  "999999999999999999.999999999"};
+    static const char *const numbers[] = {"",
+                                          "-999999999999999999.999999999",
+                                          "-1000",
+                                          "-12.5",
+                                          "-12.499999999",
+                                          "-1",
+                                          "0",
+                                          "0.000000001",
+                                          "0.5",
+                                          "1",
+                                          "9",
+                                          "10",
+                                          "255",
+                                          "256",
+                                          "999999999999999999.999999999"};
     assert_ascending(HOPNHAT__VALUE_KIND__KIND_DECIMAL, numbers, sizeof numbers / sizeof *numbers);
 }
 
@@ -102,8 +114,9 @@ static void choices_sort_as_listed(void **state)
     }
     field.choices = list;
     field.n_choices = 3;
-    struct sort_key cleared = key_of(&field, ""), unknown = key_of(&field, "gone"), zeta = key_of(&field, "zeta"),
-                    alpha = key_of(&field, "alpha"), mid = key_of(&field, "mid");
+    struct sort_key cleared = key_of(&field, ""), unknown = key_of(&field, "gone"),
+                    zeta = key_of(&field, "zeta"), alpha = key_of(&field, "alpha"),
+                    mid = key_of(&field, "mid");
     assert_true(sort_key_compare(&cleared, &unknown) < 0);
     assert_true(sort_key_compare(&unknown, &zeta) < 0);
     assert_true(sort_key_compare(&zeta, &alpha) < 0);
@@ -165,9 +178,12 @@ static void odd_bytes_do_no_harm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_sorts_as_in_a_dictionary), cmocka_unit_test(numbers_sort_by_size),
-        cmocka_unit_test(dates_sort_by_day),             cmocka_unit_test(choices_sort_as_listed),
-        cmocka_unit_test(long_text_is_cut),              cmocka_unit_test(every_length_reads_back),
+        cmocka_unit_test(text_sorts_as_in_a_dictionary),
+        cmocka_unit_test(numbers_sort_by_size),
+        cmocka_unit_test(dates_sort_by_day),
+        cmocka_unit_test(choices_sort_as_listed),
+        cmocka_unit_test(long_text_is_cut),
+        cmocka_unit_test(every_length_reads_back),
         cmocka_unit_test(odd_bytes_do_no_harm),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -167,9 +167,7 @@ static void failed_step_changes_nothing(void **state)
 static void build_for_ever(void)
 {
     struct error error;
-    char directory[64];
-    snprintf(directory, sizeof directory, "%s", fake.directory);
-    fake_open_at(&fake, directory);
+    fake_reopen(&fake);
     struct views *views = open_views("views");
     struct view_builder *builder = new_builder(views, 1, 0);
     bool more = true;
@@ -197,12 +195,7 @@ static void killed_builder_goes_on(void **state)
         kill(child, SIGKILL);
         waitpid(child, NULL, 0);
     }
-    struct fake kept = fake;
-    fake_open_at(&fake, kept.directory);
-    arena_release(&fake.arena);
-    kept.environment = fake.environment;
-    fake = kept;
-    arena_init(&fake.arena, 1024 * 1024);
+    fake_reopen(&fake);
     struct views *views = open_views("views");
     struct view_builder *builder = new_builder(views, 0, 0);
     assert_true(view_builder_catch_up(builder, &error));
