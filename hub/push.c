@@ -40,7 +40,7 @@ struct batch {
     const Hopnhat__Push *push;
     struct replica *replica;
     struct incoming_change *changes; /* from `skip` on */
-    size_t skip;                  /* changes at its front that had come before */
+    size_t skip;                     /* changes at its front that had come before */
     struct arena arena;
 };
 
@@ -107,8 +107,8 @@ static bool unpack(struct batch *batch, size_t place, struct error *error)
     return incoming->malformed || error_set(error, ERROR_MEMORY, "out of memory");
 }
 
-/* Unpacks the changes and computes their links, so that the signature over the last is checked before anything is
- * taken in. */
+/* Unpacks the changes and computes their links, so that the signature over the last is checked before
+ * anything is taken in. */
 static bool unpack_all(struct batch *batch, struct error *error)
 {
     const Hopnhat__Push *push = batch->push;

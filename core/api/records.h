@@ -4,6 +4,7 @@
 #define HOPNHAT_API_RECORDS_H
 
 #include "model/edit.h"
+#include "store/query.h"
 
 #include <jansson.h>
 
@@ -25,7 +26,7 @@ struct records {
     /* The catalog in force; valid until the next write or the end of the call. */
     const struct catalog *(*catalog)(void *context);
 
-    /* Begins and ends a snapshot: get, scan, conflicts and origin are called between the two only. */
+    /* Begins and ends a snapshot: get, conflicts and origin are called between the two only. */
     bool (*begin)(void *context, struct error *error);
     void (*end)(void *context);
 
@@ -34,10 +35,9 @@ struct records {
     const Hopnhat__Record *(*get)(void *context, uint32_t type, const uint8_t id[RECORD_ID_BYTES],
                                   struct arena *arena, struct error *error);
 
-    /* Visits the records of a type in the order of their ids, from the first id greater than `after` (NULL:
-     * from the start), until visit returns false. The record lives for the visit. */
-    bool (*scan)(void *context, uint32_t type, const uint8_t *after,
-                 bool (*visit)(void *user, const Hopnhat__Record *record), void *user, struct error *error);
+    /* What lists, searches and reports ask; NULL with ERROR_MEMORY, ERROR_INTERNAL. They take a snapshot of
+     * their own. */
+    const struct querier *(*querier)(void *context, struct error *error);
 
     /* Visits what is in open conflict, in the order of type, id and field, after `after` (NULL: from the
      * start), until visit returns false. */

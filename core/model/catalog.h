@@ -36,7 +36,10 @@ const uint8_t *catalog_hash(const struct catalog *catalog);
 /* The first 4 bytes of the hash, little endian: names the catalog in a Change. */
 uint32_t catalog_tag(const struct catalog *catalog);
 
+/* As headquarters numbered it; 0: the empty one. */
 uint32_t catalog_version(const struct catalog *catalog);
+
+/* The zone in which days and years are read, by its IANA name. */
 const char *catalog_time_zone(const struct catalog *catalog);
 
 /* The type with that number; NULL if there is none. */

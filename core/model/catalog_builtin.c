@@ -105,7 +105,7 @@ static void *make_message(struct maker *maker, const ProtobufCMessageDescriptor 
 static char *make_string(struct maker *maker, const char *text)
 {
     char *copy = make(maker, strlen(text) + 1);
-    return copy ? strcpy(copy, text) : NULL;
+    return copy ? memcpy(copy, text, strlen(text) + 1) : NULL;
 }
 
 static Hopnhat__Label *make_label(struct maker *maker, const char *vi, const char *en)

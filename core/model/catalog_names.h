@@ -28,6 +28,7 @@ struct name_table {
 bool names_add(struct name_table *table, struct arena *arena, size_t position, const char *name,
                const Hopnhat__Label *label, char *const *aliases, size_t alias_count, struct error *error);
 
+/* Makes the table ready for names_find. */
 void names_sort(struct name_table *table);
 
 /* Whether name, folded, is in the table, and the position of the best that has it. */

@@ -71,7 +71,7 @@ static const char *text_of(struct converter *converter, const struct tree_node *
 static char *copy_text(struct converter *converter, const char *text)
 {
     char *copy = make(converter, strlen(text) + 1);
-    return copy ? strcpy(copy, text) : NULL;
+    return copy ? memcpy(copy, text, strlen(text) + 1) : NULL;
 }
 
 static void read_number(struct converter *converter, const struct key_rule *rule,

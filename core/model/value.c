@@ -146,8 +146,8 @@ bool value_check(const Hopnhat__FieldDefinition *field, struct bytes value, stru
     if (value.size == 0)
         return true;
     size_t most = field->kind == HOPNHAT__VALUE_KIND__KIND_BYTES ? LIMIT_CATALOG_BYTES : LIMIT_VALUE_BYTES;
-    bool good = value.size <= most ||
-                error_set(error, ERROR_LIMIT, "has %zu bytes, more than %zu", value.size, most);
+    bool good =
+        value.size <= most || error_set(error, ERROR_LIMIT, "has %zu bytes, more than %zu", value.size, most);
     good = good && check_form(field, value, error) && check_range(field, value, error);
     if (good && field->pattern)
         good = check_pattern(field, value, error);

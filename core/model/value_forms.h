@@ -13,6 +13,8 @@ enum { DATE_TEXT_BYTES = 11, TIME_TEXT_BYTES = 20 };
 struct quote {
     char text[96];
 };
+
+/* Quotes it. */
 struct quote value_quote(struct bytes text);
 
 /* People's number into canonical text. text is trimmed. */

@@ -38,6 +38,7 @@ struct follow_status {
     bool trouble;
     struct error error; /* what the trouble is */
 };
+/* Fills in *status as of now. */
 void follow_status(struct follow *follow, struct follow_status *status);
 
 /* Waits until the views hold everything that was committed before the call. False with the trouble. */

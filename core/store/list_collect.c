@@ -97,15 +97,16 @@ static bool show_collected(struct collected *collected)
 {
     struct list_run *run = collected->run;
     const Hopnhat__Record *record;
+    size_t i = 0;
     sort_out(collected);
-    for (size_t i = 0; i < collected->count && i < run->list->limit; i++) {
-        run->examined = 0;
+    for (; i < collected->count && !run->full; i++) {
+        run->examined = 0; /* to find them was the work */
         if (!list_read(run, collected->entries[i].id, &record))
             return false;
         if (record && !list_show(run, record, &collected->entries[i]))
             return false;
     }
-    run->result->more = collected->count > run->list->limit;
+    run->result->more = i < collected->count;
     return true;
 }
 

@@ -25,7 +25,7 @@ struct list_run {
     size_t tail_count, tail_next;
     struct list_entry after;
     bool after_group; /* nothing of after's group of equal cut keys is known to have been shown */
-    size_t examined, shown;
+    size_t examined, shown, shown_bytes;
     bool full; /* the page has ended */
     struct error *error;
 };

@@ -90,7 +90,8 @@ static void end_at(struct list_run *run, const struct list_entry *entry)
 {
     run->result->next.key = entry->key;
     memcpy(run->result->next.id, entry->id, sizeof entry->id);
-    run->full = run->shown >= run->list->limit || run->examined >= LIST_EXAMINED;
+    run->full = run->shown >= run->list->limit || run->examined >= LIST_EXAMINED ||
+                (run->list->most_bytes && run->shown_bytes >= run->list->most_bytes);
     run->result->more = run->full;
 }
 
@@ -100,6 +101,8 @@ bool list_show(struct list_run *run, const Hopnhat__Record *record, const struct
         return false;
     run->shown++;
     run->examined++;
+    if (run->list->most_bytes)
+        run->shown_bytes += hopnhat__record__get_packed_size(record);
     end_at(run, entry);
     return true;
 }

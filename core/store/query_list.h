@@ -5,6 +5,8 @@
 #include "store/condition.h"
 #include "store/query.h"
 
+enum { LIST_SORTED = 500000 };
+
 /* Where a page ends. */
 struct list_place {
     struct sort_key key; /* empty (size 0) where nothing is sorted */
@@ -19,7 +21,8 @@ struct list_query {
     bool descending;                      /* the order reversed */
     bool deleted_too;
     const struct list_place *after; /* NULL: from the start */
-    size_t limit;
+    size_t limit;      /* at least 1 */
+    size_t most_bytes; /* the page ends when its records, packed, pass this; 0: no bound */
 };
 
 struct list_result {
@@ -30,18 +33,20 @@ struct list_result {
 /* Receives one record, which lives for the call. False with *error ends the list. */
 typedef bool list_visit(void *user, const Hopnhat__Record *record, struct error *error);
 
-/* Visits at most `limit` records; fewer, with result->more, where many had to be passed over. A record with
+/* Visits at most `limit` records; fewer, with result->more, where many had to be passed over or they are large. A record with
  * several values in the sorted field stands at its first one (descending: its last); records that lack it
  * come first (descending: last). Sorting by a field that is not indexed, or while the index is being built,
  * looks at all records of the type: ERROR_LIMIT past LIST_SORTED of them. Other errors: ERROR_INPUT (bytes
  * cannot be sorted), ERROR_MEMORY, ERROR_CORRUPT, the store's. */
-enum { LIST_SORTED = 500000 };
 bool query_list(struct query *query, const struct list_query *list, list_visit *visit, void *user,
                 struct list_result *result, struct error *error);
 
-/* The place as text for a request, and back. place_read: false where it is none. */
 enum { LIST_PLACE_TEXT_BYTES = 2 * (SORT_KEY_BYTES + RECORD_ID_BYTES) + 4 };
+
+/* Writes the place as text that may stand in a request. */
 void list_place_format(const struct list_place *place, char text[LIST_PLACE_TEXT_BYTES]);
+
+/* Reads it back for a list sorted by that field (NULL: none). False where it is no such place. */
 bool list_place_read(const char *text, const Hopnhat__FieldDefinition *sort, struct list_place *place);
 
 #endif

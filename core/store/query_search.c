@@ -15,7 +15,7 @@ struct search_run {
     struct search_result *result;
     struct search_terms terms;
     struct arena kept, scratch;
-    size_t tail_next, examined, shown;
+    size_t tail_next, examined, shown, shown_bytes;
     bool full, failed;
     struct error *error;
 };
@@ -79,6 +79,13 @@ static bool matches(struct search_run *run, const Hopnhat__Record *record, bool 
     return true;
 }
 
+/* Whether the page has as much as it may. */
+static bool is_full(const struct search_run *run)
+{
+    return run->shown >= run->search->limit ||
+           (run->search->most_bytes && run->shown_bytes >= run->search->most_bytes);
+}
+
 /* Shows the record if it matches, and notes that the page might end here. */
 static bool show(struct search_run *run, uint32_t type, const uint8_t *id, const Hopnhat__Record *record)
 {
@@ -88,10 +95,12 @@ static bool show(struct search_run *run, uint32_t type, const uint8_t *id, const
     if (matching && !run->visit(run->user, record, run->error))
         return false;
     run->shown += matching;
+    if (matching && run->search->most_bytes)
+        run->shown_bytes += hopnhat__record__get_packed_size(record);
     run->examined++;
     run->result->next.type = type;
     memcpy(run->result->next.id, id, RECORD_ID_BYTES);
-    run->full = run->shown >= run->search->limit || run->examined >= SEARCH_EXAMINED;
+    run->full = is_full(run) || run->examined >= SEARCH_EXAMINED;
     run->result->more = run->full;
     return true;
 }
@@ -179,7 +188,7 @@ static bool scan_record(void *user, const Hopnhat__Record *record)
     arena_reset(&run->scratch);
     size_t examined = run->examined;
     run->failed = !show(run, record->type, record->id.data, record);
-    run->full = run->shown >= run->search->limit; /* without an index a page looks at all of them */
+    run->full = is_full(run); /* without an index a page looks at all of them */
     run->result->more = run->full;
     if (!run->failed && examined >= SEARCH_SCANNED)
         run->failed = !error_set(run->error, ERROR_UNAVAILABLE,

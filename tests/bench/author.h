@@ -1,6 +1,6 @@
 /* An office that writes much: makes signed pushes of changes, for the benches. */
-#ifndef HOPNHAT_BENCH_AUTHOR_H
-#define HOPNHAT_BENCH_AUTHOR_H
+#ifndef HOPNHAT_TESTS_BENCH_AUTHOR_H
+#define HOPNHAT_TESTS_BENCH_AUTHOR_H
 
 #include "hub/session.h"
 #include "model/change.h"

@@ -1,7 +1,7 @@
 /* The floor that the hub's admission is measured against: plain LMDB, the same keys and value sizes, the same
  * commits. */
-#ifndef HOPNHAT_BENCH_FLOOR_H
-#define HOPNHAT_BENCH_FLOOR_H
+#ifndef HOPNHAT_TESTS_BENCH_FLOOR_H
+#define HOPNHAT_TESTS_BENCH_FLOOR_H
 
 #include "author.h"
 

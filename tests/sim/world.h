@@ -1,7 +1,7 @@
 /* The simulated world: one hub, a few agents, and the links between them, all in one process. It runs the
  * real sessions on real stores; time, randomness and the links are its own. One seed, one history. */
-#ifndef HOPNHAT_SIM_WORLD_H
-#define HOPNHAT_SIM_WORLD_H
+#ifndef HOPNHAT_TESTS_SIM_WORLD_H
+#define HOPNHAT_TESTS_SIM_WORLD_H
 
 #include "agent/records.h"
 #include "agent/session.h"

@@ -196,8 +196,8 @@ static void an_edit_with_a_token_supersedes_what_was_shown_only(void **state)
     struct fake *fake = *state;
     char *path = fake_add(fake, "{\"name\":\"Plan\",\"status\":\"active\"}");
     fake_concurrent(fake, path, 17, "ended");
-    json_decref(fake_call(fake, 200, "PATCH", path,
-                          "{\"set\":{\"status\":\"\"},\"token\":\"1.0000000000000011\"}"));
+    json_decref(
+        fake_call(fake, 200, "PATCH", path, "{\"set\":{\"status\":\"\"},\"token\":\"1.0000000000000011\"}"));
     json_t *json = fake_call(fake, 200, "GET", path, NULL);
     assert_string_equal(json_string_value(json_array_get(json_object_get(json, "open"), 0)), "status");
     json_decref(json);

@@ -10,8 +10,7 @@
 static void a_token_reads_back(void **state)
 {
     (void)state;
-    const struct shown all[] = {
-        {0, 1}, {17, 0xabcdef}, {UINT64_MAX, UINT64_MAX}, {1, 0x8000000000000000}};
+    const struct shown all[] = {{0, 1}, {17, 0xabcdef}, {UINT64_MAX, UINT64_MAX}, {1, 0x8000000000000000}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         char text[TOKEN_TEXT_BYTES];
         struct shown read;

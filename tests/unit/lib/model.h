@@ -123,7 +123,7 @@ static inline struct catalog *catalog_of(const char *yaml)
 /* Packs the change and unpacks it under (new_change.replica, seq). */
 static inline struct change change_of(struct arena *arena, const struct new_change *made, uint64_t seq)
 {
-    struct change change;
+    struct change change = {0};
     struct bytes stored;
     struct error error;
     if (!change_pack(made, arena, &stored, &error) ||
