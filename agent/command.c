@@ -2,6 +2,7 @@
 
 #include "agent/service.h"
 #include "api/commands.h"
+#include "api/commands_backup.h"
 
 static bool run_rejected(struct cli *cli, struct error *error)
 {
@@ -21,13 +22,15 @@ static const struct cli_option options[] = {
     {"http", "ADDRESS:PORT", "also serve HTTP there, for reading; a numeric address"},
     {"wait", NULL, "until this office is caught up"},
     {"timeout", "SECONDS", "how long to wait; 60 if not given"},
+    COMMAND_BACKUP_OPTIONS,
     COMMAND_OPTIONS,
 };
 
 static const struct cli_command *const commands[] = {
-    &agent_command_join, &agent_command_run,      &command_add,        &command_set,
-    &command_get,        &command_list,           &command_delete,     &command_conflicts,
+    &agent_command_join, &agent_command_run,      &command_add,        &command_set,    &command_get,
+    &command_list,       &command_search,         &command_report,     &command_delete, &command_conflicts,
     &command_resolve,    &agent_command_rejected, &agent_command_sync, &command_status,
+    &agent_command_backup, &agent_command_restore, &agent_command_verify, &agent_command_recovery_key,
 };
 
 const struct cli_program agent_program = {

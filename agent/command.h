@@ -8,6 +8,10 @@
 extern const struct cli_command agent_command_join, agent_command_run, agent_command_sync,
     agent_command_rejected;
 
+/* command_backup.c */
+extern const struct cli_command agent_command_backup, agent_command_restore, agent_command_verify,
+    agent_command_recovery_key;
+
 extern const struct cli_program agent_program;
 
 #endif

@@ -26,6 +26,7 @@ struct agent_daemon {
     bool connecting;    /* an attempt is under way, or the link is up */
     unsigned attempts;  /* that failed since the hub was last in session */
     uint64_t retry_at;  /* by loop_now_ms */
+    uint64_t followed;  /* the local rev that the views were told last */
     bool stopping;
     enum link_state told; /* what the log was told last */
 };
@@ -153,6 +154,9 @@ bool agent_daemon_turn(struct agent_daemon *daemon, int64_t most_wait_ms, struct
     if (daemon->agent->hub_online)
         daemon->attempts = 0;
     connect_if_due(daemon);
+    if (daemon->followed != daemon->agent->local_rev)
+        follow_wake(daemon->service.follow);
+    daemon->followed = daemon->agent->local_rev;
     int64_t wait_ms = sooner(agent_session_wait_ms(daemon->session, wall_ms), retry_wait_ms(daemon));
     return loop_run_once(daemon->loop, sooner(wait_ms, most_wait_ms), error);
 }
@@ -178,6 +182,8 @@ static bool open_store(struct agent_daemon *daemon, const char *data, struct err
     if (!(daemon->session = agent_session_new(daemon->agent, &outlet, error)))
         return false;
     agent_service_start(&daemon->service, daemon->agent);
+    if (!(daemon->service.follow = agent_follow(daemon->agent, true, error)))
+        return false;
     daemon->service.sync = sync_now;
     daemon->service.state = session_state;
     daemon->service.context = daemon;
@@ -233,6 +239,7 @@ void agent_daemon_free(struct agent_daemon *daemon)
     frame_buffer_release(&daemon->out);
     loop_free(daemon->loop);
     net_free(daemon->net);
+    follow_close(daemon->service.follow);
     agent_close(daemon->agent);
     arena_release(&daemon->arena);
     free(daemon);

@@ -179,6 +179,7 @@ static bool apply_item(struct part *part, const Hopnhat__FeedItem *item)
     if (!group || item->record->id.len != RECORD_ID_BYTES || item->record->type == 0)
         return malformed(part->error, "a record that is not well formed");
     arena_reset(&part->agent->scratch);
+    log_release(part->agent, &part->transaction, item->record);
     switch (item->kind) {
     case HOPNHAT__ITEM_KIND__ITEM_LEFT:
         apply_left(part, group, item->record);

@@ -180,3 +180,16 @@ void log_refuse(struct agent *agent, struct transaction *transaction, Hopnhat__R
         fall_back(agent, transaction, dot);
     }
 }
+
+void log_release(const struct agent *agent, struct transaction *transaction, const Hopnhat__Record *record)
+{
+    struct key key;
+    for (size_t i = 0; i < record->n_fields; i++)
+        for (size_t j = 0; j < record->fields[i]->n_entries; j++) {
+            struct dot dot = entry_id_of(record->fields[i]->entries[j]).dot;
+            if (!agent_log(agent, dot.replica) || !log_is_refused(transaction, dot))
+                continue;
+            key_dot(&key, dot.replica, dot.seq);
+            transaction_delete(transaction, AGENT_REFUSED, key_bytes(&key));
+        }
+}

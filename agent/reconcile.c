@@ -170,6 +170,7 @@ static void take_listed(struct answer *answer)
         Hopnhat__Record record = *answer->message->records[i];
         arena_reset(&agent->scratch);
         record.group = group;
+        log_release(agent, &answer->transaction, &record);
         mirror_put(agent, &answer->transaction, &record, &answer->marks, &agent->scratch);
     }
     arena_reset(&agent->scratch);

@@ -1,8 +1,10 @@
 #include "agent/service.h"
 
+#include "agent/backups.h"
 #include "agent/records.h"
 #include "agent/write.h"
 #include "api/change_json.h"
+#include "api/index_status.h"
 #include "api/record_json.h"
 #include "api/wall.h"
 #include "model/fold.h"
@@ -51,20 +53,13 @@ static const Hopnhat__Record *get(void *context, uint32_t type, const uint8_t id
     return record;
 }
 
-static bool scan(void *context, uint32_t type, const uint8_t *after,
-                 bool (*visit)(void *user, const Hopnhat__Record *record), void *user, struct error *error)
+/* A tool has no thread that keeps the views: it opens them when it first asks. */
+static const struct querier *querier_of(void *context, struct error *error)
 {
     struct agent_service *service = context;
-    struct agent_scan rows;
-    struct arena arena;
-    const Hopnhat__Record *record;
-    arena_init(&arena, RECORD_ARENA_BYTES);
-    agent_scan_open(&rows, &service->transaction, type, after);
-    while ((record = agent_scan_next(&rows, &arena)) && visit(user, record))
-        arena_reset(&arena);
-    agent_scan_close(&rows);
-    arena_release(&arena);
-    return is_sound(service, error);
+    if (!service->follow)
+        service->follow = agent_follow(service->agent, false, error);
+    return service->follow ? follow_querier(service->follow) : NULL;
 }
 
 static bool conflicts(void *context, const struct conflict_place *after,
@@ -195,6 +190,12 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
     arena_release(&arena);
     if (!json)
         error_set(error, ERROR_MEMORY, "out of memory");
+    else
+        agent_backups_status(service->agent, json);
+    if (json && !index_status_add(json, service->follow, service->agent->local_rev, error)) {
+        json_decref(json);
+        return NULL;
+    }
     return json;
 }
 
@@ -285,6 +286,8 @@ static json_t *handle_rejected(struct api_call *call, struct error *error)
 static const struct api_route routes[] = {
     {"GET", "/v1/rejected", handle_rejected},
     {"POST", "/v1/sync", handle_sync},
+    {"POST", "/v1/backups", agent_handle_backup},
+    {"POST", "/v1/recovery-key", agent_handle_recovery_key},
 };
 
 void agent_service_start(struct agent_service *service, struct agent *agent)
@@ -296,7 +299,7 @@ void agent_service_start(struct agent_service *service, struct agent *agent)
                     .begin = begin,
                     .end = end,
                     .get = get,
-                    .scan = scan,
+                    .querier = querier_of,
                     .conflicts = conflicts,
                     .origin = origin,
                     .shown_now = shown_now,
@@ -330,6 +333,7 @@ void *agent_service_open(const char *data, const struct api_service **api, struc
 void agent_service_close(void *opened)
 {
     struct agent_service *service = opened;
+    follow_close(service->follow);
     agent_close(service->agent);
     free(service);
 }

@@ -8,7 +8,7 @@
 #ifndef HOPNHAT_AGENT_SERVICE_H
 #define HOPNHAT_AGENT_SERVICE_H
 
-#include "agent/state.h"
+#include "agent/follow.h"
 #include "api/router.h"
 
 struct agent_service {
@@ -16,6 +16,7 @@ struct agent_service {
     struct api_service api;
     struct agent *agent;
     struct transaction transaction; /* of the snapshot under way */
+    struct follow *follow;          /* the views; of the daemon, or opened when a tool first asks */
     /* Of the daemon; NULL where a tool has opened the store itself. */
     void (*sync)(void *context, uint64_t wall_ms);
     const char *(*state)(void *context);

@@ -11,10 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const uint64_t DEFAULT_MAP_BYTES = UINT64_C(8) << 30;
 enum { SCRATCH_BYTES = LIMIT_MESSAGE_ARENA_BYTES };
 
-static const char *const DATABASES[AGENT_DATABASES] = {
+const char *const agent_databases[AGENT_DATABASES] = {
     [AGENT_META] = "meta",       [AGENT_LOG] = "log",           [AGENT_MIRROR] = "mirror",
     [AGENT_DRAFT] = "draft",     [AGENT_REFUSED] = "refused",   [AGENT_DIGEST] = "digest",
     [AGENT_CURSOR] = "cursor",   [AGENT_OWNLOG] = "ownlog",     [AGENT_CHANGED] = "changed",
@@ -36,11 +35,11 @@ static struct agent *open_files(const char *directory, const struct agent_option
     agent->directory = strdup(directory);
     arena_init(&agent->office_arena, LIMIT_RECORD_BYTES);
     arena_init(&agent->scratch, SCRATCH_BYTES);
-    uint64_t map_bytes = options->map_bytes ? options->map_bytes : DEFAULT_MAP_BYTES;
+    uint64_t map_bytes = options->map_bytes ? options->map_bytes : AGENT_DEFAULT_MAP_BYTES;
     if (!agent->directory || snprintf(path, sizeof path, "%s/store", directory) >= (int)sizeof path)
         error_set(error, ERROR_USAGE, "the name of the data directory is too long");
     else if (!options->take_lock || (agent->lock = lock_take(directory, make, error)) >= 0)
-        agent->environment = environment_open(path, DATABASES, AGENT_DATABASES, map_bytes, error);
+        agent->environment = environment_open(path, agent_databases, AGENT_DATABASES, map_bytes, error);
     if (agent->environment)
         return agent;
     agent_close(agent);

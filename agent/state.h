@@ -30,9 +30,11 @@ enum agent_database {
     AGENT_PLACE,    /* type, record -> its local rev (8) */
     AGENT_CONFLICT, /* type, record, field (4) -> nothing: what people see there is in open conflict */
     AGENT_CATALOG,  /* tag (4) -> packed catalog */
-    AGENT_CUSTODY,
+    AGENT_CUSTODY,  /* replica of the hub, seq -> CustodyPiece that begins there */
     AGENT_DATABASES,
 };
+
+extern const char *const agent_databases[AGENT_DATABASES]; /* their names in LMDB */
 
 /* One log of this installation. Every seq up to `head` is in the store. */
 struct own_log {
@@ -96,8 +98,10 @@ struct agent {
     char trouble[512]; /* last trouble with the hub or the store; empty when all is well */
 };
 
+#define AGENT_DEFAULT_MAP_BYTES (UINT64_C(8) << 30)
+
 struct agent_options {
-    uint64_t map_bytes; /* 0: the default, 8 GiB */
+    uint64_t map_bytes; /* 0: AGENT_DEFAULT_MAP_BYTES */
     bool take_lock;     /* false only in the simulator, which opens many in one process */
     struct entropy entropy;
 };

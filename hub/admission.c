@@ -3,6 +3,7 @@
 #include "hub/catalogs.h"
 #include "hub/journal.h"
 #include "hub/place.h"
+#include "hub/quarantine.h"
 #include "hub/registry.h"
 #include "model/check.h"
 #include "store/key.h"
@@ -16,6 +17,7 @@ struct incoming {
     Hopnhat__Record *record;
     struct place before;
     const bool *concurrent;
+    uint64_t touched[TOUCHED_NUMBERS]; /* of its log row */
 };
 
 bool admission_begin(struct admission *admission, struct hub *hub, uint64_t wall_ms, struct error *error)
@@ -24,6 +26,7 @@ bool admission_begin(struct admission *admission, struct hub *hub, uint64_t wall
     if (!transaction_begin(&admission->transaction, hub->environment, true, error))
         return false;
     arena_init(&admission->arena, CHANGE_ARENA_BYTES);
+    admission->work = &admission->arena;
     admission->receipt = clock_next(&hub->clock, wall_ms);
     return true;
 }
@@ -71,11 +74,8 @@ static bool logged_change(struct admission *admission, struct dot dot, struct ar
 static bool was_refused(void *context, struct entry_id id, struct arena *arena, struct entry_list *superseded)
 {
     struct admission *admission = context;
-    struct key key;
-    struct bytes row;
     struct change change;
-    key_dot(&key, id.dot.replica, id.dot.seq);
-    if (!transaction_get(&admission->transaction, HUB_QUARANTINE, key_bytes(&key), &row))
+    if (!quarantine_holds(&admission->transaction, id.dot, arena))
         return false;
     if (!logged_change(admission, id.dot, arena, &change) || id.index >= change.op_count)
         return true;
@@ -136,6 +136,9 @@ static bool take_edit(struct admission *admission, const struct change *change, 
     if (!incoming->concurrent || !incoming->record)
         return error_set(error, ERROR_MEMORY, "out of memory");
     incoming->before = place_before(incoming->record);
+    incoming->touched[TOUCHED_RANK] = stamp.rank;
+    incoming->touched[TOUCHED_REPLICA] = incoming->record->last_replica;
+    incoming->touched[TOUCHED_SEQ] = incoming->record->last_seq;
     if (!merge_edit(incoming->record, change, edit, &stamp, &source, arena, error))
         return false;
     if (hopnhat__record__get_packed_size(incoming->record) > LIMIT_RECORD_BYTES)
@@ -143,26 +146,53 @@ static bool take_edit(struct admission *admission, const struct change *change, 
     return true;
 }
 
+/* A catalog record has come. What a field reads as may change with it, and the journal says so. */
+static bool take_catalog(struct admission *admission, const Hopnhat__Record *record, struct error *error)
+{
+    struct catalog *former;
+    if (!catalogs_take(admission->hub, &admission->transaction, record, &former, error))
+        return false;
+    bool done = !former || journal_reread(admission, former, error);
+    catalog_free(former);
+    return done;
+}
+
 static bool place_edit(struct admission *admission, const struct change *change, size_t edit,
-                       const struct incoming *incoming, struct error *error)
+                       struct incoming *incoming, struct error *error)
 {
     struct hub *hub = admission->hub;
+    incoming->record->has_last_replica = incoming->record->has_last_seq = true;
+    incoming->record->last_replica = change->dot.replica;
+    incoming->record->last_seq = change->dot.seq;
     if (!place_record(hub, &admission->transaction, incoming->record, &incoming->before, &admission->arena,
                       error) ||
         !journal_after(admission, incoming->record, change, edit, incoming->concurrent, error))
         return false;
+    incoming->touched[TOUCHED_REV] = hub->rev;
     if (incoming->record->type == HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE) {
         struct error unreadable; /* without its code it is nobody's office yet */
         return registry_set_office(hub, incoming->record, &unreadable) || unreadable.code == ERROR_CORRUPT ||
                error_set(error, unreadable.code, "%s", unreadable.text);
     }
     if (incoming->record->type == HOPNHAT__BUILT_IN_TYPE__TYPE_CATALOG)
-        return catalogs_take(hub, &admission->transaction, incoming->record, error);
+        return take_catalog(admission, incoming->record, error);
     return true;
 }
 
-/* The log row and the replica's new watermark. */
-static void log_change(struct admission *admission, const struct offer *offer, uint64_t time)
+/* The numbers of all edits into the log row. */
+static bool note_touched(struct admission *admission, const struct incoming *incoming, size_t count,
+                         Hopnhat__LogRow *row)
+{
+    row->touched = arena_alloc(&admission->arena, count * sizeof incoming->touched);
+    for (size_t i = 0; row->touched && i < count; i++)
+        memcpy(row->touched + TOUCHED_NUMBERS * i, incoming[i].touched, sizeof incoming[i].touched);
+    row->n_touched = row->touched ? TOUCHED_NUMBERS * count : 0;
+    return row->touched != NULL;
+}
+
+/* The log row (with what the edits touched; none for a refused change) and the replica's new watermark. */
+static bool log_change(struct admission *admission, const struct offer *offer, uint64_t time,
+                       const struct incoming *incoming, size_t count)
 {
     Hopnhat__LogRow row = HOPNHAT__LOG_ROW__INIT;
     struct key key;
@@ -172,9 +202,12 @@ static void log_change(struct admission *admission, const struct offer *offer, u
     row.has_admitted = true;
     row.admitted = time;
     row.logged = (ProtobufCBinaryData){offer->stored.size, (uint8_t *)(uintptr_t)offer->stored.data};
+    if (!note_touched(admission, incoming, count, &row))
+        return false;
     row_put(&admission->transaction, HUB_LOG, key_bytes(&key), &row.base);
     offer->replica->watermark = offer->seq;
     registry_touch(admission->hub, offer->replica);
+    return true;
 }
 
 /* What others superseded of it before it came is settled after all. */
@@ -206,7 +239,7 @@ static enum admitted refuse(struct admission *admission, const struct offer *off
     Hopnhat__Quarantined row = HOPNHAT__QUARANTINED__INIT;
     struct key key;
     *refusal = arena_alloc(&admission->arena, sizeof **refusal);
-    if (!*refusal) {
+    if (!*refusal || !log_change(admission, offer, time, NULL, 0)) {
         error_set(error, ERROR_MEMORY, "out of memory");
         return ADMITTED_FAILED;
     }
@@ -219,7 +252,6 @@ static enum admitted refuse(struct admission *admission, const struct offer *off
     row.refusal = *refusal;
     row.received_ms = admission->received_ms;
     row.office = offer->replica->office;
-    log_change(admission, offer, time);
     key_dot(&key, offer->replica->number, offer->seq);
     row_put(&admission->transaction, HUB_QUARANTINE, key_bytes(&key), &row.base);
     admission->hub->quarantined++;
@@ -249,8 +281,58 @@ static enum admitted admit(struct admission *admission, const struct offer *offe
     for (size_t i = 0; i < count; i++)
         if (!place_edit(admission, change, i, &incoming[i], error))
             return ADMITTED_FAILED;
-    log_change(admission, offer, time);
-    return ADMITTED;
+    if (log_change(admission, offer, time, incoming, count))
+        return ADMITTED;
+    error_set(error, ERROR_MEMORY, "out of memory");
+    return ADMITTED_FAILED;
+}
+
+/* Takes in a change that stands in the log already; its row then says what it touched. */
+static bool release_change(struct admission *admission, const struct change *change, const struct writer *writer,
+                           Hopnhat__LogRow *row, struct error *error)
+{
+    size_t count = change->body->n_edits;
+    struct incoming *incoming = arena_alloc(&admission->arena, count * sizeof *incoming);
+    struct key key;
+    if (!incoming)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        Hopnhat__RefusalReason reason;
+        if (!take_edit(admission, change, i, writer, row->admitted, &incoming[i], &reason, error))
+            return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!place_edit(admission, change, i, &incoming[i], error))
+            return false;
+    if (!note_touched(admission, incoming, count, row))
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    key_dot(&key, change->dot.replica, change->dot.seq);
+    row_put(&admission->transaction, HUB_LOG, key_bytes(&key), &row->base);
+    return true;
+}
+
+bool admission_release(struct admission *admission, struct dot dot, struct error *error)
+{
+    const struct replica *replica = registry_replica(admission->hub, dot.replica);
+    struct change change;
+    struct writer writer;
+    struct key key;
+    arena_reset(&admission->arena);
+    key_dot(&key, dot.replica, dot.seq);
+    Hopnhat__LogRow *row = row_get(&admission->transaction, HUB_LOG, key_bytes(&key),
+                                   &hopnhat__log_row__descriptor, &admission->arena);
+    if (!row || !replica)
+        return error_set(error, ERROR_NOT_FOUND, "the change is in no log here");
+    if (!change_unpack(&change, dot, bytes_of(row->logged.data, row->logged.len), &admission->arena, error))
+        return error_prefix(error, "it can only be dropped");
+    if (!catalogs_know(admission->hub, &admission->transaction, change.body->catalog))
+        return error_set(error, ERROR_INPUT, "it was made under a catalog that has not come here");
+    if (!writer_of(admission, replica, &writer))
+        return error_set(error, ERROR_REFUSED, "there is no office %s any more", replica->office);
+    bool done = release_change(admission, &change, &writer, row, error);
+    if (admission->transaction.failed)
+        *error = admission->transaction.error;
+    return done && !admission->transaction.failed;
 }
 
 enum admitted admission_offer(struct admission *admission, const struct offer *offer,

@@ -23,12 +23,13 @@ bool catalogs_know(const struct hub *hub, struct transaction *transaction, uint3
 }
 
 bool catalogs_take(struct hub *hub, struct transaction *transaction, const Hopnhat__Record *record,
-                   struct error *error)
+                   struct catalog **former, struct error *error)
 {
     const Hopnhat__Field *field = record_field(record, CATALOG_BODY);
     const Hopnhat__Entry *entry = field ? fold_latest(field) : NULL;
     struct error unusable;
     struct key key;
+    *former = NULL;
     if (!entry || !entry->has_value)
         return true;
     struct catalog *catalog = catalog_load(entry_value(entry), &unusable);
@@ -40,7 +41,7 @@ bool catalogs_take(struct hub *hub, struct transaction *transaction, const Hopnh
     transaction_put(transaction, HUB_CATALOG, key_bytes(&key), catalog_packed(catalog));
     if (catalog_version(catalog) > catalog_version(hub->catalog)) {
         meta_put_number(transaction, HUB_META, "catalog", catalog_tag(catalog));
-        catalog_free(hub->catalog);
+        *former = hub->catalog;
         hub->catalog = catalog;
     } else {
         catalog_free(catalog);

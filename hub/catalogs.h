@@ -8,10 +8,10 @@
 bool catalogs_know(const struct hub *hub, struct transaction *transaction, uint32_t tag);
 
 /* Takes over the catalog that a record of that type holds: kept under its tag, and in force where its version
- * is above the present one's. A record that holds none that can be loaded changes nothing. Errors:
- * ERROR_MEMORY. */
+ * is above the present one's: then *former is the one before, the caller's to free; else NULL. A record that
+ * holds none that can be loaded changes nothing. Errors: ERROR_MEMORY. */
 bool catalogs_take(struct hub *hub, struct transaction *transaction, const Hopnhat__Record *record,
-                   struct error *error);
+                   struct catalog **former, struct error *error);
 
 /* Loads the one in force. */
 bool catalogs_load(struct hub *hub, struct transaction *transaction, struct error *error);

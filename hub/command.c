@@ -1,6 +1,7 @@
 #include "hub/command.h"
 
 #include "api/commands.h"
+#include "api/commands_backup.h"
 #include "hub/daemon.h"
 #include "hub/service.h"
 
@@ -17,21 +18,6 @@ static bool run_run(struct cli *cli, struct error *error)
     return hub_daemon_run(&given, error);
 }
 
-static bool run_quarantine_list(struct cli *cli, struct error *error)
-{
-    return command_each(cli, "/v1/quarantine?limit=100", "quarantine", command_print_refusal, cli, error);
-}
-
-static bool run_quarantine_show(struct cli *cli, struct error *error)
-{
-    json_t *refusal = NULL;
-    if (!cli_call(cli, "GET", NULL, &refusal, error, "/v1/quarantine/%s", cli->arguments[0]))
-        return false;
-    bool done = command_print_refusal(cli, refusal, error);
-    json_decref(refusal);
-    return done;
-}
-
 static const char *const run_options[] = {"listen", "http", NULL};
 
 static const struct cli_command command_run = {
@@ -41,21 +27,6 @@ static const struct cli_command command_run = {
     .options = run_options,
     .run = run_run,
 };
-static const struct cli_command command_quarantine_list = {
-    .name = "quarantine list",
-    .arguments = "",
-    .help = "show the changes that were refused, and why",
-    .run = run_quarantine_list,
-};
-static const struct cli_command command_quarantine_show = {
-    .name = "quarantine show",
-    .arguments = "REPLICA.SEQ",
-    .help = "show one of them",
-    .least = 1,
-    .most = 1,
-    .run = run_quarantine_show,
-};
-
 static const struct cli_option options[] = {
     {"catalog", "FILE", "the catalog, in YAML"},
     {"listen", "tcp://ADDRESS:PORT", "where agents connect; " DEFAULT_LISTEN " if not given"},
@@ -65,6 +36,10 @@ static const struct cli_option options[] = {
     {"remove-group", "GROUP", "a group to take away; may be repeated"},
     {"headquarters", CLI_YES_OR_NO, "whether the office is headquarters; yes if nothing follows"},
     {"hours", "N", "how long the code holds"},
+    {"replica", "REPLICA", "only the machine that writes under this number (16 hexadecimal digits)"},
+    {"all", NULL, "also what has been decided on"},
+    {"note", "TEXT", "why, for the record"},
+    COMMAND_BACKUP_OPTIONS,
     COMMAND_OPTIONS,
 };
 
@@ -79,12 +54,23 @@ static const struct cli_command *const commands[] = {
     &command_set,
     &command_get,
     &command_list,
+    &command_search,
+    &command_report,
     &command_delete,
     &command_conflicts,
     &command_resolve,
     &command_status,
-    &command_quarantine_list,
-    &command_quarantine_show,
+    &hub_command_revoke,
+    &hub_command_catalog_check,
+    &hub_command_catalog_apply,
+    &hub_command_quarantine_list,
+    &hub_command_quarantine_show,
+    &hub_command_quarantine_release,
+    &hub_command_quarantine_drop,
+    &hub_command_backup,
+    &hub_command_restore,
+    &hub_command_verify,
+    &hub_command_recovery_key,
 };
 
 const struct cli_program hub_program = {

@@ -9,8 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The whole file, malloc'd. False: ERROR_INPUT, ERROR_LIMIT, ERROR_MEMORY. */
-static bool read_file(const char *path, uint8_t **data, size_t *size, struct error *error)
+bool command_read_catalog(const char *path, uint8_t **data, size_t *size, struct error *error)
 {
     FILE *file = fopen(path, "rb");
     if (!file)
@@ -52,7 +51,7 @@ static bool run_init(struct cli *cli, struct error *error)
     struct bytes yaml = bytes_of(built_in_catalog, built_in_catalog_size), packed;
     uint8_t *data = NULL;
     size_t size = 0;
-    if (file && !read_file(file, &data, &size, error))
+    if (file && !command_read_catalog(file, &data, &size, error))
         return false;
     if (file)
         yaml = bytes_of(data, size);

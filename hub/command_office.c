@@ -131,9 +131,27 @@ static bool run_enrol(struct cli *cli, struct error *error)
     return print_answer(cli, answer);
 }
 
+static bool run_revoke(struct cli *cli, struct error *error)
+{
+    json_t *answer = NULL;
+    json_t *body = json_pack("{s:s, s:s*}", "author", cli_author(), "replica", cli_option(cli, "replica"));
+    bool done = body ? cli_call(cli, "POST", body, &answer, error, "/v1/offices/%s/revoke", cli->arguments[0])
+                     : no_text(error);
+    json_decref(body);
+    if (!done)
+        return false;
+    if (!cli->json)
+        printf("revoked: installations %lld, replicas %lld, unused codes %lld\n",
+               (long long)json_integer_value(json_object_get(answer, "installations")),
+               (long long)json_integer_value(json_object_get(answer, "replicas")),
+               (long long)json_integer_value(json_object_get(answer, "codes")));
+    return print_answer(cli, answer);
+}
+
 static const char *const add_options[] = {"name", "group", "headquarters", NULL};
 static const char *const set_options[] = {"name", "group", "remove-group", "headquarters", NULL};
 static const char *const enrol_options[] = {"hours", NULL};
+static const char *const revoke_options[] = {"replica", NULL};
 
 const struct cli_command hub_command_office_add = {
     .name = "office add",
@@ -167,4 +185,13 @@ const struct cli_command hub_command_enrol = {
     .least = 1,
     .most = 1,
     .run = run_enrol,
+};
+const struct cli_command hub_command_revoke = {
+    .name = "revoke",
+    .arguments = "OFFICE [--replica REPLICA]",
+    .help = "let an office's machines, or the one with that replica, sync no more; what still comes is quarantined",
+    .options = revoke_options,
+    .least = 1,
+    .most = 1,
+    .run = run_revoke,
 };

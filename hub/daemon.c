@@ -22,6 +22,7 @@ struct hub_daemon {
     struct frame_codec *codec;
     struct frame_buffer out;
     struct arena arena; /* of one message */
+    uint64_t followed;  /* the rev that the views were told last */
     bool stopping;
 };
 
@@ -79,7 +80,8 @@ static bool open_store(struct hub_daemon *daemon, const char *data, struct error
         if (error->code != ERROR_UNAVAILABLE || !client_try_again(data, &waited_ms))
             return false;
     hub_service_start(&daemon->service, daemon->hub);
-    return true;
+    daemon->service.follow = daemon->hub->follow = hub_follow(daemon->hub, true, error);
+    return daemon->service.follow != NULL;
 }
 
 static bool open_link(struct hub_daemon *daemon, const char *listen, struct error *error)
@@ -118,6 +120,9 @@ static bool turn(struct hub_daemon *daemon, struct error *error)
 {
     uint64_t wall_ms = wall_now_ms();
     hub_turn(daemon->hub, wall_ms, &daemon->outlet);
+    if (daemon->followed != daemon->hub->rev)
+        follow_wake(daemon->service.follow);
+    daemon->followed = daemon->hub->rev;
     return loop_run_once(daemon->loop, hub_wait_ms(daemon->hub, wall_ms), error);
 }
 
@@ -132,6 +137,7 @@ static void release(struct hub_daemon *daemon)
     frame_buffer_release(&daemon->out);
     loop_free(daemon->loop);
     net_free(daemon->net);
+    follow_close(daemon->service.follow);
     hub_close(daemon->hub);
     arena_release(&daemon->arena);
     free(daemon);

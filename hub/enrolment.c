@@ -141,6 +141,7 @@ static bool register_keys(struct hub *hub, struct transaction *transaction, cons
     memcpy(installation.link_key, join->link_key.data, LINK_KEY_BYTES);
     memcpy(installation.signing_key, join->signing_key.data, SIGNING_KEY_BYTES);
     memcpy(installation.office, office, strlen(office) + 1);
+    installation.joined_ms = wall_ms;
     if (registry_installation(hub, installation.link_key))
         return refuse(error);
     joined->certificate = arena_alloc(arena, sizeof *joined->certificate);
@@ -150,7 +151,7 @@ static bool register_keys(struct hub *hub, struct transaction *transaction, cons
     if (!sign_certificate(hub, &installation, wall_ms, joined->certificate, arena) ||
         !add_records(hub, transaction, office, joined, arena))
         return error_set(error, ERROR_MEMORY, "out of memory");
-    return registry_add_installation(hub, transaction, &installation, wall_ms, error);
+    return registry_add_installation(hub, transaction, &installation, error);
 }
 
 static bool join_in(struct hub *hub, struct transaction *transaction,

@@ -117,7 +117,7 @@ static bool add_item(struct part *part, Hopnhat__FeedItem *item)
 void feed_strip(Hopnhat__Record *record)
 {
     record->group = NULL; /* the message says it */
-    record->has_joined = false;
+    record->has_joined = record->has_last_replica = record->has_last_seq = false;
     for (size_t i = 0; i < record->n_fields; i++) {
         record->fields[i]->n_absent = 0;
         record->fields[i]->has_changed = false;
@@ -286,7 +286,8 @@ bool feed_refusals(struct transaction *transaction, uint64_t replica, uint64_t *
             all ? row_unpack(transaction, cursor.value, &hopnhat__quarantined__descriptor, arena) : NULL;
         if (!row)
             break;
-        refusals[(*count)++] = row->refusal;
+        if (row->state != HOPNHAT__QUARANTINE_STATE__QUARANTINE_RELEASED)
+            refusals[(*count)++] = row->refusal;
         *told = row->refusal->seq;
     }
     cursor_close(&cursor);

@@ -18,7 +18,7 @@ static bool out_of_memory(struct error *error)
 /* An installation that this hub signed a certificate for, and has forgotten since (it came back from a
  * backup). */
 static bool recognise(struct hub *hub, const struct link_peer *peer, const Hopnhat__Hello *hello,
-                      struct transaction *transaction, uint64_t wall_ms, struct error *error)
+                      struct transaction *transaction, struct error *error)
 {
     struct arena arena;
     Hopnhat__CertificateBody *body;
@@ -30,7 +30,8 @@ static bool recognise(struct hub *hub, const struct link_peer *peer, const Hopnh
         memcpy(installation.link_key, peer->key, LINK_KEY_BYTES);
         memcpy(installation.signing_key, body->signing_key.data, SIGNING_KEY_BYTES);
         snprintf(installation.office, sizeof installation.office, "%s", body->office);
-        known = registry_add_installation(hub, transaction, &installation, wall_ms, error);
+        installation.joined_ms = body->issued_ms;
+        known = registry_add_installation(hub, transaction, &installation, error);
     } else {
         error_set(error, ERROR_REFUSED, "this installation is not known here");
     }
@@ -63,7 +64,7 @@ static bool register_replicas(struct hub *hub, const struct installation *instal
 
 /* Makes installation and replicas known, durably. */
 static bool make_known(struct hub *hub, const struct link_peer *peer, const Hopnhat__Hello *hello,
-                       uint64_t wall_ms, struct error *error)
+                       struct error *error)
 {
     struct transaction transaction;
     struct error reload;
@@ -74,8 +75,7 @@ static bool make_known(struct hub *hub, const struct link_peer *peer, const Hopn
         return register_replicas(hub, registry_installation(hub, peer->key), hello, error);
     if (!transaction_begin(&transaction, hub->environment, true, error))
         return false;
-    bool known =
-        registry_installation(hub, peer->key) || recognise(hub, peer, hello, &transaction, wall_ms, error);
+    bool known = registry_installation(hub, peer->key) || recognise(hub, peer, hello, &transaction, error);
     if (known && register_replicas(hub, registry_installation(hub, peer->key), hello, error)) {
         registry_save(hub, &transaction);
         if (transaction_commit(&transaction, error))
@@ -146,6 +146,8 @@ static bool add_marks(const struct hub *hub, const struct hub_session *session, 
         mark->has_link = replica->watermark != 0;
         mark->link.len = LINK_BYTES;
         mark->link.data = arena_copy(arena, replica->link, LINK_BYTES);
+        mark->has_safe = replica->safe != 0;
+        mark->safe = replica->safe;
         welcome->logs[welcome->n_logs++] = mark;
         if (!mark->link.data)
             return false;
@@ -232,7 +234,7 @@ void hello_receive(struct hub *hub, const struct link_peer *peer, uint32_t reque
         return;
     }
     push_commit(hub, outlet); /* what the session begins with is durable */
-    bool known = make_known(hub, peer, hello, wall_ms, &error);
+    bool known = make_known(hub, peer, hello, &error);
     const struct installation *installation = registry_installation(hub, peer->key);
     if (!known || installation->revoked || !registry_office(hub, installation->office)) {
         log_warning("a Hello was refused: %s", known ? "the installation is revoked" : error.text);

@@ -1,4 +1,4 @@
-#include "hub/journal.h"
+#include "hub/journal_row.h"
 
 #include "hub/registry.h"
 #include "model/fold.h"
@@ -54,7 +54,7 @@ static Hopnhat__Resolution *find_unsettled(struct admission *admission, const Ho
     cursor_open(&cursor, &admission->transaction, HUB_CONFLICT);
     if (cursor_seek_before(&cursor, key_bytes(&key)) && cursor_within(&cursor, key_bytes(&prefix)))
         found = row_unpack(&admission->transaction, cursor.value, &hopnhat__resolution__descriptor,
-                           &admission->arena);
+                           admission->work);
     cursor_close(&cursor);
     return found && found->state != HOPNHAT__RESOLUTION_STATE__RESOLUTION_SETTLED ? found : NULL;
 }
@@ -64,11 +64,11 @@ static const char *author_of(struct admission *admission, const Hopnhat__Entry *
     struct key key;
     key_dot(&key, entry->replica, entry->seq);
     const Hopnhat__LogRow *row = row_get(&admission->transaction, HUB_LOG, key_bytes(&key),
-                                         &hopnhat__log_row__descriptor, &admission->arena);
+                                         &hopnhat__log_row__descriptor, admission->work);
     struct change change;
     struct error ignored; /* without its author the candidate is still listed */
     if (!row || !change_unpack(&change, entry_id_of(entry).dot, bytes_of(row->logged.data, row->logged.len),
-                               &admission->arena, &ignored))
+                               admission->work, &ignored))
         return NULL;
     return change.body->author;
 }
@@ -83,7 +83,7 @@ static bool is_candidate(const Hopnhat__Resolution *resolution, struct entry_id 
 
 static Hopnhat__Candidate *new_candidate(struct admission *admission, Hopnhat__Entry *entry)
 {
-    Hopnhat__Candidate *candidate = arena_alloc(&admission->arena, sizeof *candidate);
+    Hopnhat__Candidate *candidate = arena_alloc(admission->work, sizeof *candidate);
     const struct replica *replica = registry_replica(admission->hub, entry->replica);
     const char *author = author_of(admission, entry);
     if (!candidate)
@@ -91,8 +91,8 @@ static Hopnhat__Candidate *new_candidate(struct admission *admission, Hopnhat__E
     hopnhat__candidate__init(candidate);
     candidate->entry = entry;
     candidate->office =
-        replica ? arena_string(&admission->arena, replica->office, strlen(replica->office)) : NULL;
-    candidate->author = author ? arena_string(&admission->arena, author, strlen(author)) : NULL;
+        replica ? arena_string(admission->work, replica->office, strlen(replica->office)) : NULL;
+    candidate->author = author ? arena_string(admission->work, author, strlen(author)) : NULL;
     return candidate;
 }
 
@@ -101,7 +101,7 @@ static bool add_candidates(struct admission *admission, Hopnhat__Resolution *res
                            const Hopnhat__Field *field, struct error *error)
 {
     size_t room = resolution->n_candidates + field->n_entries;
-    Hopnhat__Candidate **all = arena_alloc(&admission->arena, room * sizeof(Hopnhat__Candidate *));
+    Hopnhat__Candidate **all = arena_alloc(admission->work, room * sizeof(Hopnhat__Candidate *));
     if (!all)
         return out_of_memory(error);
     if (resolution->n_candidates)
@@ -117,20 +117,20 @@ static bool add_candidates(struct admission *admission, Hopnhat__Resolution *res
     return true;
 }
 
-static bool set_chosen(struct admission *admission, Hopnhat__Resolution *resolution,
+bool journal_set_chosen(struct admission *admission, Hopnhat__Resolution *resolution,
                        const Hopnhat__Record *record, const Hopnhat__FieldDefinition *definition,
                        struct error *error)
 {
     struct reading reading;
     const struct catalog_type *type = catalog_type(admission->hub->catalog, record->type);
-    if (!fold_field(type, record, definition, &admission->arena, &reading, error))
+    if (!fold_field(type, record, definition, admission->work, &reading, error))
         return false;
     const Hopnhat__Entry *entry = reading.entries ? reading.entries[0] : NULL;
     resolution->chosen = NULL;
     resolution->has_chosen_value = false;
     if (!entry)
         return true;
-    resolution->chosen = arena_alloc(&admission->arena, sizeof *resolution->chosen);
+    resolution->chosen = arena_alloc(admission->work, sizeof *resolution->chosen);
     if (!resolution->chosen)
         return out_of_memory(error);
     hopnhat__entry_id__init(resolution->chosen);
@@ -143,10 +143,17 @@ static bool set_chosen(struct admission *admission, Hopnhat__Resolution *resolut
     return true;
 }
 
+Hopnhat__ResolutionState journal_state_under(Hopnhat__MergePolicy policy)
+{
+    bool person = policy == HOPNHAT__MERGE_POLICY__REVIEW || policy == HOPNHAT__MERGE_POLICY__TEXT;
+    return person ? HOPNHAT__RESOLUTION_STATE__RESOLUTION_OPEN
+                  : HOPNHAT__RESOLUTION_STATE__RESOLUTION_BY_RULE;
+}
+
 static Hopnhat__Resolution *open_resolution(struct admission *admission, const Hopnhat__Record *record,
                                             const Hopnhat__FieldDefinition *definition)
 {
-    Hopnhat__Resolution *resolution = arena_alloc(&admission->arena, sizeof *resolution);
+    Hopnhat__Resolution *resolution = arena_alloc(admission->work, sizeof *resolution);
     if (!resolution)
         return NULL;
     hopnhat__resolution__init(resolution);
@@ -156,13 +163,25 @@ static Hopnhat__Resolution *open_resolution(struct admission *admission, const H
     resolution->policy = definition->policy;
     resolution->opened_rev = record->rev;
     resolution->opened_ms = admission->received_ms;
-    bool person = definition->policy == HOPNHAT__MERGE_POLICY__REVIEW ||
-                  definition->policy == HOPNHAT__MERGE_POLICY__TEXT;
-    resolution->state =
-        person ? HOPNHAT__RESOLUTION_STATE__RESOLUTION_OPEN : HOPNHAT__RESOLUTION_STATE__RESOLUTION_BY_RULE;
-    if (person)
+    resolution->state = journal_state_under(definition->policy);
+    if (resolution->state == HOPNHAT__RESOLUTION_STATE__RESOLUTION_OPEN)
         admission->hub->conflicts_open++;
     return resolution;
+}
+
+bool journal_open(struct admission *admission, const Hopnhat__Record *record,
+                  const Hopnhat__FieldDefinition *definition, struct error *error)
+{
+    struct key key;
+    Hopnhat__Resolution *resolution = open_resolution(admission, record, definition);
+    if (!resolution)
+        return out_of_memory(error);
+    if (!add_candidates(admission, resolution, record_field(record, definition->number), error) ||
+        !journal_set_chosen(admission, resolution, record, definition, error))
+        return false;
+    conflict_key(&key, record, definition->number, resolution->opened_rev);
+    row_put(&admission->transaction, HUB_CONFLICT, key_bytes(&key), &resolution->base);
+    return true;
 }
 
 static void settle(struct admission *admission, Hopnhat__Resolution *resolution, const struct change *change)
@@ -172,7 +191,7 @@ static void settle(struct admission *admission, Hopnhat__Resolution *resolution,
         admission->hub->conflicts_open--;
     resolution->state = HOPNHAT__RESOLUTION_STATE__RESOLUTION_SETTLED;
     resolution->settled_by_office =
-        replica ? arena_string(&admission->arena, replica->office, strlen(replica->office)) : NULL;
+        replica ? arena_string(admission->work, replica->office, strlen(replica->office)) : NULL;
     resolution->settled_by_author = change->body->author;
     resolution->has_settled_ms = true;
     resolution->settled_ms = admission->received_ms;
@@ -194,7 +213,7 @@ static bool journal_field(struct admission *admission, const Hopnhat__Record *re
         return false;
     if (!concurrent)
         settle(admission, resolution, change);
-    if (!set_chosen(admission, resolution, record, definition, error))
+    if (!journal_set_chosen(admission, resolution, record, definition, error))
         return false;
     conflict_key(&key, record, definition->number, resolution->opened_rev);
     row_put(&admission->transaction, HUB_CONFLICT, key_bytes(&key), &resolution->base);

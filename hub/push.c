@@ -5,6 +5,7 @@
 #include "hub/admission.h"
 #include "hub/registry.h"
 #include "hub/reply.h"
+#include "store/follow.h"
 #include "store/key.h"
 
 #include <stdlib.h>
@@ -25,6 +26,7 @@ struct push_turn {
     struct admission admission;
     struct arena answers;
     struct pending_ack *first, **last;
+    size_t size_bytes; /* of the changes in it */
 };
 
 /* A change of a Push, unpacked. */
@@ -40,7 +42,7 @@ struct batch {
     const Hopnhat__Push *push;
     struct replica *replica;
     struct incoming_change *changes; /* from `skip` on */
-    size_t skip;                     /* changes at its front that had come before */
+    size_t skip, end;                /* changes at its front that had come before; where this offer ends */
     struct arena arena;
 };
 
@@ -159,14 +161,14 @@ static bool add_refusal(struct push_turn *turn, Hopnhat__Ack *ack, const Hopnhat
     return true;
 }
 
-/* Offers the changes one by one; a change at `forced` goes to quarantine unseen. *failed_at is the one on
- * which the transaction failed. */
-static bool offer_changes(struct hub *hub, const struct batch *batch, const char *forced_reason,
-                          size_t forced, Hopnhat__Ack *ack, size_t *failed_at, struct error *error)
+/* Offers the changes from skip to end one by one, with `forced` (or NULL) as a reason to quarantine them
+ * unseen. */
+static bool offer_changes(struct hub *hub, const struct batch *batch, const char *forced, Hopnhat__Ack *ack,
+                          struct error *error)
 {
     const Hopnhat__Push *push = batch->push;
     uint64_t floor = batch->replica->last_contact;
-    for (size_t i = batch->skip; i < push->n_changes; i++) {
+    for (size_t i = batch->skip; i < batch->end; i++) {
         Hopnhat__Refusal *refusal;
         struct offer offer = {
             .replica = batch->replica,
@@ -178,10 +180,10 @@ static bool offer_changes(struct hub *hub, const struct batch *batch, const char
             .reading = push->time,
             .floor = floor,
             .admitted = i < push->n_admitted ? push->admitted[i] : 0,
-            .force_refusal = i == forced ? forced_reason : NULL,
+            .force_refusal = forced,
         };
+        hub->turn->size_bytes += offer.stored.size;
         enum admitted result = admission_offer(&hub->turn->admission, &offer, &refusal, error);
-        *failed_at = i;
         if (result == ADMITTED_REFUSED && !add_refusal(hub->turn, ack, refusal))
             return error_set(error, ERROR_MEMORY, "out of memory");
         if (result == ADMITTED_FAILED)
@@ -203,53 +205,43 @@ static bool offer_changes(struct hub *hub, const struct batch *batch, const char
     return true;
 }
 
-static bool take_batch(struct hub *hub, const struct batch *batch, uint32_t request,
-                       const char *forced_reason, size_t forced, size_t *failed_at,
-                       const struct hub_outlet *outlet, struct error *error)
+/* Queues the answer for the commit. */
+static void answer_later(struct hub *hub, const struct batch *batch, struct pending_ack *pending,
+                         const struct hub_outlet *outlet)
 {
-    struct push_turn *turn = hub->turn;
-    struct pending_ack *pending = arena_alloc(&turn->answers, sizeof *pending);
-    Hopnhat__Refusal **refusals =
-        arena_alloc(&turn->answers, LIMIT_REFUSALS_PER_MESSAGE * sizeof(Hopnhat__Refusal *));
-    *failed_at = SIZE_MAX;
+    pending->ack.watermark = batch->replica->watermark;
+    if (DEFECT(ACK_BEFORE_COMMIT))
+        reply_ack(outlet, &pending->peer, pending->session, pending->request, &pending->ack);
+    *hub->turn->last = pending;
+    hub->turn->last = &pending->next;
+}
+
+static struct pending_ack *new_answer(struct hub *hub, const struct batch *batch, uint32_t request)
+{
+    struct arena *arena = &hub->turn->answers;
+    struct pending_ack *pending = arena_alloc(arena, sizeof *pending);
+    Hopnhat__Refusal **refusals = arena_alloc(arena, LIMIT_REFUSALS_PER_MESSAGE * sizeof(Hopnhat__Refusal *));
     if (!pending || !refusals)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return NULL;
     *pending =
         (struct pending_ack){.peer = batch->session->peer, .session = batch->session->id, .request = request};
     hopnhat__ack__init(&pending->ack);
     pending->ack.log = batch->push->log;
-    pending->ack.time = turn->admission.receipt;
+    pending->ack.time = hub->turn->admission.receipt;
     pending->ack.refusals = refusals;
-    if (!offer_changes(hub, batch, forced_reason, forced, &pending->ack, failed_at, error))
-        return false;
-    pending->ack.watermark = batch->replica->watermark;
-    if (DEFECT(ACK_BEFORE_COMMIT))
-        reply_ack(outlet, &pending->peer, pending->session, pending->request, &pending->ack);
-    *turn->last = pending;
-    turn->last = &pending->next;
-    return true;
+    return pending;
 }
 
-/* A transaction failed on one change for no fault of the disk: the others come again, and this batch is taken
- * alone with the culprit in quarantine, so that one bad change never holds up a log. */
-static void isolate(struct hub *hub, struct batch *batch, uint32_t request, size_t culprit, uint64_t wall_ms,
-                    const struct error *why, const struct hub_outlet *outlet)
+static bool take_batch(struct hub *hub, const struct batch *batch, uint32_t request, const char *forced,
+                       const struct hub_outlet *outlet, struct error *error)
 {
-    struct error error;
-    size_t failed_at;
-    log_error("change %016llx:%llu goes to quarantine: %s", (unsigned long long)batch->replica->number,
-              (unsigned long long)(batch->push->first + culprit), why->text);
-    uint64_t number = batch->replica->number;
-    abandon_turn(hub, RETRY_SOON_MS, outlet);
-    batch->replica = registry_replica(hub, number);
-    if (batch->replica && open_turn(hub, wall_ms, &error)) {
-        if (take_batch(hub, batch, request, why->text, culprit, &failed_at, outlet, &error)) {
-            push_commit(hub, outlet);
-            return;
-        }
-        abandon_turn(hub, RETRY_SOON_MS, outlet);
-    }
-    reply_busy(outlet, &batch->session->peer, batch->session->id, request, RETRY_FULL_MS);
+    struct pending_ack *pending = new_answer(hub, batch, request);
+    if (!pending)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    if (!offer_changes(hub, batch, forced, &pending->ack, error))
+        return false;
+    answer_later(hub, batch, pending, outlet);
+    return true;
 }
 
 /* Whether the fault is the change's own and not the machine's. */
@@ -258,21 +250,69 @@ static bool is_culprit(const struct error *error)
     return error->code != ERROR_FULL && error->code != ERROR_STORE && error->code != ERROR_MEMORY;
 }
 
+/* Takes one change in a transaction of its own. Where it fails even so, for no fault of the machine, it goes
+ * to quarantine: one bad change never holds up a log. */
+static bool take_alone(struct hub *hub, struct batch *batch, uint32_t request, uint64_t wall_ms,
+                       const struct hub_outlet *outlet, struct error *error)
+{
+    const uint64_t number = batch->replica->number;
+    struct error why;
+    if (!open_turn(hub, wall_ms, error))
+        return false;
+    if (take_batch(hub, batch, request, NULL, outlet, error))
+        return true;
+    abandon_turn(hub, RETRY_SOON_MS, outlet);
+    if (!is_culprit(error) || !(batch->replica = registry_replica(hub, number)))
+        return false;
+    why = *error;
+    log_error("change %016llx:%llu goes to quarantine: %s", (unsigned long long)number,
+              (unsigned long long)(batch->push->first + batch->skip), why.text);
+    if (open_turn(hub, wall_ms, error) && take_batch(hub, batch, request, why.text, outlet, error))
+        return true;
+    if (hub->turn)
+        abandon_turn(hub, RETRY_SOON_MS, outlet);
+    return false;
+}
+
+/* The turn failed on a change: the others in it come again, and this batch is taken change by change. */
+static void take_singly(struct hub *hub, struct batch *batch, uint32_t request, uint64_t wall_ms,
+                        const struct hub_outlet *outlet)
+{
+    struct error error;
+    const uint64_t number = batch->replica->number;
+    abandon_turn(hub, RETRY_SOON_MS, outlet);
+    for (; batch->skip < batch->push->n_changes; batch->skip++) {
+        batch->end = batch->skip + 1;
+        batch->replica = registry_replica(hub, number);
+        bool last = batch->end == batch->push->n_changes;
+        if (!batch->replica || !take_alone(hub, batch, request, wall_ms, outlet, &error)) {
+            reply_busy(outlet, &batch->session->peer, batch->session->id, request, RETRY_FULL_MS);
+            return;
+        }
+        if (!last)
+            hub->turn->first = NULL; /* one answer for all of them, at the end */
+        push_commit(hub, outlet);
+    }
+}
+
 static void take_checked(struct hub *hub, struct batch *batch, uint32_t request, uint64_t wall_ms,
                          const struct hub_outlet *outlet)
 {
     struct error error;
-    size_t failed_at = SIZE_MAX;
     struct link_peer peer = batch->session->peer;
+    batch->end = batch->push->n_changes;
     if (!open_turn(hub, wall_ms, &error)) {
         log_error("cannot take changes in: %s", error.text);
         reply_busy(outlet, &peer, batch->session->id, request, retry_for(&error));
         return;
     }
-    if (take_batch(hub, batch, request, NULL, SIZE_MAX, &failed_at, outlet, &error))
+    if (take_batch(hub, batch, request, NULL, outlet, &error)) {
+        if (hub->turn->size_bytes >= LIMIT_TURN_BYTES)
+            push_commit(hub, outlet);
         return;
-    if (failed_at != SIZE_MAX && is_culprit(&error)) {
-        isolate(hub, batch, request, failed_at, wall_ms, &error, outlet);
+    }
+    if (is_culprit(&error)) {
+        take_singly(hub, batch, request, wall_ms, outlet);
         return;
     }
     log_error("cannot take changes in: %s", error.text);

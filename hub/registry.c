@@ -90,6 +90,7 @@ struct replica *registry_add_replica(struct hub *hub, uint64_t number,
         copy_code(replica->office, installation->office);
         memcpy(replica->link_key, installation->link_key, LINK_KEY_BYTES);
         memcpy(replica->signing_key, installation->signing_key, SIGNING_KEY_BYTES);
+        replica->last_contact = time_of_ms(installation->joined_ms); /* nothing was written before */
     }
     registry_touch(hub, replica);
     return replica;
@@ -111,8 +112,7 @@ static ProtobufCBinaryData binary(const uint8_t *data, size_t size)
 }
 
 bool registry_add_installation(struct hub *hub, struct transaction *transaction,
-                               const struct installation *installation, uint64_t joined_ms,
-                               struct error *error)
+                               const struct installation *installation, struct error *error)
 {
     Hopnhat__Installation row = HOPNHAT__INSTALLATION__INIT;
     char office[LIMIT_OFFICE_CODE_BYTES + 1];
@@ -120,7 +120,7 @@ bool registry_add_installation(struct hub *hub, struct transaction *transaction,
     row.link_key = binary(installation->link_key, LINK_KEY_BYTES);
     row.signing_key = binary(installation->signing_key, SIGNING_KEY_BYTES);
     row.office = office;
-    row.joined_ms = joined_ms;
+    row.joined_ms = installation->joined_ms;
     row_put(transaction, HUB_INSTALLATION, bytes_of(installation->link_key, LINK_KEY_BYTES), &row.base);
     return insert_installation(hub, installation, error);
 }
@@ -189,6 +189,7 @@ static bool load_installations(struct hub *hub, struct transaction *transaction,
         copy_key(installation.link_key, LINK_KEY_BYTES, &row->link_key);
         copy_key(installation.signing_key, SIGNING_KEY_BYTES, &row->signing_key);
         copy_code(installation.office, row->office);
+        installation.joined_ms = row->joined_ms;
         installation.revoked = row->revoked;
         loaded = insert_installation(hub, &installation, error);
         arena_reset(arena);

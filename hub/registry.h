@@ -26,8 +26,7 @@ void registry_touch(struct hub *hub, struct replica *replica);
 
 /* Registers an installation, in memory and in the transaction. */
 bool registry_add_installation(struct hub *hub, struct transaction *transaction,
-                               const struct installation *installation, uint64_t joined_ms,
-                               struct error *error);
+                               const struct installation *installation, struct error *error);
 
 /* Takes over an office's record as it now stands. */
 bool registry_set_office(struct hub *hub, const Hopnhat__Record *record, struct error *error);

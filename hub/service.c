@@ -1,8 +1,10 @@
 #include "hub/service.h"
 
 #include "api/change_json.h"
+#include "api/index_status.h"
 #include "api/record_json.h"
 #include "hub/admission.h"
+#include "hub/backups.h"
 #include "hub/headquarters.h"
 #include "hub/registry.h"
 #include "hub/session.h"
@@ -49,32 +51,13 @@ static const Hopnhat__Record *get(void *context, uint32_t type, const uint8_t id
     return record;
 }
 
-static bool scan(void *context, uint32_t type, const uint8_t *after,
-                 bool (*visit)(void *user, const Hopnhat__Record *record), void *user, struct error *error)
+/* A tool has no thread that keeps the views: it opens them when it first asks. */
+static const struct querier *querier_of(void *context, struct error *error)
 {
     struct hub_service *service = context;
-    struct key prefix = {0}, from;
-    struct cursor cursor;
-    struct arena arena;
-    key_add_u32(&prefix, type);
-    from = prefix;
-    if (after) {
-        key_add(&from, after, RECORD_ID_BYTES);
-        key_add(&from, "", 1);
-    }
-    arena_init(&arena, RECORD_ARENA_BYTES);
-    cursor_open(&cursor, &service->transaction, HUB_RECORD);
-    for (bool here = cursor_seek(&cursor, key_bytes(&from));
-         here && cursor_within(&cursor, key_bytes(&prefix)); here = cursor_next(&cursor)) {
-        const Hopnhat__Record *record =
-            row_unpack(&service->transaction, cursor.value, &hopnhat__record__descriptor, &arena);
-        if (!record || !visit(user, record))
-            break;
-        arena_reset(&arena);
-    }
-    cursor_close(&cursor);
-    arena_release(&arena);
-    return is_sound(service, error);
+    if (!service->follow)
+        service->follow = hub_follow(service->hub, false, error);
+    return service->follow ? follow_querier(service->follow) : NULL;
 }
 
 /* Visits the row's place if it is open. False: the visitor has enough. */
@@ -206,6 +189,12 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
         "malformed", (json_int_t)hub->malformed, "listens", service->listens, "version", HOPNHAT_VERSION);
     if (!json)
         error_set(error, ERROR_MEMORY, "out of memory");
+    else
+        backups_status(hub, json);
+    if (json && !index_status_add(json, service->follow, hub->rev, error)) {
+        json_decref(json);
+        return NULL;
+    }
     return json;
 }
 
@@ -214,8 +203,15 @@ static const struct api_route routes[] = {
     {"POST", "/v1/offices", handle_office_add},
     {"PATCH", "/v1/offices/{code}", handle_office_set},
     {"POST", "/v1/offices/{code}/enrolments", handle_enrol},
+    {"POST", "/v1/offices/{code}/revoke", handle_revoke},
     {"GET", "/v1/quarantine", handle_quarantine},
     {"GET", "/v1/quarantine/{change}", handle_quarantined},
+    {"POST", "/v1/quarantine/{change}/release", handle_quarantine_release},
+    {"POST", "/v1/quarantine/{change}/drop", handle_quarantine_drop},
+    {"POST", "/v1/catalog/check", handle_catalog_check},
+    {"POST", "/v1/catalog/apply", handle_catalog_apply},
+    {"POST", "/v1/backups", backups_handle},
+    {"POST", "/v1/recovery-key", backups_handle_recovery_key},
 };
 
 void hub_service_start(struct hub_service *service, struct hub *hub)
@@ -227,7 +223,7 @@ void hub_service_start(struct hub_service *service, struct hub *hub)
                     .begin = begin,
                     .end = end,
                     .get = get,
-                    .scan = scan,
+                    .querier = querier_of,
                     .conflicts = conflicts,
                     .origin = origin,
                     .shown_now = shown_now,
@@ -261,6 +257,7 @@ void *hub_service_open(const char *data, const struct api_service **api, struct 
 void hub_service_close(void *opened)
 {
     struct hub_service *service = opened;
+    follow_close(service->follow);
     hub_close(service->hub);
     free(service);
 }

@@ -6,20 +6,28 @@
  *   POST  /v1/offices                       body code, name, groups, headquarters, author
  *   PATCH /v1/offices/{code}                body name, add_groups, remove_groups, headquarters, author
  *   POST  /v1/offices/{code}/enrolments     body hours: {"code": the one-time code, "expires"}
- *   GET   /v1/quarantine?after=REPLICA.SEQ  changes that were refused, {"quarantine":[…], "next"}
+ *   POST  /v1/offices/{code}/revoke         body replica, author: {"installations","replicas","codes"} revoked
+ *   GET   /v1/quarantine?after=REPLICA.SEQ&all=yes
+ *                                           changes that were refused (all: also those that have been decided
+ *                                           on), {"quarantine":[…], "next"}
  *   GET   /v1/quarantine/{REPLICA.SEQ}      one of them
+ *   POST  /v1/quarantine/{REPLICA.SEQ}/release   body author, note: admits it now
+ *   POST  /v1/quarantine/{REPLICA.SEQ}/drop      body author, note: never will be; it stays on record
+ *   POST  /v1/catalog/check                 body yaml, file: {"errors":[{"line","text"}],"more","notes":[…],…}
+ *   POST  /v1/catalog/apply                 the same with author, and brings it into force: "applied"
  */
 #ifndef HOPNHAT_HUB_SERVICE_H
 #define HOPNHAT_HUB_SERVICE_H
 
 #include "api/router.h"
-#include "hub/state.h"
+#include "hub/follow.h"
 
 struct hub_service {
     struct records records;
     struct api_service api;
     struct hub *hub;
     struct transaction transaction; /* of the snapshot under way */
+    struct follow *follow;          /* the views; of the daemon, or opened when a tool first asks */
     const char *listens;            /* where agents connect; NULL where a tool has opened the store itself */
 };
 
@@ -30,8 +38,9 @@ void hub_service_start(struct hub_service *service, struct hub *hub);
 void *hub_service_open(const char *data, const struct api_service **api, struct error *error);
 void hub_service_close(void *opened);
 
-/* service_office.c and service_quarantine.c */
-api_handler handle_offices, handle_office_add, handle_office_set, handle_enrol, handle_quarantine,
-    handle_quarantined;
+/* service_office.c, service_quarantine.c and service_catalog.c */
+api_handler handle_offices, handle_office_add, handle_office_set, handle_enrol, handle_revoke, handle_quarantine,
+    handle_quarantined, handle_quarantine_release, handle_quarantine_drop, handle_catalog_check,
+    handle_catalog_apply;
 
 #endif

@@ -1,12 +1,14 @@
 #include "hub/service.h"
 
 #include "api/assignment.h"
+#include "api/change_json.h"
 #include "api/record_json.h"
 #include "api/wall.h"
 #include "hub/admission.h"
 #include "hub/enrolment.h"
 #include "hub/headquarters.h"
 #include "hub/registry.h"
+#include "hub/revocation.h"
 
 #include <stdlib.h>
 
@@ -30,14 +32,25 @@ static int count_installations(const struct hub *hub, const char *office)
     return count;
 }
 
+/* The numbers under which the office's machines write, but for those revoked. */
+static json_t *replicas_json(const struct hub *hub, const char *office)
+{
+    json_t *list = json_array();
+    for (const struct replica *one = hub->replicas; list && one; one = one->hh.next)
+        if (!one->revoked && strcmp(one->office, office) == 0)
+            json_array_append_new(list, replica_json(one->number));
+    return list;
+}
+
 static json_t *office_json(const struct hub *hub, const struct office *office)
 {
     json_t *groups = json_array();
     for (size_t i = 0; groups && i < office->group_count; i++)
         json_array_append_new(groups, json_string(office->groups[i]));
-    return json_pack("{s:s, s:s, s:o, s:b, s:b, s:i}", "code", office->code, "name", office->name, "groups",
+    return json_pack("{s:s, s:s, s:o, s:b, s:b, s:i, s:o}", "code", office->code, "name", office->name, "groups",
                      groups, "headquarters", office->headquarters, "revoked", office->revoked,
-                     "installations", count_installations(hub, office->code));
+                     "installations", count_installations(hub, office->code), "replicas",
+                     replicas_json(hub, office->code));
 }
 
 static int compare_codes(const void *a, const void *b)
@@ -234,6 +247,23 @@ json_t *handle_enrol(struct api_call *call, struct error *error)
     char *expires = wall_text(call->wall_ms + valid_ms, call->arena);
     json_t *json =
         json_pack("{s:s, s:s, s:s}", "office", office, "code", text, "expires", expires ? expires : "");
+    if (!json)
+        out_of_memory(error);
+    return json;
+}
+
+json_t *handle_revoke(struct api_call *call, struct error *error)
+{
+    static const char *const keys[] = {"replica", "author", NULL};
+    struct hub_service *service = call->records->context;
+    const json_t *given = json_object_get(call->body, "replica");
+    uint64_t replica = 0;
+    struct revoked revoked;
+    if (!api_body_keys(call, keys, error) || (given && !replica_parse(json_string_value(given), &replica, error)) ||
+        !revocation_apply(service->hub, call->parts[0], replica, &revoked, error))
+        return NULL;
+    json_t *json = json_pack("{s:i, s:i, s:i}", "installations", (int)revoked.installations, "replicas",
+                             (int)revoked.replicas, "codes", (int)revoked.codes);
     if (!json)
         out_of_memory(error);
     return json;

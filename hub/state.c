@@ -1,5 +1,6 @@
 #include "hub/state.h"
 
+#include "hub/backups.h"
 #include "hub/catalogs.h"
 #include "hub/headquarters.h"
 #include "hub/registry.h"
@@ -9,10 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const uint64_t DEFAULT_MAP_BYTES = UINT64_C(64) << 30;
 enum { STORE_FORMAT = 1 };
 
-static const char *const DATABASES[HUB_DATABASES] = {
+const char *const hub_databases[HUB_DATABASES] = {
     [HUB_META] = "meta",
     [HUB_LOG] = "log",
     [HUB_RECORD] = "record",
@@ -25,6 +25,7 @@ static const char *const DATABASES[HUB_DATABASES] = {
     [HUB_QUARANTINE] = "quarantine",
     [HUB_SIGNATURE] = "signature",
     [HUB_CATALOG] = "catalog",
+    [HUB_BACKUP] = "backup",
 };
 
 static struct hub *open_files(const char *directory, const struct hub_options *options, bool make,
@@ -45,8 +46,8 @@ static struct hub *open_files(const char *directory, const struct hub_options *o
         error_set(error, ERROR_MEMORY, "out of memory, or the name of the data directory is too long");
     else if (!options->take_lock || (hub->lock = lock_take(directory, make, error)) >= 0)
         hub->environment =
-            environment_open(path, DATABASES, HUB_DATABASES,
-                             options->map_bytes ? options->map_bytes : DEFAULT_MAP_BYTES, error);
+            environment_open(path, hub_databases, HUB_DATABASES,
+                             options->map_bytes ? options->map_bytes : HUB_DEFAULT_MAP_BYTES, error);
     if (hub->environment)
         return hub;
     hub_close(hub);
@@ -96,7 +97,7 @@ bool hub_reload(struct hub *hub, struct error *error)
     if (!transaction_begin(&transaction, hub->environment, false, error))
         return false;
     bool loaded = load_identity(hub, &transaction, error) && catalogs_load(hub, &transaction, error) &&
-                  registry_load(hub, &transaction, error);
+                  registry_load(hub, &transaction, error) && backups_load(hub, &transaction, error);
     transaction_abort(&transaction);
     return loaded;
 }

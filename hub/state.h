@@ -29,8 +29,11 @@ enum hub_database {
     HUB_QUARANTINE,
     HUB_SIGNATURE, /* of each pushed batch, under its last dot */
     HUB_CATALOG,   /* every catalog that was ever in force, by tag */
+    HUB_BACKUP,    /* backups that are still kept, by their number */
     HUB_DATABASES,
 };
+
+extern const char *const hub_databases[HUB_DATABASES]; /* their names in LMDB */
 
 /* A source of changes that the hub knows. */
 struct replica {
@@ -41,6 +44,8 @@ struct replica {
     uint8_t link[LINK_BYTES]; /* the chain's, at the watermark */
     uint64_t last_contact;    /* time at which everything that its log held had come */
     bool revoked;
+    uint64_t safe;       /* every change up to here is in the oldest backup still kept */
+    uint64_t in_backups; /* how many of the kept ones know it */
     struct replica *next_dirty; /* see registry.h */
     bool dirty;
     UT_hash_handle hh;
@@ -50,6 +55,7 @@ struct replica {
 struct installation {
     uint8_t link_key[LINK_KEY_BYTES], signing_key[SIGNING_KEY_BYTES];
     char office[LIMIT_OFFICE_CODE_BYTES + 1];
+    uint64_t joined_ms;
     bool revoked;
     UT_hash_handle hh;
 };
@@ -71,6 +77,7 @@ struct group_state {
     UT_hash_handle hh;
 };
 
+struct follow;
 struct hub_session;
 struct push_turn;
 
@@ -93,13 +100,17 @@ struct hub {
     struct installation *installations;
     struct office_state *offices;
     struct group_state *groups;
+    uint64_t backups, last_backup_ms; /* how many are kept; when the newest was made, 0: never */
     struct hub_session *sessions; /* by session.c */
     struct push_turn *turn;       /* by push.c: what has come in and is not committed; NULL: nothing */
+    struct follow *follow;        /* the daemon's, of the views; NULL: there are none to wait for */
     uint64_t malformed;           /* messages that were no messages, since the start */
 };
 
+#define HUB_DEFAULT_MAP_BYTES (UINT64_C(64) << 30)
+
 struct hub_options {
-    uint64_t map_bytes; /* 0: the default, 64 GiB */
+    uint64_t map_bytes; /* 0: HUB_DEFAULT_MAP_BYTES */
     bool take_lock;     /* false only in the simulator, which opens many in one process */
     struct entropy entropy;
 };

@@ -15,6 +15,15 @@ json_t *replica_json(uint64_t replica)
     return json_sprintf("%016" PRIx64, replica);
 }
 
+bool replica_parse(const char *text, uint64_t *replica, struct error *error)
+{
+    uint8_t bytes[8];
+    *replica = text && strlen(text) == 16 && hex_decode(text, 16, bytes) ? get_u64_be(bytes) : 0;
+    return *replica ||
+           error_set(error, ERROR_INPUT, "replica: \"%.40s\" is no replica's number (16 hexadecimal digits)",
+                     text ? text : "");
+}
+
 void dot_format(struct dot dot, char text[DOT_TEXT_BYTES])
 {
     snprintf(text, DOT_TEXT_BYTES, "%016" PRIx64 ".%" PRIu64, dot.replica, dot.seq);

@@ -10,6 +10,9 @@
 /* A replica number as it is shown: 16 hexadecimal digits. A new reference, NULL without memory. */
 json_t *replica_json(uint64_t replica);
 
+/* And back; NULL is none. ERROR_INPUT: none, or 0. */
+bool replica_parse(const char *text, uint64_t *replica, struct error *error);
+
 enum { DOT_TEXT_BYTES = 16 + 1 + 20 + 1 };
 
 /* A change's name as REPLICA.SEQ, the replica in hexadecimal, and back. ERROR_INPUT. */

@@ -5,13 +5,17 @@
 #include "api/cli.h"
 
 extern const struct cli_command command_add, command_set, command_get, command_list, command_delete,
-    command_conflicts, command_resolve, command_status;
+    command_conflicts, command_resolve, command_search, command_report, command_status;
 
 /* Their options, for the program's table. */
 #define COMMAND_OPTIONS                                                                                      \
-    {"where", "FIELD=VALUE", "only records in which the field reads so; may be repeated"},                   \
-        {"deleted", NULL, "the deleted ones too"}, {"take", "N", "the value with this number holds"},        \
-        {"value", "VALUE", "this value holds"},                                                              \
+    {"where", "PATH=VALUE", "only records in which the field reads so; may be repeated"},                    \
+        {"sort", "FIELD", "in the order of this field; -FIELD: in the reverse order"},                       \
+        {"group-by", "PATH,...",                                                                             \
+         "a row for each value: FIELD, office, cluster, DATE:year (quarter, month), REFERENCE.FIELD"},       \
+        {"sum", "FIELD", "add up this number"}, {"csv", NULL, "as a file for spreadsheets"},                 \
+        {"type", "TYPE", "records of this type only"}, {"deleted", NULL, "the deleted ones too"},            \
+        {"take", "N", "the value with this number holds"}, {"value", "VALUE", "this value holds"},           \
     {                                                                                                        \
         "seen", "TOKEN",                                                                                     \
             "what you looked at (the `token` of get and conflicts): the edit then supersedes "               \
@@ -23,6 +27,10 @@ extern const struct cli_command command_add, command_set, command_get, command_l
 bool command_each(struct cli *cli, const char *path, const char *key,
                   bool (*take)(void *user, json_t *item, struct error *error), void *user,
                   struct error *error);
+
+/* The path with those of the options (NULL-ended) that were given as its query, each as often as given; in
+ * the cli's arena. NULL (also where the path is): ERROR_MEMORY. */
+const char *command_path(struct cli *cli, const char *path, const char *const *options, struct error *error);
 
 /* For command_each with the cli as user: prints a refused change, as JSON or for people. */
 bool command_print_refusal(void *user, json_t *refusal, struct error *error);

@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LIST_COLUMNS = 7 };
-
 static const char *text_of(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
@@ -74,17 +72,6 @@ static bool run_get(struct cli *cli, struct error *error)
     return done;
 }
 
-/* The query of a list, without `after`; in the cli's arena. */
-static const char *list_query(struct cli *cli, struct error *error)
-{
-    const char *where, *query = cli_option(cli, "deleted") ? "deleted=yes" : "deleted=no";
-    for (size_t i = 0; query && (where = cli_option_at(cli, "where", i)); i++)
-        query = arena_format(&cli->arena, "%s&where=%s", query, cli_escape(cli, where));
-    if (!query)
-        error_set(error, ERROR_MEMORY, "out of memory");
-    return query;
-}
-
 bool command_each(struct cli *cli, const char *path, const char *key,
                   bool (*take)(void *user, json_t *item, struct error *error), void *user,
                   struct error *error)
@@ -108,106 +95,6 @@ bool command_each(struct cli *cli, const char *path, const char *key,
         json_decref(page);
     }
     free(after);
-    return done;
-}
-
-/* A list for people: all records are kept until the columns are known. */
-struct listing {
-    struct cli *cli;
-    json_t *kept;
-};
-
-static bool take_record(void *user, json_t *record, struct error *error)
-{
-    struct listing *listing = user;
-    if (listing->cli->json) {
-        cli_print_json(record);
-        return true;
-    }
-    return json_array_append(listing->kept, record) == 0 || error_set(error, ERROR_MEMORY, "out of memory");
-}
-
-static bool is_used(const json_t *records, const char *field)
-{
-    for (size_t i = 0; i < json_array_size(records); i++)
-        if (json_object_get(json_object_get(json_array_get(records, i), "fields"), field))
-            return true;
-    return false;
-}
-
-/* The columns after the id: the fields of the type that any record has, but for long texts. */
-static size_t choose_columns(const json_t *catalog, const char *type, const json_t *records,
-                             const char **columns)
-{
-    size_t count = 0;
-    const json_t *types = json_object_get(catalog, "types"), *fields = NULL;
-    for (size_t i = 0; i < json_array_size(types); i++)
-        if (strcmp(text_of(json_array_get(types, i), "name"), type) == 0)
-            fields = json_object_get(json_array_get(types, i), "fields");
-    for (size_t i = 0; i < json_array_size(fields) && count < LIST_COLUMNS; i++) {
-        const json_t *field = json_array_get(fields, i);
-        const char *policy = text_of(field, "policy"), *name = text_of(field, "name");
-        if (strcmp(policy, "text") != 0 && strcmp(policy, "thread") != 0 && is_used(records, name))
-            columns[count++] = name;
-    }
-    return count;
-}
-
-static bool add_row(struct table *table, const json_t *record, const char *const *columns, size_t count,
-                    struct error *error)
-{
-    char *cells[LIST_COLUMNS + 1] = {0};
-    bool done = true;
-    cells[0] = strdup(text_of(record, "id"));
-    for (size_t i = 0; i < count; i++)
-        cells[i + 1] = table_text(json_object_get(json_object_get(record, "fields"), columns[i]));
-    for (size_t i = 0; i <= count; i++)
-        done = done && cells[i];
-    if (!done)
-        error_set(error, ERROR_MEMORY, "out of memory");
-    const char *row[LIST_COLUMNS + 1];
-    for (size_t i = 0; i <= count; i++)
-        row[i] = cells[i];
-    done = done && table_add(table, row, error);
-    for (size_t i = 0; i <= count; i++)
-        free(cells[i]);
-    return done;
-}
-
-static bool print_list(struct cli *cli, const json_t *records, struct error *error)
-{
-    const char *headings[LIST_COLUMNS + 1] = {"id"};
-    json_t *catalog = NULL;
-    if (json_array_size(records) == 0) {
-        printf("none\n");
-        return true;
-    }
-    if (!cli_call(cli, "GET", NULL, &catalog, error, "/v1/catalog"))
-        return false;
-    const char *type = text_of(json_array_get(records, 0), "type");
-    size_t count = choose_columns(catalog, type, records, headings + 1);
-    struct table *table = table_new(headings, count + 1, TABLE_CELL_WIDTH);
-    bool done = table != NULL || error_set(error, ERROR_MEMORY, "out of memory");
-    for (size_t i = 0; done && i < json_array_size(records); i++)
-        done = add_row(table, json_array_get(records, i), headings + 1, count, error);
-    if (done)
-        table_print(table, stdout);
-    table_free(table);
-    json_decref(catalog);
-    return done;
-}
-
-static bool run_list(struct cli *cli, struct error *error)
-{
-    struct listing listing = {.cli = cli, .kept = json_array()};
-    const char *query = list_query(cli, error);
-    const char *path =
-        query ? arena_format(&cli->arena, "/v1/records/%s?%s", cli_escape(cli, cli->arguments[0]), query)
-              : NULL;
-    bool done = path && listing.kept && command_each(cli, path, "records", take_record, &listing, error);
-    if (done && !cli->json)
-        done = print_list(cli, listing.kept, error);
-    json_decref(listing.kept);
     return done;
 }
 
@@ -259,8 +146,6 @@ static bool run_conflicts(struct cli *cli, struct error *error)
     return command_each(cli, "/v1/conflicts?limit=100", "conflicts", print_conflict, cli, error);
 }
 
-static const char *const list_options[] = {"where", "deleted", NULL};
-
 const struct cli_command command_get = {
     .name = "get",
     .arguments = "TYPE ID",
@@ -268,15 +153,6 @@ const struct cli_command command_get = {
     .least = 2,
     .most = 2,
     .run = run_get,
-};
-const struct cli_command command_list = {
-    .name = "list",
-    .arguments = "TYPE [--where FIELD=VALUE]...",
-    .help = "show the records of a type",
-    .options = list_options,
-    .least = 1,
-    .most = 1,
-    .run = run_list,
 };
 const struct cli_command command_conflicts = {
     .name = "conflicts",

@@ -9,6 +9,8 @@ const struct api_route record_routes[] = {
     {"GET", "/v1/status", handle_status},
     {"GET", "/v1/catalog", handle_catalog},
     {"GET", "/v1/conflicts", handle_conflicts},
+    {"GET", "/v1/search", handle_search},
+    {"GET", "/v1/report/{type}", handle_report},
     {"GET", "/v1/records/{type}", handle_list},
     {"POST", "/v1/records/{type}", handle_add},
     {"GET", "/v1/records/{type}/{id}", handle_get},

@@ -1,7 +1,12 @@
 /* The handlers of records, shared by agent and hub. Used by core/api alone.
  *
- *   GET    /v1/records/{type}?where=FIELD=VALUE&after=ID&limit=N&deleted=yes
- *            {"records":[…], "next":ID where more may follow}
+ *   GET    /v1/records/{type}?where=PATH=VALUE&sort=FIELD&after=PLACE&limit=N&deleted=yes
+ *            {"records":[…], "next":PLACE where more may follow}; where may be repeated (paths:
+ * store/path.h); sort=-FIELD reverses the order; without sort the order is that of the ids, and a place is an
+ * id GET    /v1/search?words=WORDS&type=TYPE&after=PLACE&limit=N   the same of records that have all the
+ * words GET    /v1/report/{type}?group-by=PATH,…&sum=FIELD&where=PATH=VALUE
+ *            {"group_by":[…], "rows":[{"group":{PATH: value or null, …},"count":N,"sum":"…"}, …],
+ *            "total":{"count":N,"sum":"…"}}; a record with several values counts in each of their rows
  *   POST   /v1/records/{type}               body set, add, author: a new record: {"id":…, "token":…}
  *   GET    /v1/records/{type}/{id}          the record (record_json.h)
  *   PATCH  /v1/records/{type}/{id}          body set, add, remove, author, token: {"id","changed","token"}
@@ -20,9 +25,9 @@
 extern const struct api_route record_routes[];
 extern const size_t record_route_count;
 
-/* record_read.c, record_write.c, conflict.c, describe.c */
+/* record_read.c, record_list.c, search.c, report.c, record_write.c, conflict.c, describe.c */
 api_handler handle_list, handle_get, handle_add, handle_set, handle_delete, handle_conflicts, handle_resolve,
-    handle_status, handle_catalog;
+    handle_search, handle_report, handle_status, handle_catalog;
 
 /* What the path's first two parts name, checked. NULL or false: ERROR_NOT_FOUND, ERROR_INPUT. */
 const struct catalog_type *call_type(struct api_call *call, struct error *error);

@@ -1,10 +1,7 @@
 #include "api/handlers.h"
 
-#include "api/assignment.h"
 #include "api/record_json.h"
-#include "base/limits.h"
 #include "base/uuid.h"
-#include "model/value.h"
 
 #include <stdio.h>
 

@@ -38,8 +38,8 @@ enum {
 
     /* the hub */
     LIMIT_SESSIONS = 20000,
-    LIMIT_QUEUED_BYTES = 64 * 1024 * 1024, /* pushes waiting for the writer; past it the hub answers Busy */
-    LIMIT_FOLLOWER_LAG = 1000000,          /* revs a follower may be behind before admission answers Busy */
+    LIMIT_TURN_BYTES = 16 * 1024 * 1024, /* changes in one transaction of the hub; past it the hub commits */
+    LIMIT_FOLLOWER_LAG = 1000000,        /* revs a follower may be behind before admission answers Busy */
     LIMIT_OFFICES = 4096,
 
     /* HTTP, command line */

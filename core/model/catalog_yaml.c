@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "model/catalog.h"
+#include "model/catalog_change.h"
 #include "model/catalog_check.h"
 #include "model/catalog_yaml_keys.h"
 #include "model/catalog_yaml_tree.h"
@@ -14,6 +15,7 @@ struct converter {
     const char *file_name;
     struct catalog_errors *errors;
     const struct tree_node *root;
+    const struct catalog_before *before; /* NULL: it follows none */
     bool out_of_memory;
 };
 
@@ -311,6 +313,8 @@ static void convert(struct converter *converter, struct bytes yaml, struct bytes
         tell(converter, root->line, "the catalog has no `types`");
     if (!catalog_check(catalog, &report, &error))
         tell(converter, 0, "%s", error.text);
+    if (converter->before && converter->errors->count == 0)
+        catalog_check_change(converter->before, catalog, &report);
     if (converter->errors->count == 0)
         pack(converter, catalog, packed);
 }
@@ -318,7 +322,14 @@ static void convert(struct converter *converter, struct bytes yaml, struct bytes
 bool catalog_from_yaml(struct bytes yaml, const char *file_name, struct arena *arena, struct bytes *packed,
                        struct catalog_errors *errors)
 {
-    struct converter converter = {.arena = arena, .file_name = file_name, .errors = errors};
+    return catalog_from_yaml_after(NULL, yaml, file_name, arena, packed, errors);
+}
+
+bool catalog_from_yaml_after(const struct catalog_before *before, struct bytes yaml, const char *file_name,
+                             struct arena *arena, struct bytes *packed, struct catalog_errors *errors)
+{
+    struct converter converter = {
+        .arena = arena, .file_name = file_name, .before = before, .errors = errors};
     *errors = (struct catalog_errors){.count = 0};
     convert(&converter, yaml, packed);
     if (converter.out_of_memory && errors->count == 0)

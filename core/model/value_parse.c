@@ -1,5 +1,6 @@
 #include "base/limits.h"
 #include "base/text.h"
+#include "model/country.h"
 #include "model/value.h"
 #include "model/value_forms.h"
 
@@ -119,21 +120,27 @@ static bool parse_boolean(struct arena *arena, struct bytes text, struct bytes *
                      value_quote(text).text);
 }
 
-/* Ids and country codes are compared without case; value_check says whether they are any. */
-static bool parse_letters(struct arena *arena, struct bytes text, bool upper, struct bytes *value,
-                          struct error *error)
+/* Ids are compared without case; value_check says whether it is one. */
+static bool parse_reference(struct arena *arena, struct bytes text, struct bytes *value, struct error *error)
 {
     char *copy = arena_string(arena, text.data, text.size);
     if (!copy)
         return no_memory(error);
-    for (char *at = copy; *at; at++) {
-        if (upper && *at >= 'a' && *at <= 'z')
-            *at = (char)(*at - 'a' + 'A');
-        else if (!upper && *at >= 'A' && *at <= 'Z')
+    for (char *at = copy; *at; at++)
+        if (*at >= 'A' && *at <= 'Z')
             *at = (char)(*at - 'A' + 'a');
-    }
     *value = bytes_of(copy, text.size);
     return true;
+}
+
+static bool parse_country(struct arena *arena, struct bytes text, struct bytes *value, struct error *error)
+{
+    char code[COUNTRY_CODE_BYTES];
+    if (!country_find(text, code))
+        return error_set(error, ERROR_INPUT,
+                         "\"%s\" is no country: write its name in Vietnamese or English, or its code (FR)",
+                         value_quote(text).text);
+    return keep(arena, code, value, error);
 }
 
 static bool parse_kind(struct arena *arena, const Hopnhat__FieldDefinition *field, struct bytes text,
@@ -156,9 +163,9 @@ static bool parse_kind(struct arena *arena, const Hopnhat__FieldDefinition *fiel
     case HOPNHAT__VALUE_KIND__KIND_ENUM:
         return parse_choice(arena, field, text, value, error);
     case HOPNHAT__VALUE_KIND__KIND_REFERENCE:
-        return parse_letters(arena, text, false, value, error);
+        return parse_reference(arena, text, value, error);
     case HOPNHAT__VALUE_KIND__KIND_COUNTRY:
-        return parse_letters(arena, text, true, value, error);
+        return parse_country(arena, text, value, error);
     default:
         return error_set(error, ERROR_INPUT, "cannot be typed in this version");
     }

@@ -26,6 +26,9 @@ static bool failed(struct error *error, int code, const char *what, const char *
     } else if (code == ENOSPC || code == EDQUOT) {
         kind = ERROR_FULL;
         remedy = "; make room on the disk";
+    } else if (code == MDB_TXN_FULL) {
+        kind = ERROR_LIMIT;
+        remedy = "; too much for one transaction";
     } else if (code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_INVALID ||
                code == MDB_PANIC) {
         kind = ERROR_CORRUPT;
@@ -34,14 +37,15 @@ static bool failed(struct error *error, int code, const char *what, const char *
     return error_set(error, kind, "%s %s: %s%s", what, where, mdb_strerror(code), remedy);
 }
 
-static bool open_databases(struct environment *environment, const char *const *names, struct error *error)
+static bool open_databases(struct environment *environment, const char *const *names, bool reading,
+                           struct error *error)
 {
     MDB_txn *transaction;
-    int code = mdb_txn_begin(environment->handle, NULL, 0, &transaction);
+    int code = mdb_txn_begin(environment->handle, NULL, reading ? MDB_RDONLY : 0, &transaction);
     if (code)
         return failed(error, code, "cannot read the store", environment->directory);
     for (size_t i = 0; i < environment->database_count && !code; i++)
-        code = mdb_dbi_open(transaction, names[i], MDB_CREATE, &environment->databases[i]);
+        code = mdb_dbi_open(transaction, names[i], reading ? 0 : MDB_CREATE, &environment->databases[i]);
     if (code) {
         mdb_txn_abort(transaction);
         return failed(error, code, "cannot open the databases of", environment->directory);
@@ -50,35 +54,41 @@ static bool open_databases(struct environment *environment, const char *const *n
     return code ? failed(error, code, "cannot write to the store", environment->directory) : true;
 }
 
+/* map_bytes 0: for reading only, beside the process that writes; the map is as large as that one made it. */
 static bool open_handle(struct environment *environment, const char *const *names, uint64_t map_bytes,
                         struct error *error)
 {
     const char *directory = environment->directory;
-    if (mkdir(directory, 0700) != 0 && errno != EEXIST)
+    bool reading = map_bytes == 0;
+    if (!reading && mkdir(directory, 0700) != 0 && errno != EEXIST)
         return error_set(error, errno == ENOSPC ? ERROR_FULL : ERROR_STORE,
                          "cannot make the directory %s: %s", directory, mdb_strerror(errno));
     int code = mdb_env_create(&environment->handle);
     if (code)
         return failed(error, code, "cannot open the store", directory);
-    code = mdb_env_set_mapsize(environment->handle, map_bytes);
+    if (!reading)
+        code = mdb_env_set_mapsize(environment->handle, map_bytes);
     if (!code)
         code = mdb_env_set_maxdbs(environment->handle, (MDB_dbi)environment->database_count);
     if (!code)
         code = mdb_env_set_maxreaders(environment->handle, READERS);
     if (!code)
-        code = mdb_env_open(environment->handle, directory, MDB_NOTLS | MDB_NORDAHEAD, 0600);
+        code = mdb_env_open(environment->handle, directory,
+                            MDB_NOTLS | MDB_NORDAHEAD | (reading ? MDB_RDONLY : 0), 0600);
+    if (code == ENOENT && reading)
+        return error_set(error, ERROR_NOT_FOUND, "there is no store in %s", directory);
     if (code)
         return failed(error, code, "cannot open the store", directory);
     environment_check_readers(environment);
-    return open_databases(environment, names, error);
+    return open_databases(environment, names, reading, error);
 }
 
-struct environment *environment_open(const char *directory, const char *const *names, size_t name_count,
-                                     uint64_t map_bytes, struct error *error)
+static struct environment *open_environment(const char *directory, const char *const *names,
+                                            size_t name_count, uint64_t map_bytes, struct error *error)
 {
     struct environment *environment = calloc(1, sizeof *environment);
     if (environment) {
-        environment->databases = calloc(name_count, sizeof *environment->databases);
+        environment->databases = calloc(name_count + 1, sizeof *environment->databases);
         environment->database_count = name_count;
         environment->directory = strdup(directory);
     }
@@ -88,6 +98,18 @@ struct environment *environment_open(const char *directory, const char *const *n
         return environment;
     environment_close(environment);
     return NULL;
+}
+
+struct environment *environment_open(const char *directory, const char *const *names, size_t name_count,
+                                     uint64_t map_bytes, struct error *error)
+{
+    return open_environment(directory, names, name_count, map_bytes, error);
+}
+
+struct environment *environment_open_reading(const char *directory, const char *const *names,
+                                             size_t name_count, struct error *error)
+{
+    return open_environment(directory, names, name_count, 0, error);
 }
 
 void environment_close(struct environment *environment)
@@ -131,6 +153,14 @@ bool environment_copy(struct environment *environment, const char *path, struct 
         return true;
     unlink(path);
     return failed(error, code, "cannot copy the store to", path);
+}
+
+bool environment_copy_beside(const char *directory, const char *path, struct error *error)
+{
+    struct environment *environment = environment_open_reading(directory, NULL, 0, error);
+    bool copied = environment && environment_copy(environment, path, error);
+    environment_close(environment);
+    return copied;
 }
 
 bool transaction_begin(struct transaction *transaction, struct environment *environment, bool writes,

@@ -15,9 +15,10 @@ struct follower {
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* one of those below */
-    bool stop, hurry;       /* hurry: somebody waits in follower_settle */
-    uint64_t wanted, done;  /* wake-ups so far; those whose changes have been taken */
-    uint64_t failures;      /* steps that failed */
+    bool stop;
+    unsigned waiting;      /* how many wait in follower_settle */
+    uint64_t wanted, done; /* wake-ups so far; those whose changes have been taken */
+    uint64_t failures;     /* steps that failed */
     bool trouble;
     struct error error;
 };
@@ -35,14 +36,13 @@ static struct timespec after_ms(uint32_t ms)
     return time;
 }
 
-/* With the mutex held: waits for that long, or until it is to stop or to hurry. */
+/* With the mutex held: waits for that long, or until it is to stop or somebody waits. */
 static void pause_for(struct follower *follower, uint32_t ms)
 {
     struct timespec until = after_ms(ms);
-    while (!follower->stop && !follower->hurry &&
+    while (!follower->stop && !follower->waiting &&
            pthread_cond_timedwait(&follower->changed, &follower->mutex, &until) != ETIMEDOUT)
         ;
-    follower->hurry = false;
 }
 
 /* Steps until there is nothing more. */
@@ -181,10 +181,11 @@ bool follower_settle(struct follower *follower, struct error *error)
 {
     pthread_mutex_lock(&follower->mutex);
     uint64_t wanted = ++follower->wanted, failures = follower->failures;
-    follower->hurry = true;
+    follower->waiting++;
     pthread_cond_broadcast(&follower->changed);
     while (follower->done < wanted && follower->failures == failures && !follower->stop)
         pthread_cond_wait(&follower->changed, &follower->mutex);
+    follower->waiting--;
     bool done = follower->done >= wanted;
     if (!done)
         *error = follower->error;

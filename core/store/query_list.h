@@ -21,8 +21,8 @@ struct list_query {
     bool descending;                      /* the order reversed */
     bool deleted_too;
     const struct list_place *after; /* NULL: from the start */
-    size_t limit;      /* at least 1 */
-    size_t most_bytes; /* the page ends when its records, packed, pass this; 0: no bound */
+    size_t limit;                   /* at least 1 */
+    size_t most_bytes;              /* the page ends when its records, packed, pass this; 0: no bound */
 };
 
 struct list_result {
@@ -33,11 +33,11 @@ struct list_result {
 /* Receives one record, which lives for the call. False with *error ends the list. */
 typedef bool list_visit(void *user, const Hopnhat__Record *record, struct error *error);
 
-/* Visits at most `limit` records; fewer, with result->more, where many had to be passed over or they are large. A record with
- * several values in the sorted field stands at its first one (descending: its last); records that lack it
- * come first (descending: last). Sorting by a field that is not indexed, or while the index is being built,
- * looks at all records of the type: ERROR_LIMIT past LIST_SORTED of them. Other errors: ERROR_INPUT (bytes
- * cannot be sorted), ERROR_MEMORY, ERROR_CORRUPT, the store's. */
+/* Visits at most `limit` records; fewer, with result->more, where many had to be passed over or they are
+ * large. A record with several values in the sorted field stands at its first one (descending: its last);
+ * records that lack it come first (descending: last). Sorting by a field that is not indexed, or while the
+ * index is being built, looks at all records of the type: ERROR_LIMIT past LIST_SORTED of them. Other errors:
+ * ERROR_INPUT (bytes cannot be sorted), ERROR_MEMORY, ERROR_CORRUPT, the store's. */
 bool query_list(struct query *query, const struct list_query *list, list_visit *visit, void *user,
                 struct list_result *result, struct error *error);
 

@@ -15,8 +15,8 @@ struct search_query {
     const char *text; /* words; "quang tri" and "Quảng Trị" find the same, "quan*" what begins so */
     uint32_t type;    /* 0: of all types */
     const struct search_place *after; /* NULL: from the start */
-    size_t limit;      /* at least 1 */
-    size_t most_bytes; /* the page ends when its records, packed, pass this; 0: no bound */
+    size_t limit;                     /* at least 1 */
+    size_t most_bytes;                /* the page ends when its records, packed, pass this; 0: no bound */
 };
 
 struct search_result {

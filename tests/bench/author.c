@@ -4,6 +4,7 @@
 #include "hub/enrolment.h"
 #include "hub/headquarters.h"
 #include "hub/registry.h"
+#include "model/catalog_yaml.h"
 
 #include <stdio.h>
 #include <sys/time.h>
@@ -15,6 +16,30 @@ static uint64_t wall_ms(void)
     struct timeval now;
     gettimeofday(&now, NULL);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_usec / 1000;
+}
+
+static bool load_catalog(struct arena *arena, struct bytes *packed, struct error *error)
+{
+    struct catalog_errors *errors = arena_alloc(arena, sizeof *errors);
+    char *text = arena_alloc(arena, LIMIT_CATALOG_BYTES);
+    FILE *file = fopen(SOURCE_DIR "/deploy/catalog/vufo.yaml", "rb");
+    size_t size = file && text ? fread(text, 1, LIMIT_CATALOG_BYTES, file) : 0;
+    if (file)
+        fclose(file);
+    return (size && errors && catalog_from_yaml(bytes_of(text, size), "vufo.yaml", arena, packed, errors)) ||
+           error_set(error, ERROR_INPUT, "the default catalog cannot be read");
+}
+
+struct hub *author_make_hub(const char *directory, struct error *error)
+{
+    struct hub_options options = {.take_lock = true, .entropy = entropy_system()};
+    struct arena arena;
+    struct bytes catalog;
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    bool made =
+        load_catalog(&arena, &catalog, error) && hub_init(directory, &options, catalog, wall_ms(), error);
+    arena_release(&arena);
+    return made ? hub_open(directory, &options, error) : NULL;
 }
 
 uint64_t author_random(struct author *author)

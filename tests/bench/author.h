@@ -16,6 +16,10 @@ struct author {
     uint64_t random;
 };
 
+/* Makes a hub with the default catalog in a directory that is not there, and opens it. NULL with the reason.
+ */
+struct hub *author_make_hub(const char *directory, struct error *error);
+
 /* The bench's own generator, so that runs are alike. */
 uint64_t author_random(struct author *author);
 

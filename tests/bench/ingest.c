@@ -4,7 +4,6 @@
 #include "floor.h"
 
 #include "hub/registry.h"
-#include "model/catalog_yaml.h"
 #include "store/key.h"
 
 #include <stdio.h>
@@ -32,17 +31,6 @@ static bool take_answer(void *context, const struct link_peer *peer, const Hopnh
     else if (message->body_case != HOPNHAT__MESSAGE__BODY_WELCOME)
         others++;
     return true;
-}
-
-static bool load_catalog(struct arena *arena, struct bytes *packed)
-{
-    static struct catalog_errors errors;
-    char *text = arena_alloc(arena, 1 << 20);
-    FILE *file = fopen(SOURCE_DIR "/deploy/catalog/vufo.yaml", "rb");
-    size_t size = file && text ? fread(text, 1, 1 << 20, file) : 0;
-    if (file)
-        fclose(file);
-    return size && catalog_from_yaml(bytes_of(text, size), "vufo.yaml", arena, packed, &errors);
 }
 
 /* The sizes of the rows that the hub wrote for the last change. */
@@ -136,28 +124,21 @@ static bool bench(struct hub *hub, const char *directory, size_t records)
 int main(int count, char **arguments)
 {
     char directory[200], path[300];
-    struct arena arena;
-    struct bytes catalog;
     struct error error;
-    struct hub_options options = {.take_lock = true, .entropy = entropy_system()};
     size_t records = count > 2 ? strtoul(arguments[2], NULL, 10) / BATCH * BATCH : 500 * (size_t)BATCH;
     snprintf(directory, sizeof directory, "%s/hopnhat-ingest-XXXXXX", count > 1 ? arguments[1] : "/tmp");
-    arena_init(&arena, (size_t)64 << 20);
-    if (!keys_start(&error) || !mkdtemp(directory) || !load_catalog(&arena, &catalog)) {
+    if (!keys_start(&error) || !mkdtemp(directory)) {
         fprintf(stderr, "ingest: cannot begin in %s\n", directory);
         return 1;
     }
     snprintf(path, sizeof path, "%s/hub", directory);
-    struct hub *hub = hub_init(path, &options, catalog, (uint64_t)time(NULL) * 1000, &error)
-                          ? hub_open(path, &options, &error)
-                          : NULL;
+    struct hub *hub = author_make_hub(path, &error);
     bool done = hub && bench(hub, directory, records);
     if (!hub)
         fprintf(stderr, "ingest: %s\n", error.text);
     else
         hub_end_sessions(hub);
     hub_close(hub);
-    arena_release(&arena);
     printf("stores left in %s\n", directory);
     return !done;
 }

@@ -29,6 +29,9 @@ struct fake {
     uint64_t rev;
     char author[64]; /* of the last change */
     bool in_snapshot;
+    char directory[40];
+    struct record_source source;
+    struct querier *querier;
 };
 
 static const char FAKE_CATALOG[] =
@@ -93,18 +96,64 @@ static const Hopnhat__Record *fake_get(void *context, uint32_t type, const uint8
     return record;
 }
 
-static bool fake_scan(void *context, uint32_t type, const uint8_t *after,
-                      bool (*visit)(void *user, const Hopnhat__Record *record), void *user,
-                      struct error *error)
+/* The source of lists: snapshots are of an empty environment, records come from memory. */
+static struct fake *fake_of_source;
+
+static inline void fake_head(struct transaction *snapshot, struct source_head *head)
 {
-    struct fake *fake = context;
-    (void)error;
+    (void)snapshot;
+    *head = (struct source_head){.identity = 1, .rev = fake_of_source->rev};
+}
+
+static inline bool fake_read(struct transaction *snapshot, uint32_t type, const uint8_t id[RECORD_ID_BYTES],
+                             struct arena *arena, const Hopnhat__Record **record, struct error *error)
+{
+    (void)snapshot, (void)arena, (void)error;
+    *record = fake_find(fake_of_source, type, id);
+    return true;
+}
+
+static inline bool fake_scan(struct transaction *snapshot, uint32_t type, const uint8_t *after,
+                             source_visit *visit, void *user, struct error *error)
+{
+    struct fake *fake = fake_of_source;
+    (void)snapshot, (void)error;
     for (size_t i = 0; i < fake->count; i++)
         if (fake->stored[i]->type == type &&
             (!after || memcmp(fake->stored[i]->id.data, after, RECORD_ID_BYTES) > 0) &&
             !visit(user, fake->stored[i]))
             break;
     return true;
+}
+
+static const struct querier *fake_querier(void *context, struct error *error)
+{
+    struct fake *fake = context;
+    static const char *const names[] = {"nothing"};
+    if (!fake->querier) {
+        snprintf(fake->directory, sizeof fake->directory, "/tmp/hopnhat-api-XXXXXX");
+        assert_non_null(mkdtemp(fake->directory));
+        fake->source = (struct record_source){.head = fake_head, .read = fake_read, .scan = fake_scan};
+        fake->source.environment = environment_open(fake->directory, names, 1, 1 << 20, error);
+        assert_non_null(fake->source.environment);
+        fake->querier = querier_new(&fake->source, NULL, error);
+    }
+    fake_of_source = fake;
+    return fake->querier;
+}
+
+static void fake_close_querier(struct fake *fake)
+{
+    char path[80];
+    if (!fake->querier)
+        return;
+    querier_free(fake->querier);
+    environment_close(fake->source.environment);
+    snprintf(path, sizeof path, "%s/data.mdb", fake->directory);
+    remove(path);
+    snprintf(path, sizeof path, "%s/lock.mdb", fake->directory);
+    remove(path);
+    remove(fake->directory);
 }
 
 static bool fake_conflicts(void *context, const struct conflict_place *after,
@@ -225,7 +274,7 @@ static int fake_setup(void **state)
         .begin = fake_begin,
         .end = fake_end,
         .get = fake_get,
-        .scan = fake_scan,
+        .querier = fake_querier,
         .conflicts = fake_conflicts,
         .origin = fake_origin,
         .shown_now = fake_shown_now,
@@ -241,6 +290,7 @@ static int fake_setup(void **state)
 static int fake_teardown(void **state)
 {
     struct fake *fake = *state;
+    fake_close_querier(fake);
     catalog_free(fake->catalog);
     arena_release(&fake->arena);
     free(fake);

@@ -1,0 +1,117 @@
+#include "api/backup_work.h"
+
+#include "store/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static bool join(char to[BACKUP_PATH_BYTES], const char *directory, const char *name, struct error *error)
+{
+    if (snprintf(to, BACKUP_PATH_BYTES, "%s/%s", directory, name) < BACKUP_PATH_BYTES)
+        return true;
+    return error_set(error, ERROR_USAGE, "the name of the data directory is too long");
+}
+
+static bool failed(const char *what, const char *path, struct error *error)
+{
+    return error_set(error, errno == ENOSPC ? ERROR_FULL : ERROR_STORE, "cannot %s %s: %s", what, path,
+                     strerror(errno));
+}
+
+static void clear(const struct backup_work *work)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb"};
+    char path[BACKUP_PATH_BYTES];
+    struct error ignored;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (join(path, work->store, names[i], &ignored))
+            unlink(path);
+    rmdir(work->store);
+}
+
+bool backup_work_begin(struct backup_work *work, const char *data, bool make, struct error *error)
+{
+    if (!join(work->data, data, ".", error) || !join(work->live, data, "store", error) ||
+        !join(work->directory, data, "work", error) || !join(work->store, work->directory, "store", error) ||
+        !join(work->copy, work->store, "data.mdb", error))
+        return false;
+    if (make && mkdir(data, 0700) != 0 && errno != EEXIST)
+        return failed("make", data, error);
+    work->lock = lock_take(work->directory, true, error);
+    if (work->lock < 0)
+        return false;
+    clear(work);
+    if (mkdir(work->store, 0700) == 0)
+        return true;
+    failed("make", work->store, error);
+    lock_release(work->lock);
+    return false;
+}
+
+void backup_work_end(struct backup_work *work)
+{
+    char path[BACKUP_PATH_BYTES];
+    struct error ignored;
+    clear(work);
+    if (join(path, work->directory, "lock", &ignored))
+        unlink(path);
+    rmdir(work->directory);
+    lock_release(work->lock);
+}
+
+static bool sync_directory(const char *path, struct error *error)
+{
+    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool done = directory >= 0 && fsync(directory) == 0;
+    if (!done)
+        failed("sync", path, error);
+    if (directory >= 0)
+        close(directory);
+    return done;
+}
+
+bool backup_work_install(struct backup_work *work, struct error *error)
+{
+    char lock[BACKUP_PATH_BYTES];
+    if (join(lock, work->store, "lock.mdb", error))
+        unlink(lock); /* LMDB's table of readers: made anew at the next opening */
+    return sync_directory(work->store, error) &&
+           (rename(work->store, work->live) == 0 || failed("put in place", work->live, error)) &&
+           sync_directory(work->data, error);
+}
+
+bool backup_store_is_there(const char *data)
+{
+    char path[BACKUP_PATH_BYTES];
+    struct error ignored;
+    return join(path, data, "store", &ignored) && access(path, F_OK) == 0;
+}
+
+bool backup_move_aside(const char *data, char aside[BACKUP_PATH_BYTES], struct error *error)
+{
+    static const char *const names[] = {"store", "views"};
+    char name[64], from[BACKUP_PATH_BYTES], to[BACKUP_PATH_BYTES];
+    time_t now = time(NULL);
+    struct tm utc;
+    if (!gmtime_r(&now, &utc) || strftime(name, sizeof name, "replaced-%Y%m%dT%H%M%SZ", &utc) == 0)
+        return error_set(error, ERROR_INTERNAL, "the clock cannot be read");
+    for (int number = 1;; number++) {
+        if (!join(aside, data, name, error))
+            return false;
+        if (mkdir(aside, 0700) == 0)
+            break;
+        if (errno != EEXIST || number == 100)
+            return failed("make", aside, error);
+        snprintf(name + strcspn(name, "Z"), 8, "Z-%d", number);
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!join(from, data, names[i], error) || !join(to, aside, names[i], error) ||
+            (rename(from, to) != 0 && errno != ENOENT && !failed("move aside", from, error)))
+            return false;
+    return sync_directory(data, error);
+}

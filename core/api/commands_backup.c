@@ -1,0 +1,272 @@
+#include "api/commands_backup.h"
+
+#include "api/backup_work.h"
+#include "api/wall.h"
+#include "base/hex.h"
+#include "store/backup_file.h"
+#include "store/environment.h"
+#include "store/lock.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { KEEP = 7, MOST_KEEP = 64, STATUS_BREAKS = 3, STATUS_FAILED = 4 };
+
+const char *const command_backup_options[] = {"recovery-key", "keep", NULL};
+const char *const command_restore_options[] = {"recovery-key", "replace", NULL};
+const char *const command_verify_options[] = {"recovery-key", NULL};
+
+static void print_break(void *context, const char *text)
+{
+    const struct cli *cli = context;
+    if (!cli->json) {
+        printf("%s\n", text);
+        return;
+    }
+    json_t *json = json_pack("{s:s}", "break", text);
+    cli_print_json(json);
+    json_decref(json);
+}
+
+/* Ends with an error where breaks were found. */
+static bool judge(const struct verify *verify, const char *what, struct error *error)
+{
+    if (verify->breaks == 0)
+        return true;
+    return error_set(error, ERROR_CORRUPT, "%s is damaged: %" PRIu64 " breaks were found in %" PRIu64 " rows",
+                     what, verify->breaks, verify->rows);
+}
+
+static bool given_key(struct cli *cli, struct recovery_key *key, bool *given, struct error *error)
+{
+    const char *file = cli_option(cli, "recovery-key");
+    *given = file != NULL;
+    return !file || recovery_key_read(file, key, error);
+}
+
+/* Copies the store, looks at the copy, and writes it to the file. */
+static bool make_backup(struct cli *cli, const struct backup_program *program, const struct backup_work *work,
+                        Hopnhat__BackupHeader *header, json_t *note, struct error *error)
+{
+    struct verify verify = {.context = cli, .found = print_break};
+    struct recovery_key key;
+    bool given;
+    header->made_ms = wall_now_ms();
+    if (!given_key(cli, &key, &given, error) ||
+        !environment_copy_beside(work->live, work->copy, error) ||
+        !program->verify(work->store, false, &verify, header, note, &cli->arena, error) ||
+        !judge(&verify, "the store", error))
+        return false;
+    static char software[] = HOPNHAT_VERSION;
+    const uint8_t *seal = given ? key.public_key : header->has_recovery_key ? header->recovery_key.data : NULL;
+    header->software = software;
+    bool written =
+        backup_file_write(work->copy, cli->arguments[0], header, seal, &cli->arena, error);
+    recovery_key_wipe(&key);
+    return written;
+}
+
+static json_t *describe(struct cli *cli, const char *file, const Hopnhat__BackupHeader *header)
+{
+    char epoch[17], replica[17];
+    snprintf(epoch, sizeof epoch, "%016" PRIx64, header->epoch);
+    snprintf(replica, sizeof replica, "%016" PRIx64, header->replica);
+    return json_pack("{s:s, s:s*, s:s, s:s, s:s, s:I, s:I, s:b}", "file", file, "office", header->office, "made",
+                     wall_text(header->made_ms, &cli->arena), "epoch", epoch, "replica", replica, "rev",
+                     (json_int_t)header->rev, "bytes", (json_int_t)header->content_bytes, "sealed",
+                     (int)header->has_sealed_key);
+}
+
+static void print_backup(struct cli *cli, const char *did, const Hopnhat__BackupHeader *header)
+{
+    json_t *json = describe(cli, cli->arguments[0], header);
+    if (cli->json)
+        cli_print_json(json);
+    else
+        printf("%s %s: made %s, rev %" PRIu64 ", %" PRIu64 " bytes, %s\n", did, cli->arguments[0],
+               wall_text(header->made_ms, &cli->arena), header->rev, header->content_bytes,
+               header->has_sealed_key ? "sealed" : "not sealed");
+    json_decref(json);
+}
+
+bool command_backup(struct cli *cli, const struct backup_program *program, struct error *error)
+{
+    struct backup_work work;
+    Hopnhat__BackupHeader header = HOPNHAT__BACKUP_HEADER__INIT;
+    uint64_t keep;
+    json_t *answer = NULL, *note = json_object();
+    if (!note)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    if (!cli_number(cli, "keep", KEEP, MOST_KEEP, &keep, error) ||
+        !backup_work_begin(&work, cli->data, false, error)) {
+        json_decref(note);
+        return false;
+    }
+    bool made = make_backup(cli, program, &work, &header, note, error);
+    backup_work_end(&work);
+    made = made && (json_object_set_new(note, "file", json_string(cli->arguments[0])) == 0 &&
+                    json_object_set_new(note, "made_ms", json_integer((json_int_t)header.made_ms)) == 0 &&
+                    json_object_set_new(note, "rev", json_integer((json_int_t)header.rev)) == 0 &&
+                    json_object_set_new(note, "keep", json_integer((json_int_t)keep)) == 0);
+    if (made && !cli_call(cli, "POST", note, &answer, error, "/v1/backups"))
+        made = error_prefix(error, "the backup was written, and could not be noted");
+    json_decref(answer);
+    json_decref(note);
+    if (made)
+        print_backup(cli, "wrote", &header);
+    return made;
+}
+
+/* Takes the store out of the file into the work directory and looks at it. */
+static bool unpack(struct cli *cli, const struct backup_program *program, const struct backup_work *work,
+                   Hopnhat__BackupHeader **header, struct verify *verify, struct error *error)
+{
+    Hopnhat__BackupHeader inside = HOPNHAT__BACKUP_HEADER__INIT;
+    struct recovery_key key = {0};
+    const char *file = cli->arguments[0];
+    bool given;
+    if (!given_key(cli, &key, &given, error) || !(*header = backup_file_header(file, &cli->arena, error)))
+        return false;
+    bool fits = (*header)->kind == program->kind ||
+                error_set(error, ERROR_INPUT, "%s is the backup of %s", file,
+                          program->kind == HOPNHAT__BACKUP_KIND__BACKUP_HUB ? "an agent: use hopnhat-agent"
+                                                                            : "a hub: use hopnhat-hub");
+    bool done =
+        fits && backup_file_extract(file, given ? &key : NULL, work->copy, &cli->arena, error) &&
+        program->verify(work->store, false, verify, &inside, NULL, &cli->arena, error);
+    recovery_key_wipe(&key);
+    return done;
+}
+
+static bool verify_file(struct cli *cli, const struct backup_program *program, struct error *error)
+{
+    struct backup_work work;
+    struct verify verify = {.context = cli, .found = print_break};
+    Hopnhat__BackupHeader *header = NULL;
+    if (!backup_work_begin(&work, cli->data, true, error))
+        return false;
+    bool done = unpack(cli, program, &work, &header, &verify, error) &&
+                judge(&verify, cli->arguments[0], error);
+    backup_work_end(&work);
+    if (done)
+        print_backup(cli, "sound", header);
+    return done;
+}
+
+/* Damaged pages may end the process that reads them: so that is another one. Its exit status. */
+static int verify_here(struct cli *cli, const struct backup_program *program)
+{
+    struct verify verify = {.context = cli, .found = print_break};
+    Hopnhat__BackupHeader header = HOPNHAT__BACKUP_HEADER__INIT;
+    struct error error;
+    char store[4096];
+    snprintf(store, sizeof store, "%s/store", cli->data);
+    bool looked = program->verify(store, true, &verify, &header, NULL, &cli->arena, &error);
+    if (!looked) {
+        fprintf(stderr, "%s: %s\n", cli->program->name, error.text);
+    } else if (cli->json) {
+        json_t *json = json_pack("{s:I, s:I}", "rows", (json_int_t)verify.rows, "breaks", (json_int_t)verify.breaks);
+        cli_print_json(json);
+        json_decref(json);
+    } else if (verify.breaks == 0) {
+        printf("%" PRIu64 " rows, all sound\n", verify.rows);
+    }
+    if (fflush(stdout) != 0 || !looked)
+        return STATUS_FAILED;
+    return verify.breaks ? STATUS_BREAKS : 0;
+}
+
+bool command_verify(struct cli *cli, const struct backup_program *program, struct error *error)
+{
+    int status = 0;
+    if (cli->argument_count)
+        return verify_file(cli, program, error);
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(verify_here(cli, program));
+    while (child > 0 && waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
+            child = -1;
+    if (child < 0)
+        return error_set(error, ERROR_INTERNAL, "cannot start a process: %s", strerror(errno));
+    if (WIFSIGNALED(status))
+        return error_set(error, ERROR_CORRUPT,
+                         "the store in %s is damaged: its pages cannot be read (signal %d); restore the newest "
+                         "backup",
+                         cli->data, WTERMSIG(status));
+    if (WEXITSTATUS(status) == 0)
+        return true;
+    if (WEXITSTATUS(status) == STATUS_BREAKS)
+        return error_set(error, ERROR_CORRUPT, "the store in %s is damaged", cli->data);
+    return error_set(error, ERROR_STORE, "the store in %s could not be verified", cli->data);
+}
+
+static bool put_in_place(const struct backup_program *program, struct backup_work *work, const char *data,
+                         bool replace, char aside[BACKUP_PATH_BYTES], struct error *error)
+{
+    aside[0] = '\0';
+    if (!program->restored(work->directory, error))
+        return false;
+    if (replace && !backup_move_aside(data, aside, error))
+        return false;
+    return backup_work_install(work, error);
+}
+
+bool command_restore(struct cli *cli, const struct backup_program *program, struct error *error)
+{
+    struct backup_work work;
+    struct verify verify = {.context = cli, .found = print_break};
+    Hopnhat__BackupHeader *header = NULL;
+    char aside[BACKUP_PATH_BYTES] = "";
+    bool replace = cli_option(cli, "replace") != NULL, done = false;
+    int lock = lock_take(cli->data, true, error);
+    if (lock < 0) {
+        if (error->code == ERROR_UNAVAILABLE)
+            error_prefix(error, "stop the daemon first");
+        return false;
+    }
+    bool there = backup_store_is_there(cli->data);
+    if (there && !replace)
+        error_set(error, ERROR_INPUT, "there is a store in %s already: --replace moves it aside", cli->data);
+    else if (backup_work_begin(&work, cli->data, false, error)) {
+        done = unpack(cli, program, &work, &header, &verify, error) &&
+               judge(&verify, cli->arguments[0], error) &&
+               put_in_place(program, &work, cli->data, there, aside, error);
+        backup_work_end(&work);
+    }
+    lock_release(lock);
+    if (!done)
+        return false;
+    print_backup(cli, "restored", header);
+    if (aside[0] && !cli->json)
+        printf("what was there is in %s now\n", aside);
+    return true;
+}
+
+bool command_recovery_key(struct cli *cli, struct error *error)
+{
+    struct recovery_key key;
+    char text[2 * RECOVERY_KEY_BYTES + 1];
+    json_t *answer = NULL;
+    if (!recovery_key_make(cli->arguments[0], &key, error))
+        return false;
+    hex_encode(bytes_of(key.public_key, RECOVERY_KEY_BYTES), text);
+    recovery_key_wipe(&key);
+    json_t *body = json_pack("{s:s}", "public", text);
+    bool done = body && cli_call(cli, "POST", body, &answer, error, "/v1/recovery-key");
+    json_decref(body);
+    json_decref(answer);
+    if (!done) {
+        unlink(cli->arguments[0]);
+        return false;
+    }
+    printf("backups are sealed to %s; keep that file away from this machine: without it none can be opened\n",
+           cli->arguments[0]);
+    return true;
+}

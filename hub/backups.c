@@ -1,0 +1,192 @@
+#include "hub/backups.h"
+
+#include "api/wall.h"
+#include "base/hex.h"
+#include "hub/registry.h"
+#include "hub/service.h"
+#include "store/key.h"
+#include "store/meta.h"
+#include "store/recovery_key.h"
+#include "store/rows.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { LIST_ARENA_BYTES = 64 * 1024 * 1024 };
+
+/* The lowest mark of each replica; one that a backup does not know is not safe. */
+static void take_marks(struct hub *hub, const Hopnhat__Backup *backup)
+{
+    for (size_t i = 0; i < backup->n_replicas && i < backup->n_watermarks; i++) {
+        struct replica *replica = registry_replica(hub, backup->replicas[i]);
+        if (!replica)
+            continue;
+        if (replica->in_backups++ == 0 || backup->watermarks[i] < replica->safe)
+            replica->safe = backup->watermarks[i];
+    }
+}
+
+bool backups_load(struct hub *hub, struct transaction *transaction, struct error *error)
+{
+    struct cursor cursor;
+    struct arena arena;
+    arena_init(&arena, LIST_ARENA_BYTES);
+    hub->backups = 0;
+    hub->last_backup_ms = 0;
+    for (struct replica *replica = hub->replicas; replica; replica = replica->hh.next)
+        replica->safe = replica->in_backups = 0;
+    cursor_open(&cursor, transaction, HUB_BACKUP);
+    for (bool here = cursor_seek(&cursor, bytes_of(NULL, 0)); here; here = cursor_next(&cursor)) {
+        const Hopnhat__Backup *row =
+            row_unpack(transaction, cursor.value, &hopnhat__backup__descriptor, &arena);
+        if (!row)
+            break;
+        take_marks(hub, row);
+        hub->backups++;
+        hub->last_backup_ms = row->made_ms;
+        arena_reset(&arena);
+    }
+    cursor_close(&cursor);
+    arena_release(&arena);
+    for (struct replica *replica = hub->replicas; replica; replica = replica->hh.next)
+        if (replica->in_backups < hub->backups)
+            replica->safe = 0;
+    if (transaction->failed)
+        *error = transaction->error;
+    return !transaction->failed;
+}
+
+/* Whether every mark is one that this store has reached. */
+static bool is_ours(const struct hub *hub, const Hopnhat__Backup *backup, struct error *error)
+{
+    for (size_t i = 0; i < backup->n_replicas; i++) {
+        const struct replica *replica = registry_replica(hub, backup->replicas[i]);
+        if (!replica || backup->watermarks[i] > replica->watermark)
+            return error_set(error, ERROR_INPUT, "the backup is not of this hub's store");
+    }
+    return true;
+}
+
+/* Forgets the backups that are kept no more; *next is the number for another. */
+static void forget(struct transaction *transaction, const char *file, uint64_t keep, uint64_t *next)
+{
+    struct cursor cursor;
+    struct arena arena;
+    uint64_t rows = transaction_count(transaction, HUB_BACKUP), kept_from;
+    arena_init(&arena, LIST_ARENA_BYTES);
+    *next = 1;
+    kept_from = rows + 1 > keep ? rows + 1 - keep : 0; /* of the rows, in order */
+    cursor_open(&cursor, transaction, HUB_BACKUP);
+    bool here = cursor_seek(&cursor, bytes_of(NULL, 0));
+    for (uint64_t i = 0; here; i++, here = cursor_next(&cursor)) {
+        const Hopnhat__Backup *row =
+            row_unpack(transaction, cursor.value, &hopnhat__backup__descriptor, &arena);
+        if (!row)
+            break;
+        *next = get_u64_be(cursor.key.data) + 1;
+        if (i < kept_from || (row->file && strcmp(row->file, file) == 0))
+            cursor_delete(&cursor);
+        arena_reset(&arena);
+    }
+    cursor_close(&cursor);
+    arena_release(&arena);
+}
+
+bool backups_note(struct hub *hub, const Hopnhat__Backup *backup, uint64_t keep, struct error *error)
+{
+    struct transaction transaction;
+    struct key key;
+    uint64_t number;
+    if (!is_ours(hub, backup, error) || !transaction_begin(&transaction, hub->environment, true, error))
+        return false;
+    forget(&transaction, backup->file ? backup->file : "", keep, &number);
+    key_number(&key, number);
+    row_put(&transaction, HUB_BACKUP, key_bytes(&key), &backup->base);
+    struct error ignored;
+    bool loaded = backups_load(hub, &transaction, &ignored);
+    if (transaction_commit(&transaction, error) && loaded)
+        return true;
+    struct error reload;
+    if (!hub_reload(hub, &reload))
+        error_prefix(error, "%s; and before that", reload.text);
+    return false;
+}
+
+bool backups_marks(json_t *note, const Hopnhat__Backup *marks, struct error *error)
+{
+    json_t *list = json_object();
+    for (size_t i = 0; i < marks->n_replicas; i++) {
+        char name[17];
+        snprintf(name, sizeof name, "%016" PRIx64, marks->replicas[i]);
+        json_object_set_new(list, name, json_integer((json_int_t)marks->watermarks[i]));
+    }
+    return json_object_set_new(note, "watermarks", list) == 0 || error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+void backups_status(const struct hub *hub, json_t *status)
+{
+    struct arena arena;
+    arena_init(&arena, 4096);
+    json_t *made = hub->last_backup_ms ? json_string(wall_text(hub->last_backup_ms, &arena)) : json_null();
+    json_object_set_new(status, "last_backup", made);
+    json_object_set_new(status, "backups", json_integer((json_int_t)hub->backups));
+    arena_release(&arena);
+}
+
+static bool read_marks(const json_t *list, Hopnhat__Backup *backup, struct arena *arena, struct error *error)
+{
+    const char *name;
+    const json_t *mark;
+    size_t count = json_object_size(list);
+    backup->replicas = arena_alloc(arena, (count + 1) * sizeof(uint64_t));
+    backup->watermarks = arena_alloc(arena, (count + 1) * sizeof(uint64_t));
+    if (!backup->replicas || !backup->watermarks)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    json_object_foreach((json_t *)(uintptr_t)list, name, mark)
+    {
+        uint8_t number[8];
+        if (strlen(name) != 16 || !hex_decode(name, 16, number) || json_integer_value(mark) < 0)
+            return error_set(error, ERROR_INPUT, "watermarks: not a replica and its watermark");
+        backup->replicas[backup->n_replicas++] = get_u64_be(number);
+        backup->watermarks[backup->n_watermarks++] = (uint64_t)json_integer_value(mark);
+    }
+    return true;
+}
+
+json_t *backups_handle(struct api_call *call, struct error *error)
+{
+    static const char *const keys[] = {"file", "made_ms", "rev", "keep", "watermarks", NULL};
+    struct hub_service *service = call->records->context;
+    Hopnhat__Backup backup = HOPNHAT__BACKUP__INIT;
+    const char *file = api_body_string(call, "file", error);
+    json_int_t keep = json_integer_value(json_object_get(call->body, "keep"));
+    if (!file || !api_body_keys(call, keys, error) ||
+        !read_marks(json_object_get(call->body, "watermarks"), &backup, call->arena, error))
+        return NULL;
+    backup.made_ms = (uint64_t)json_integer_value(json_object_get(call->body, "made_ms"));
+    backup.rev = (uint64_t)json_integer_value(json_object_get(call->body, "rev"));
+    backup.file = arena_string(call->arena, file, strlen(file));
+    if (!backups_note(service->hub, &backup, keep > 1 ? (uint64_t)keep : 1, error))
+        return NULL;
+    json_t *json = json_pack("{s:I}", "backups", (json_int_t)service->hub->backups);
+    if (!json)
+        error_set(error, ERROR_MEMORY, "out of memory");
+    return json;
+}
+
+json_t *backups_handle_recovery_key(struct api_call *call, struct error *error)
+{
+    struct hub_service *service = call->records->context;
+    struct transaction transaction;
+    uint8_t key[RECOVERY_KEY_BYTES];
+    const char *text = api_body_string(call, "public", error);
+    if (!text || strlen(text) != 2 * RECOVERY_KEY_BYTES || !hex_decode(text, 2 * RECOVERY_KEY_BYTES, key)) {
+        error_set(error, ERROR_INPUT, "public: a key has %d hexadecimal digits", 2 * RECOVERY_KEY_BYTES);
+        return NULL;
+    }
+    if (!transaction_begin(&transaction, service->hub->environment, true, error))
+        return NULL;
+    meta_put_bytes(&transaction, HUB_META, "recovery_key", key, sizeof key);
+    return transaction_commit(&transaction, error) ? json_object() : NULL;
+}

@@ -1,0 +1,29 @@
+/* The backups of the hub's store that are still kept, and what follows from the oldest of them: up to where an
+ * agent may trim its logs, and headquarters' own log need not be in custody. */
+#ifndef HOPNHAT_HUB_BACKUPS_H
+#define HOPNHAT_HUB_BACKUPS_H
+
+#include "api/router.h"
+#include "hub/state.h"
+
+#include "store.pb-c.h"
+
+/* Reads the list: replica->safe of every replica, hub->backups and hub->last_backup_ms. For hub_reload, after
+ * the replicas. False: ERROR_MEMORY. */
+bool backups_load(struct hub *hub, struct transaction *transaction, struct error *error);
+
+/* Takes note of a backup that has been written, and forgets all but the newest `keep` (1 at least) and what
+ * stood under the same file. Returns after the commit. ERROR_INPUT where it is of another store. */
+bool backups_note(struct hub *hub, const Hopnhat__Backup *backup, uint64_t keep, struct error *error);
+
+/* The marks of a backup, as `backups_handle` takes them: {"replica in hexadecimal": watermark}. */
+bool backups_marks(json_t *note, const Hopnhat__Backup *marks, struct error *error);
+
+/* Adds what status tells: last_backup (null: never), backups. */
+void backups_status(const struct hub *hub, json_t *status);
+
+/* POST /v1/backups        body file, made_ms, rev, keep, watermarks
+ * POST /v1/recovery-key   body public: 64 hexadecimal digits */
+api_handler backups_handle, backups_handle_recovery_key;
+
+#endif

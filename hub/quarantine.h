@@ -1,0 +1,30 @@
+/* Changes that were refused: what becomes of them is decided at headquarters, and kept on record. */
+#ifndef HOPNHAT_HUB_QUARANTINE_H
+#define HOPNHAT_HUB_QUARANTINE_H
+
+#include "hub/state.h"
+#include "model/entry.h"
+
+#include "store.pb-c.h"
+
+/* Who decides, for the record; texts may be NULL. */
+struct decision {
+    const char *author, *note;
+    uint64_t wall_ms;
+};
+
+/* The row of the change, in the arena; NULL where it was never refused (or the transaction has failed). */
+Hopnhat__Quarantined *quarantine_row(struct transaction *transaction, struct dot dot, struct arena *arena);
+
+/* Whether the change was refused and has not been released since. */
+bool quarantine_holds(struct transaction *transaction, struct dot dot, struct arena *arena);
+
+/* Admits the change after all; durable when it returns. The feeds that are held open are answered at the next
+ * hub_turn. ERROR_NOT_FOUND, ERROR_INPUT where it has been decided on, and whatever still stands against it: then it
+ * stays as it was. */
+bool quarantine_release(struct hub *hub, struct dot dot, const struct decision *decision, struct error *error);
+
+/* Decides that it stays refused. Errors as above. */
+bool quarantine_drop(struct hub *hub, struct dot dot, const struct decision *decision, struct error *error);
+
+#endif

@@ -1,0 +1,205 @@
+#include "hub/verify.h"
+
+#include "hub/verify_records.h"
+#include "model/catalog.h"
+#include "store/key.h"
+#include "store/meta.h"
+#include "store/recovery_key.h"
+
+#include <inttypes.h>
+
+enum { SIGNED_CONTEXT_BYTES = 13 };
+
+static const char LOG_CONTEXT[SIGNED_CONTEXT_BYTES + 1] = "hopnhat log 1";
+
+struct look {
+    struct verify *verify;
+    struct transaction *transaction;
+    struct verify_log *logs;
+    Hopnhat__Backup *marks; /* with room for all replicas */
+};
+
+static void check_identity(struct verify *verify, struct transaction *transaction)
+{
+    struct link_keys link_keys;
+    struct signing_keys signing_keys;
+    if (meta_number(transaction, HUB_META, "format", 0) != 1)
+        verify_break(verify, "meta: the store's format is not known");
+    if (!meta_number(transaction, HUB_META, "epoch", 0) || !meta_number(transaction, HUB_META, "replica", 0))
+        verify_break(verify, "meta: epoch or replica is missing");
+    if (!meta_bytes(transaction, HUB_META, "link_keys", &link_keys, sizeof link_keys) ||
+        !meta_bytes(transaction, HUB_META, "signing_keys", &signing_keys, sizeof signing_keys))
+        verify_break(verify, "meta: the keys are missing");
+    keys_wipe(&link_keys, sizeof link_keys);
+    keys_wipe(&signing_keys, sizeof signing_keys);
+}
+
+/* The replica's log reaches from its first change to the watermark, under the stored link. */
+static void look_at_replica(void *context, struct bytes key, struct bytes value, void *message,
+                            struct arena *arena)
+{
+    struct look *look = context;
+    const Hopnhat__ReplicaState *row = message;
+    struct verify_log *log = verify_log_of(look->logs, row->replica);
+    (void)value, (void)arena;
+    if (log)
+        log->known = true;
+    if (row->replica != get_u64_be(key.data))
+        verify_break(look->verify, "replica %016" PRIx64 " is stored under another's key", row->replica);
+    if (log ? log->last != row->watermark : row->watermark != 0)
+        verify_break(look->verify,
+                     "log %016" PRIx64 ": it ends at change %" PRIu64 ", and the watermark is %" PRIu64,
+                     row->replica, log ? log->last : 0, row->watermark);
+    else if (log && (row->link.len != LINK_BYTES || memcmp(row->link.data, log->link, LINK_BYTES) != 0))
+        verify_break(look->verify, "log %016" PRIx64 ": the link at the watermark is not the chain's",
+                     row->replica);
+    uint64_t first = row->has_gap_to ? row->gap_to + 1 : 1;
+    if (log && log->first != first)
+        verify_break(look->verify, "log %016" PRIx64 ": it begins at change %" PRIu64, row->replica,
+                     log->first);
+    look->marks->replicas[look->marks->n_replicas++] = row->replica;
+    look->marks->watermarks[look->marks->n_watermarks++] = row->watermark;
+}
+
+/* Whether the signature is that replica's over its chain up to the change. */
+static bool signature_holds(struct look *look, struct bytes dot, struct bytes signature, struct arena *arena)
+{
+    uint8_t text[SIGNED_CONTEXT_BYTES + 16 + LINK_BYTES];
+    struct bytes row;
+    uint64_t replica = get_u64_be(dot.data), seq = get_u64_be(dot.data + 8);
+    if (!transaction_get(look->transaction, HUB_LOG, dot, &row))
+        return false;
+    const Hopnhat__LogRow *change = hopnhat__log_row__unpack(&arena->protobuf, row.size, row.data);
+    if (!transaction_get(look->transaction, HUB_REPLICA, bytes_of(dot.data, 8), &row))
+        return false;
+    const Hopnhat__ReplicaState *signer = hopnhat__replica_state__unpack(&arena->protobuf, row.size, row.data);
+    if (!change || change->link.len != LINK_BYTES || !signer || signer->signing_key.len != SIGNING_KEY_BYTES)
+        return false;
+    memcpy(text, LOG_CONTEXT, SIGNED_CONTEXT_BYTES);
+    put_u64_le(text + SIGNED_CONTEXT_BYTES, replica);
+    put_u64_le(text + SIGNED_CONTEXT_BYTES + 8, seq);
+    memcpy(text + SIGNED_CONTEXT_BYTES + 16, change->link.data, LINK_BYTES);
+    return keys_verify(signer->signing_key.data, bytes_of(text, sizeof text), signature);
+}
+
+static void look_at_signature(void *context, struct bytes key, struct bytes value, void *message,
+                              struct arena *arena)
+{
+    struct look *look = context;
+    (void)message;
+    if (!signature_holds(look, key, value, arena))
+        verify_break(look->verify, "log %016" PRIx64 ": the signature at change %" PRIu64 " does not hold",
+                     get_u64_be(key.data), get_u64_be(key.data + 8));
+}
+
+static void look_at_quarantined(void *context, struct bytes key, struct bytes value, void *message,
+                                struct arena *arena)
+{
+    struct look *look = context;
+    struct bytes row;
+    (void)value, (void)message, (void)arena;
+    if (!transaction_get(look->transaction, HUB_LOG, key, &row))
+        verify_break(look->verify, "quarantine: change %016" PRIx64 ":%" PRIu64 " is not in the log",
+                     get_u64_be(key.data), get_u64_be(key.data + 8));
+}
+
+static void look_at_catalog(void *context, struct bytes key, struct bytes value, void *message,
+                            struct arena *arena)
+{
+    struct look *look = context;
+    struct error error;
+    (void)message, (void)arena;
+    struct catalog *catalog = catalog_load(value, &error);
+    if (!catalog)
+        verify_break(look->verify, "catalog %08x cannot be loaded: %s", get_u32_be(key.data), error.text);
+    else if (catalog_tag(catalog) != get_u32_be(key.data))
+        verify_break(look->verify, "catalog %08x is stored under another's tag", get_u32_be(key.data));
+    catalog_free(catalog);
+}
+
+static bool check_logs(struct look *look, struct arena *arena, struct error *error)
+{
+    size_t count = (size_t)transaction_count(look->transaction, HUB_REPLICA) + 1;
+    look->marks->replicas = arena_alloc(arena, count * sizeof(uint64_t));
+    look->marks->watermarks = arena_alloc(arena, count * sizeof(uint64_t));
+    if (!look->marks->replicas || !look->marks->watermarks)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    bool done = verify_logs(look->verify, look->transaction, HUB_LOG, &look->logs, error);
+    verify_rows(look->verify, look->transaction, HUB_REPLICA, "replica", 8,
+                &hopnhat__replica_state__descriptor, look_at_replica, look);
+    for (const struct verify_log *log = look->logs; log; log = log->hh.next)
+        if (!log->known)
+            verify_break(look->verify, "log %016" PRIx64 ": it is nobody's", log->replica);
+    verify_rows(look->verify, look->transaction, HUB_SIGNATURE, "signature", 16, NULL, look_at_signature,
+                look);
+    return done;
+}
+
+static void check_others(struct look *look)
+{
+    static const struct {
+        unsigned database;
+        const char *name;
+        size_t key_bytes;
+        const ProtobufCMessageDescriptor *type;
+        verify_row *look;
+    } tables[] = {
+        {HUB_INSTALLATION, "installation", LINK_KEY_BYTES, &hopnhat__installation__descriptor, NULL},
+        {HUB_ENROLMENT, "enrolment", LINK_KEY_BYTES, &hopnhat__enrolment__descriptor, NULL},
+        {HUB_CONFLICT, "conflict", RECORD_KEY_BYTES + 12, &hopnhat__resolution__descriptor, NULL},
+        {HUB_QUARANTINE, "quarantine", 16, &hopnhat__quarantined__descriptor, look_at_quarantined},
+        {HUB_CATALOG, "catalog", 4, NULL, look_at_catalog},
+        {HUB_BACKUP, "backup", 8, &hopnhat__backup__descriptor, NULL},
+    };
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        verify_rows(look->verify, look->transaction, tables[i].database, tables[i].name, tables[i].key_bytes,
+                    tables[i].type, tables[i].look, look);
+    uint64_t quarantined = meta_number(look->transaction, HUB_META, "quarantined", 0);
+    uint64_t rows = transaction_count(look->transaction, HUB_QUARANTINE);
+    if (quarantined != rows && !look->transaction->failed)
+        verify_break(look->verify, "meta: %" PRIu64 " changes in quarantine are counted, and there are %" PRIu64,
+                     quarantined, rows);
+}
+
+static bool describe(struct transaction *transaction, Hopnhat__BackupHeader *header, struct arena *arena,
+                     struct error *error)
+{
+    uint8_t recovery_key[RECOVERY_KEY_BYTES];
+    header->kind = HOPNHAT__BACKUP_KIND__BACKUP_HUB;
+    header->epoch = meta_number(transaction, HUB_META, "epoch", 0);
+    header->replica = meta_number(transaction, HUB_META, "replica", 0);
+    header->rev = meta_number(transaction, HUB_META, "rev", 0);
+    header->has_recovery_key =
+        meta_bytes(transaction, HUB_META, "recovery_key", recovery_key, sizeof recovery_key);
+    if (!header->has_recovery_key)
+        return true;
+    header->recovery_key.len = RECOVERY_KEY_BYTES;
+    header->recovery_key.data = arena_copy(arena, recovery_key, RECOVERY_KEY_BYTES);
+    return header->recovery_key.data || error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+bool hub_verify(const char *directory, bool beside, struct verify *verify, Hopnhat__BackupHeader *header,
+                Hopnhat__Backup *marks, struct arena *arena, struct error *error)
+{
+    struct transaction transaction;
+    struct environment *environment =
+        beside ? environment_open_reading(directory, hub_databases, HUB_DATABASES, error)
+               : environment_open(directory, hub_databases, HUB_DATABASES, HUB_DEFAULT_MAP_BYTES, error);
+    struct look look = {.verify = verify, .transaction = &transaction, .marks = marks};
+    if (!environment || !transaction_begin(&transaction, environment, false, error)) {
+        environment_close(environment);
+        return false;
+    }
+    bool done = describe(&transaction, header, arena, error) && check_logs(&look, arena, error);
+    if (done) {
+        check_identity(verify, &transaction);
+        done = hub_verify_records(verify, &transaction, header->rev, error);
+        check_others(&look);
+    }
+    if (transaction.failed && verify->breaks == 0)
+        verify_break(verify, "the store cannot be read: %s", transaction.error.text);
+    verify_logs_free(look.logs);
+    transaction_abort(&transaction);
+    environment_close(environment);
+    return done;
+}

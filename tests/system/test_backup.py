@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""Backups of running daemons, and stores that come back from them: an agent's, the hub's, both."""
+import os
+import shutil
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from federation import Federation, add, comparable, fields, ids, sees  # noqa: E402
+from hopnhat_test import check, equal, main, wait_until  # noqa: E402
+
+SYNC = ("sync", "--wait", "--timeout", "60")
+
+
+def restore(daemon, path, *arguments):
+    """Stops the daemon where it runs, and restores its store; it stays down."""
+    if daemon.process and daemon.process.running():
+        daemon.kill()
+    return daemon.do("restore", path, "--replace", *arguments)
+
+
+def catch_up(world):
+    """Every office catches up after a restore; digests may have differed on the way."""
+    for _ in range(2):
+        for agent in world.offices.values():
+            agent.do(*SYNC, deadline_s=70)
+    for agent in world.offices.values():
+        status = agent.status()
+        check(status["caught_up"] and status["digests_equal"], f"{agent.name} is caught up: {status}")
+        agent.do("verify")
+    world.hub.do("verify")
+
+
+def same_everywhere(world, type_name):
+    wanted = {record["id"]: comparable(record) for record in world.hub.records(type_name)}
+    for agent in world.offices.values():
+        got = {record["id"]: comparable(record) for record in agent.records(type_name)}
+        equal(got, wanted, f"{type_name}s of {agent.name}")
+    return wanted
+
+
+def test_a_running_hub_and_agent_are_backed_up_and_verified(bench):
+    world = Federation(bench, "hue")
+    for i in range(20):
+        add(world["hue"], "partner", f"name=Partner {i}")
+    world.sync()
+    for daemon in (world.hub, world["hue"]):
+        path = bench.path(daemon.name + ".backup")
+        equal(daemon.status()["last_backup"], None, "no backup yet")
+        made = daemon.do("backup", path, "--json").json()
+        equal(made["sealed"], False, "sealed")
+        equal(os.stat(path).st_mode & 0o777, 0o600, "the file's mode")
+        check(daemon.status()["last_backup"], f"{daemon.name} knows when it was backed up")
+        daemon.do("verify")
+        daemon.do("verify", path)
+        check(not os.path.exists(os.path.join(daemon.data, "work")), "the work directory is removed")
+    world.sync()
+    equal(world.hub.status()["backups"], 1, "backups that are kept")
+
+
+def test_backup_and_verify_without_a_daemon(bench):
+    world = Federation(bench, "hue")
+    world.sync()
+    world.hub.stop()
+    path = bench.path("b")
+    world.hub.do("backup", path)
+    world.hub.do("verify")
+    world.hub.do("verify", path)
+
+
+def test_a_sealed_backup_opens_with_its_key_only(bench):
+    world = Federation(bench, "hue")
+    record = add(world["hue"], "partner", "name=Quỹ Bí Mật")
+    world.sync()
+    world.hub.do("recovery-key", bench.path("key"))
+    made = world.hub.do("backup", bench.path("sealed"), "--json").json()
+    equal(made["sealed"], True, "sealed")
+    with open(bench.path("sealed"), "rb") as file:
+        check("Bí Mật".encode() not in file.read(), "the content cannot be read")
+    check("is sealed" in world.hub.do("verify", bench.path("sealed"), status=1).err, "the key is asked for")
+    world.hub.do("recovery-key", bench.path("other"))
+    refused = world.hub.do("verify", bench.path("sealed"), "--recovery-key", bench.path("other"), status=1)
+    check("another recovery key" in refused.err, refused.err)
+    world.hub.do("verify", bench.path("sealed"), "--recovery-key", bench.path("key"))
+    restore(world.hub, bench.path("sealed"), "--recovery-key", bench.path("key"))
+    world.start_hub()
+    catch_up(world)
+    equal(fields(world.hub, "partner", record)["name"], "Quỹ Bí Mật", "the name")
+
+
+def test_a_damaged_backup_is_refused_whole(bench):
+    world = Federation(bench, "hue")
+    world.sync()
+    path, bad = bench.path("b"), bench.path("bad")
+    world.hub.do("backup", path)
+    with open(path, "rb") as file:
+        content = file.read()
+    for what, damaged in (("torn", content[:-1000]), ("longer", content + b"x"), ("empty", b""),
+                          ("flipped", content[:5000] + bytes([content[5000] ^ 1]) + content[5001:]),
+                          ("flipped head", content[:30] + bytes([content[30] ^ 1]) + content[31:])):
+        with open(bad, "wb") as file:
+            file.write(damaged)
+        world.hub.do("verify", bad, status=1)
+        before = world.hub.status()["epoch"]
+        world.hub.stop()
+        world.hub.do("restore", bad, "--replace", status=1)
+        world.start_hub()
+        equal(world.hub.status()["epoch"], before, f"nothing was done with the {what} one")
+    world["hue"].stop()
+    check("hopnhat-hub" in world["hue"].do("restore", path, "--replace", status=1).err, "a hub's backup")
+
+
+def test_restore_refuses_a_running_daemon_and_a_store_that_is_there(bench):
+    world = Federation(bench, "hue")
+    world["hue"].do("backup", bench.path("b"))
+    check("stop the daemon" in world["hue"].do("restore", bench.path("b"), "--replace", status=1).err,
+          "the daemon runs")
+    world["hue"].stop()
+    check("--replace" in world["hue"].do("restore", bench.path("b"), status=1).err, "a store is there")
+    world["hue"].do("restore", bench.path("b"), "--replace")
+    kept = [name for name in os.listdir(world["hue"].data) if name.startswith("replaced-")]
+    equal(len(kept), 1, "the old store is kept")
+    check(os.path.exists(os.path.join(world["hue"].data, kept[0], "store", "data.mdb")), "with its data")
+
+
+def test_verify_names_what_is_damaged(bench):
+    world = Federation(bench, "hue")
+    for i in range(50):
+        add(world["hue"], "partner", f"name=Partner Number {i}", "address=Nam Giao")
+    world.sync()
+    for daemon in (world.hub, world["hue"]):
+        daemon.stop()
+        path = os.path.join(daemon.data, "store", "data.mdb")
+        with open(path, "rb") as file:
+            content = bytearray(file.read())
+        at = content.find(b"Partner Number 17")
+        check(at > 0, "the value is in the file")
+        while at > 0:
+            content[at] ^= 0x20
+            at = content.find(b"Partner Number 17", at + 1)
+        with open(path, "wb") as file:
+            file.write(content)
+        found = daemon.do("verify", status=1)
+        check("chain breaks" in found.out, f"the log's break is named: {found.describe()}")
+        check("digest" in found.out, f"the digest's is too: {found.describe()}")
+        daemon.do("backup", bench.path("none"), status=1)
+        check(not os.path.exists(bench.path("none")), "no backup is made of a damaged store")
+
+
+def test_an_agent_comes_back_from_an_old_backup(bench):
+    world = Federation(bench, "hue", "da-nang")
+    old = add(world["hue"], "partner", "name=Old")
+    world.sync()
+    world["hue"].do("backup", bench.path("b"))
+    number = world["hue"].status()["replica"]
+    after = add(world["hue"], "partner", "name=After the backup")
+    world["hue"].do("set", "partner", old, "address=Huế")
+    world.sync()
+    for _ in range(2):  # twice from the same backup
+        restore(world["hue"], bench.path("b"))
+        check(world["hue"].status()["replica"] != number, "a new number at once")
+        number = world["hue"].status()["replica"]
+        offline = add(world["hue"], "partner", "name=Written before the first contact")
+        world["hue"].start()
+        catch_up(world)
+        shown = same_everywhere(world, "partner")
+        check({old, after, offline} <= set(shown), "nothing is lost")
+    equal(shown[old]["fields"]["address"], "Huế", "the address")
+    equal(len(shown), 4, "partners")
+
+
+def test_the_hub_comes_back_from_an_old_backup(bench):
+    world = Federation(bench, "hue", "da-nang")
+    old = add(world["hue"], "partner", "name=Old")
+    world.sync()
+    world.hub.do("backup", bench.path("b"))
+    before = world.hub.status()
+    after = add(world["hue"], "partner", "name=After the backup")
+    world["da-nang"].do("set", "partner", old, "website=https://example.org")
+    world.join("da-nang", "joined-after")
+    late = add(world["joined-after"], "partner", "name=By an agent that joined after the backup")
+    world.sync()
+    for _ in range(2):
+        restore(world.hub, bench.path("b"))
+        status = world.hub.status()
+        check(status["epoch"] != before["epoch"] and status["replica"] != before["replica"], "new numbers")
+        world.start_hub()
+        catch_up(world)
+        shown = same_everywhere(world, "partner")
+        equal(set(shown), {old, after, late}, "nothing is lost")
+        equal(shown[old]["fields"]["website"], "https://example.org", "the website")
+
+
+def both(bench, agent_first):
+    world = Federation(bench, "hue", "da-nang")
+    old = add(world["hue"], "partner", "name=Old")
+    world.sync()
+    world.hub.do("backup", bench.path("hub"))
+    world["hue"].do("backup", bench.path("hue"))
+    theirs = add(world["da-nang"], "partner", "name=Of the other office")
+    world.sync()
+    world["hue"].stop()
+    restore(world["hue"], bench.path("hue"))
+    offline = add(world["hue"], "partner", "name=Offline")
+    if agent_first:
+        world["hue"].start()
+        world["hue"].do(*SYNC, deadline_s=70)
+    restore(world.hub, bench.path("hub"))
+    world.start_hub()
+    if not agent_first:
+        world["da-nang"].do(*SYNC, deadline_s=70)
+        world["hue"].start()
+    catch_up(world)
+    equal(set(same_everywhere(world, "partner")), {old, theirs, offline}, "nothing is lost")
+
+
+def test_agent_then_hub(bench):
+    both(bench, True)
+
+
+def test_hub_before_the_agent_s_first_contact(bench):
+    both(bench, False)
+
+
+if __name__ == "__main__":
+    main(globals())

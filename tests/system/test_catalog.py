@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""A catalog that changes: what may follow the one in force, what may not, and what becomes of the data."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from federation import Federation, add, fields, sees
+from hopnhat_test import ROOT, check, equal, main, wait_until
+
+
+def built_in():
+    with open(os.path.join(ROOT, "deploy", "catalog", "vufo.yaml"), encoding="utf-8") as file:
+        return file.read()
+
+
+def altered(bench, *changes, name="new.yaml", version=2):
+    """The built-in catalog with texts replaced: the file's path."""
+    text = built_in()
+    for old, new in (("version: 1\n", f"version: {version}\n"), *changes):
+        check(text.count(old) >= 1, f"the catalog says {old!r}")
+        text = text.replace(old, new, 1)
+    with open(bench.path(name), "w", encoding="utf-8") as file:
+        file.write(text)
+    return bench.path(name)
+
+
+def line_with(path, text):
+    with open(path, encoding="utf-8") as file:
+        return next(number for number, line in enumerate(file, 1) if text in line and line[0] != "#")
+
+
+def refused(hub, path, *texts):
+    """Both check and apply end with 1 and name each text."""
+    version = hub.status()["catalog_version"]
+    for verb in ("check", "apply"):
+        result = hub.do("catalog", verb, path, status=1)
+        for text in texts:
+            check(text in result.err, f"{verb} says {text!r}: {result.err!r}")
+        check("nothing was changed" in result.err, "nothing was changed")
+    equal(hub.status()["catalog_version"], version, "the version in force")
+
+
+def test_what_is_refused_and_why(bench):
+    world = Federation(bench, "hue")
+    add(world["hue"], "partner", "name=One", "status=dormant")
+    world.sync()
+    same = altered(bench, ("name: VUFO", "name: Other"), version=1)
+    refused(world.hub, same, f"new.yaml:{line_with(same, 'version: 1')}:", "give it a higher one")
+    dormant = "          - {name: dormant, vi: Tạm ngừng, en: Dormant, aliases: [Tạm dừng, Tạm ngưng]}\n"
+    gone = altered(bench, (dormant, ""))
+    refused(world.hub, gone, "dormant is gone, and 1 records hold it", "retired: true")
+    to_integer = ("{number: 23, name: address, most_bytes: 2000,", "{number: 23, name: address, kind: integer,")
+    kind = altered(bench, to_integer)
+    refused(world.hub, kind, f"new.yaml:{line_with(kind, 'name: address')}:", "was a field of the kind TEXT")
+    swapped = altered(bench, ("number: 23, name: address", "number: 24, name: address"),
+                      ("number: 24, name: website", "number: 23, name: website"))
+    refused(world.hub, swapped, "number 24 of partner is that of website", "number 23 of partner is that of address")
+    removed = altered(bench, ("      - {number: 30, name: registration_no, most_bytes: 200,", "#"),
+                      ("         aliases: [Giấy đăng ký, Số đăng ký,", "#"))
+    refused(world.hub, removed, "registration_no (number 30) is gone")
+    counter = altered(bench, ("name: committed_usd, kind: decimal, policy: review",
+                              "name: committed_usd, kind: decimal, policy: sum"))
+    refused(world.hub, counter, "add a field and retire this one")
+    both = altered(bench, to_integer, (dormant, ""))
+    refused(world.hub, both, "partner.address", "dormant is gone", "has 2 errors")
+
+
+def test_what_is_allowed_arrives_everywhere(bench):
+    world = Federation(bench, "hue", "da-nang")
+    record = add(world["hue"], "partner", "name=One", "status=active")
+    world.sync()
+    person = "          - {name: person, vi: Cá nhân, en: Person, aliases: [Individual]}\n"
+    path = altered(bench, (person, ""), ("- {number: 23, name: address,",
+                                         "- {number: 90, name: phone, vi: Điện thoại}\n      - {number: 23, name: address,"))
+    note = world.hub.do("catalog", "check", path).out
+    check("person is gone; no record holds it" in note and "may be applied" in note, f"the notes: {note!r}")
+    equal(world.hub.status()["catalog_version"], 1, "check changes nothing")
+    world.hub.do("catalog", "apply", path)
+    wait_until(lambda: world["hue"].status()["catalog_version"] == 2, 10, "hue has the catalog")
+    world["hue"].do("set", "partner", record, "phone=0234 1")
+    sees(world["da-nang"], "partner", record, "phone", "0234 1")
+    world.sync()
+
+
+def side_by_side(world, *assignments):
+    """A record in which hue and da-nang wrote each its assignment without seeing the other's."""
+    record = add(world["hue"], "partner", "name=One", "status=active")
+    world.sync()
+    world.hub.stop()
+    for office, assignment in zip(("hue", "da-nang"), assignments):
+        world[office].do("set", "partner", record, assignment)
+    world.start_hub()
+    world.sync()
+    return record
+
+
+def test_a_policy_changes_and_bags_are_read_anew(bench):
+    world = Federation(bench, "hue", "da-nang")
+    status = side_by_side(world, "status=dormant", "status=ended")
+    address = side_by_side(world, "address=Here", "address=There")
+    sectors = side_by_side(world, "sectors+=health", "sectors+=education")
+    equal(world.hub.status()["conflicts_open"], 1, "open before")
+    path = altered(bench, ("        policy: review\n", "        policy: latest\n"),
+                   ("{number: 23, name: address,", "{number: 23, name: address, policy: review,"),
+                   ("{number: 20, name: sectors, policy: union,", "{number: 20, name: sectors, policy: review,"))
+    world.hub.do("catalog", "apply", path)
+    equal(world.hub.status()["conflicts_open"], 2, "open after")
+    world.sync()
+    for daemon in (world.hub, world["hue"], world["da-nang"]):
+        found = {(row["id"], row["field"]) for row in daemon.do("conflicts", "--json").lines()}
+        equal(found, {(address, "address"), (sectors, "sectors")}, f"open conflicts of {daemon.name}")
+        equal(daemon.status()["conflicts_open"], 2, f"conflicts_open of {daemon.name}")
+        check(isinstance(fields(daemon, "partner", sectors)["sectors"], str), "one sector is read")
+        equal(daemon.record("partner", status).get("open", []), [], "status is settled by rule")
+    back = altered(bench, ("name: VUFO", "name: VUFO again"), name="back.yaml", version=3)
+    world.hub.do("catalog", "apply", back)
+    world.sync()
+    for daemon in (world.hub, world["hue"], world["da-nang"]):
+        found = {(row["id"], row["field"]) for row in daemon.do("conflicts", "--json").lines()}
+        equal(found, {(status, "status")}, f"open conflicts of {daemon.name} again")
+        equal(sorted(fields(daemon, "partner", sectors)["sectors"]), ["education", "health"], "all sectors are read")
+
+
+if __name__ == "__main__":
+    main(globals())

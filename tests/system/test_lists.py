@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Lists in order, search and figures, with real processes: at headquarters, in an office, and by a tool alone."""
+import os
+import random
+import shutil
+import sys
+from decimal import Decimal
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from federation import Federation, add  # noqa: E402
+from hopnhat_test import check, equal, main, wait_until  # noqa: E402
+
+ORDERED = ["An Giang", "Ăn Lành", "Ân Nhân", "Dương Minh", "Đà Nẵng Xanh", "Quảng Bình", "Quảng Trị"]
+
+
+def names(daemon, *options):
+    return [record["fields"].get("name") for record in daemon.do("list", "partner", *options, "--json").lines()]
+
+
+def found(daemon, *words):
+    return sorted(record["fields"]["name"] for record in daemon.do("search", *words, "--json").lines())
+
+
+def figures(daemon, *options):
+    return daemon.do("report", "partner", *options, "--json").lines()
+
+
+def fill(world):
+    shuffled = ORDERED[:]
+    random.Random(4).shuffle(shuffled)
+    for place, name in enumerate(shuffled):
+        office = world["hue"] if place % 2 else world["da-nang"]
+        add(office, "partner", f"name={name}", "country=LA" if place % 3 else "country=FR",
+            f"committed_usd=0.{place + 1}", f"since=20{20 + place % 3}-0{place + 1}-05")
+
+
+def check_answers(daemon):
+    equal(names(daemon, "--sort", "name"), ORDERED, f"{daemon.name}: by name")
+    equal(names(daemon, "--sort", "-name"), ORDERED[::-1], f"{daemon.name}: by name, reversed")
+    equal(sorted(names(daemon, "--where", "country=FR") + names(daemon, "--where", "country=LA")), sorted(ORDERED),
+          f"{daemon.name}: by country")
+    for words in (("quang tri",), ("Quảng Trị",), ("QUANG", "TRI"), ("trị", "quảng")):
+        equal(found(daemon, *words), ["Quảng Trị"], f"{daemon.name}: {words}")
+    equal(found(daemon, "quang"), ["Quảng Bình", "Quảng Trị"], f"{daemon.name}: quang")
+    rows = figures(daemon, "--group-by", "country", "--sum", "committed_usd")
+    total = sum(Decimal(f"0.{place + 1}") for place in range(len(ORDERED)))
+    equal(Decimal(rows[-1]["sum"]), total, f"{daemon.name}: the total")
+    equal(sum(Decimal(row["sum"]) for row in rows[:-1]), total, f"{daemon.name}: the rows")
+    equal([row["group"]["country"] for row in rows[:-1]], ["FR", "LA"], f"{daemon.name}: the countries")
+
+
+def test_answers_are_the_same_everywhere(bench):
+    world = Federation(bench, "da-nang", "hue")
+    fill(world)
+    world.sync()
+    for daemon in (world.hub, world["da-nang"], world["hue"]):
+        check_answers(daemon)
+        daemon.stop()
+        check_answers(daemon)  # a tool opens the store itself
+        shutil.rmtree(os.path.join(daemon.data, "views"))
+        check_answers(daemon)
+        if daemon is world.hub:
+            world.start_hub()
+        else:
+            daemon.start()
+        check_answers(daemon)
+        wait_until(lambda one=daemon: one.status()["index_behind"] == 0, 10, "the indexes catch up")
+        check_answers(daemon)
+
+
+def test_lists_show_what_was_written_just_now(bench):
+    world = Federation(bench, "hue")
+    office = world["hue"]
+    kept = []
+    for number in range(25):
+        name = f"Bước {number:02}"
+        record = add(office, "partner", f"name={name}")
+        kept.append(name)
+        equal(names(office, "--sort", "name"), kept, "the list at once")
+        equal(found(office, f"buoc {number:02}"), [name], "the search at once")
+        if number % 5 == 4:
+            office.do("set", "partner", record, "name=Áo dài")
+            kept[-1:] = []
+            equal(names(office, "--sort", "name")[:1], ["Áo dài"], "the changed one at once")
+            equal(found(office, f"buoc {number:02}"), [], "and not under its former name")
+            office.do("delete", "partner", record)
+            equal(names(office, "--sort", "name"), kept, "without the deleted one at once")
+
+
+def test_wrong_questions_are_named(bench):
+    office = Federation(bench, "hue")["hue"]
+    for command, part in ((("list", "partner", "--sort", "nothing"), "sort: nothing"),
+                          (("list", "partner", "--where", "nothing=1"), "where: nothing"),
+                          (("search", "!"), "no words"),
+                          (("report", "partner", "--group-by", "nothing"), "group-by: nothing"),
+                          (("report", "partner", "--sum", "name"), "no number")):
+        result = office.call(*command)
+        equal(result.status, 1, f"{command}: exit status")
+        check(part in result.err, f"{command}: says {result.err!r}")
+
+
+if __name__ == "__main__":
+    main(globals())
