@@ -28,8 +28,8 @@ static const struct cli_option options[] = {
 
 static const struct cli_command *const commands[] = {
     &agent_command_join, &agent_command_run,      &command_add,        &command_set,    &command_get,
-    &command_list,       &command_search,         &command_report,     &command_delete, &command_conflicts,
-    &command_resolve,    &agent_command_rejected, &agent_command_sync, &command_status,
+    &command_list,       &command_search,         &command_report, &command_import, &command_export,     &command_delete, &command_conflicts,
+    &command_resolve,    &command_history,       &agent_command_rejected, &agent_command_sync, &command_status,
     &agent_command_backup, &agent_command_restore, &agent_command_verify, &agent_command_recovery_key,
 };
 

@@ -1,6 +1,6 @@
 #include "agent/daemon.h"
 
-#include "agent/session.h"
+#include "agent/ask.h"
 #include "api/client.h"
 #include "api/wall.h"
 #include "base/log.h"
@@ -19,6 +19,7 @@ struct agent_daemon {
     struct agent *agent;
     struct agent_session *session;
     struct agent_service service;
+    struct ask ask; /* requests that wait for the hub */
     struct http_server *local, *http;
     struct frame_codec *codec;
     struct frame_buffer out;
@@ -69,6 +70,13 @@ static void tell_state(struct agent_daemon *daemon, enum link_state state, const
         log_info("linked to the hub at %s", daemon->agent->hub_address);
     else
         log_warning("no link to the hub at %s: %s", daemon->agent->hub_address, text);
+}
+
+static void history_answered(void *context, uint32_t number, const Hopnhat__HistoryAnswer *answer,
+                             const char *why)
+{
+    struct agent_daemon *daemon = context;
+    ask_answered(&daemon->ask, number, answer, why);
 }
 
 static void link_changed(void *user, enum link_state state, const char *text)
@@ -174,7 +182,8 @@ const struct api_service *agent_daemon_api(const struct agent_daemon *daemon)
 static bool open_store(struct agent_daemon *daemon, const char *data, struct error *error)
 {
     struct agent_options options = {.take_lock = true, .entropy = entropy_system()};
-    struct agent_outlet outlet = {.context = daemon, .send = send_message, .drop_link = drop_link};
+    struct agent_outlet outlet = {
+        .context = daemon, .send = send_message, .drop_link = drop_link, .history = history_answered};
     int waited_ms = 0;
     while (!(daemon->agent = agent_open(data, &options, error)))
         if (error->code != ERROR_UNAVAILABLE || !client_try_again(data, &waited_ms))
@@ -182,6 +191,7 @@ static bool open_store(struct agent_daemon *daemon, const char *data, struct err
     if (!(daemon->session = agent_session_new(daemon->agent, &outlet, error)))
         return false;
     agent_service_start(&daemon->service, daemon->agent);
+    ask_start(&daemon->ask, &daemon->service, daemon->session);
     if (!(daemon->service.follow = agent_follow(daemon->agent, true, error)))
         return false;
     daemon->service.sync = sync_now;
@@ -200,7 +210,7 @@ static bool open_link(struct agent_daemon *daemon, struct error *error)
 
 static bool open_http(struct agent_daemon *daemon, const char *data, const char *http, struct error *error)
 {
-    struct http_handler handler = api_http_handler(&daemon->service.api);
+    struct http_handler handler = ask_handler(&daemon->ask);
     char *path = client_socket_path(data);
     if (!path)
         return error_set(error, ERROR_MEMORY, "out of memory");
@@ -231,6 +241,7 @@ void agent_daemon_free(struct agent_daemon *daemon)
 {
     if (!daemon)
         return;
+    ask_forget(&daemon->ask);
     http_server_free(daemon->local);
     http_server_free(daemon->http);
     agent_session_free(daemon->session);

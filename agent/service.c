@@ -1,6 +1,7 @@
 #include "agent/service.h"
 
 #include "agent/backups.h"
+#include "agent/history.h"
 #include "agent/records.h"
 #include "agent/write.h"
 #include "api/change_json.h"
@@ -129,6 +130,42 @@ static void origin(void *context, const Hopnhat__Entry *entry, struct arena *are
     const Hopnhat__LogRow *row = log_row(service, dot, arena);
     if (row && change_unpack(&change, dot, bytes_of(row->logged.data, row->logged.len), arena, &ignored))
         from->author = change.body->author;
+}
+
+/* As the own logs and the record tell it. */
+static bool known_history(struct agent_service *service, const Hopnhat__History *request, struct arena *arena,
+                          Hopnhat__HistoryAnswer *answer, struct error *error)
+{
+    if (!begin(service, error))
+        return false;
+    bool done = history_here(service->agent, &service->transaction, request, arena, answer, error);
+    for (size_t i = 0; done && i < answer->n_entries; i++) {
+        Hopnhat__Entry entry = HOPNHAT__ENTRY__INIT;
+        entry.replica = answer->entries[i]->replica;
+        if (!answer->entries[i]->office)
+            answer->entries[i]->office = (char *)(uintptr_t)office_of(service, &entry, arena);
+    }
+    done = is_sound(service, error) && done;
+    end(service);
+    return done;
+}
+
+/* From the hub where it can be asked, else from here. */
+static bool history(void *context, const Hopnhat__History *request, struct arena *arena,
+                    Hopnhat__HistoryAnswer *answer, bool *from_hub, struct error *error)
+{
+    struct agent_service *service = context;
+    struct agent_asking *asking = &service->asking;
+    *from_hub = asking->heard != NULL;
+    if (asking->heard) {
+        *answer = *asking->heard;
+        return true;
+    }
+    if (asking->send && (asking->number = asking->send(asking->context, request)))
+        return error_set(error, ERROR_UNAVAILABLE, "the hub has been asked");
+    if (asking->why && request->has_as_of_ms)
+        return error_set(error, ERROR_UNAVAILABLE, "the hub does not say: %.400s", asking->why);
+    return known_history(service, request, arena, answer, error);
 }
 
 static struct shown shown_now(void *context, const Hopnhat__Record *record)
@@ -295,6 +332,7 @@ void agent_service_start(struct agent_service *service, struct agent *agent)
     *service = (struct agent_service){
         .agent = agent,
         .records = {.context = service,
+                    .bulk = &agent_bulk,
                     .catalog = catalog_of,
                     .begin = begin,
                     .end = end,
@@ -305,6 +343,7 @@ void agent_service_start(struct agent_service *service, struct agent *agent)
                     .shown_now = shown_now,
                     .defaults = defaults,
                     .write = write_edits,
+                    .history = history,
                     .status = status},
         .api = {.records = &service->records,
                 .routes = routes,

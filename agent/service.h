@@ -11,11 +11,23 @@
 #include "agent/follow.h"
 #include "api/router.h"
 
+/* A question for the hub, within the handling of one request (agent/ask.h); all zero: nothing is asked. */
+struct agent_asking {
+    /* Sends it, and returns the number under which the answer comes; 0: the hub cannot be asked. NULL: not to be. */
+    uint32_t (*send)(void *context, const Hopnhat__History *history);
+    void *context;
+    uint32_t number;                     /* it has been sent: the request is handled again when the answer has come */
+    const Hopnhat__HistoryAnswer *heard; /* the answer */
+    const char *why;                     /* there is none */
+};
+
 struct agent_service {
     struct records records;
     struct api_service api;
     struct agent *agent;
     struct transaction transaction; /* of the snapshot under way */
+    struct transaction operation;   /* that writes many records (agent/bulk.c) */
+    struct agent_asking asking;
     struct follow *follow;          /* the views; of the daemon, or opened when a tool first asks */
     /* Of the daemon; NULL where a tool has opened the store itself. */
     void (*sync)(void *context, uint64_t wall_ms);
@@ -29,5 +41,8 @@ void agent_service_start(struct agent_service *service, struct agent *agent);
 /* For struct store_opener: opens the agent's store in this process. */
 void *agent_service_open(const char *data, const struct api_service **api, struct error *error);
 void agent_service_close(void *opened);
+
+/* Operations on many records (agent/bulk.c). */
+extern const struct bulk agent_bulk;
 
 #endif

@@ -94,6 +94,7 @@ void session_trouble(struct agent_session *session, const char *format, ...)
 
 static void end_session(struct agent_session *session)
 {
+    session_give_up_histories(session, true);
     memset(session->requests, 0, sizeof session->requests);
     session->id = session->applied = 0;
     session->ask_after_ms = 0;
@@ -189,6 +190,10 @@ static void pump(struct agent_session *session, uint64_t wall_ms)
             session_hello(session, wall_ms); /* a log was begun that the hub has not heard of */
             break;
         }
+        if (session->custody_due)
+            session_custody(session, wall_ms);
+        if (session_custody_first(session))
+            break;
         session_push(session, wall_ms);
         if (session->state == SESSION_OPEN && !feed_needs_reconcile(session->agent, NULL))
             session_pull(session, wall_ms);
@@ -223,10 +228,13 @@ static void take_busy(struct agent_session *session, const struct request *reque
     uint64_t retry_ms = busy->retry_ms + jitter;
     if (request->kind == REQUEST_PUSH) {
         session_push_again(session, request->log, request->first - 1, retry_ms);
+    } else if (request->kind == REQUEST_HISTORY) {
+        session_take_history(session, request, NULL, "the hub is busy");
     } else if (request->kind == REQUEST_HELLO) {
         session->wake_ms = session->now_ms + retry_ms;
         session_move(session, SESSION_WAITING);
     } else {
+        session->custody_due = session->custody_due || request->kind == REQUEST_CUSTODY;
         session->ask_after_ms = session->now_ms + retry_ms;
     }
 }
@@ -235,6 +243,15 @@ static void take_error(struct agent_session *session, const struct request *requ
                        const Hopnhat__Error *error, uint64_t wall_ms)
 {
     const char *text = error->text ? error->text : "";
+    if (request->kind == REQUEST_HISTORY) {
+        session_take_history(session, request, NULL, text);
+        return;
+    }
+    if (request->kind == REQUEST_CUSTODY && error->code == HOPNHAT__ERROR_CODE__ERROR_MALFORMED) {
+        session_trouble(session, "the hub did not take what was held in custody: %.400s", text);
+        session_take_custody(session, NULL);
+        return;
+    }
     if (request->kind == REQUEST_RECONCILE && error->code != HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO) {
         session_group_refused(session, wall_ms);
         return;
@@ -271,6 +288,10 @@ static bool answers(const Hopnhat__Message *message, enum request_kind kind)
         return kind == REQUEST_PULL;
     case HOPNHAT__MESSAGE__BODY_RECONCILED:
         return kind == REQUEST_RECONCILE;
+    case HOPNHAT__MESSAGE__BODY_CUSTODY:
+        return kind == REQUEST_CUSTODY;
+    case HOPNHAT__MESSAGE__BODY_HISTORY_ANSWER:
+        return kind == REQUEST_HISTORY;
     default:
         return false;
     }
@@ -300,6 +321,12 @@ static void take_answer(struct agent_session *session, const struct request *req
         break;
     case HOPNHAT__MESSAGE__BODY_RECONCILED:
         session_take_reconciled(session, message->reconciled, wall_ms);
+        break;
+    case HOPNHAT__MESSAGE__BODY_CUSTODY:
+        session_take_custody(session, message->custody);
+        break;
+    case HOPNHAT__MESSAGE__BODY_HISTORY_ANSWER:
+        session_take_history(session, request, message->history_answer, NULL);
         break;
     default:
         break;
@@ -346,6 +373,8 @@ void agent_session_receive(struct agent_session *session, const Hopnhat__Message
 /* When the request's answer is overdue: counted from the last sign of the hub. */
 static uint64_t deadline(const struct agent_session *session, const struct request *request)
 {
+    if (request->kind == REQUEST_HISTORY)
+        return request->sent_ms + HISTORY_MS;
     uint64_t from_ms = request->sent_ms > session->heard_ms ? request->sent_ms : session->heard_ms;
     return from_ms + (request->wait_ms ? request->wait_ms + PULL_ANSWER_MS : ANSWER_MS);
 }
@@ -353,6 +382,7 @@ static uint64_t deadline(const struct agent_session *session, const struct reque
 void agent_session_tick(struct agent_session *session, uint64_t wall_ms)
 {
     pass_time(session, wall_ms);
+    session_give_up_histories(session, false);
     for (size_t i = 0; i < SESSION_REQUESTS; i++) {
         const struct request *request = &session->requests[i];
         if (request->number && session_is_due(session, deadline(session, request))) {

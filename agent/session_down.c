@@ -34,6 +34,7 @@ void session_take_feed(struct agent_session *session, const struct request *requ
     switch (feed_apply(agent, feed, session->replicas, session->log_count, &error)) {
     case FEED_APPLIED:
         session->applied = request->number;
+        session->custody_due = session->custody_due || feed->custody;
         session_progress(session);
         if (request->catching_up)
             session->credit_bytes = session_window(session->credit_bytes, took_ms, session->feed_bytes);

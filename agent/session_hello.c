@@ -5,17 +5,30 @@
 #include "agent/reauthor.h"
 #include "agent/session_state.h"
 
+/* Whether changes of any log may be drafted still: only logs that are named are settled by the feed. */
+static bool has_drafts(struct agent *agent)
+{
+    struct transaction transaction;
+    struct error error;
+    if (!agent_read(agent, &transaction, &error))
+        return true;
+    bool drafts = transaction.failed || transaction_count(&transaction, AGENT_DRAFT) > 0;
+    transaction_abort(&transaction);
+    return drafts;
+}
+
 /* Every log that may not be in the hub's oldest backup, the present one first. */
 static void choose_logs(struct agent_session *session)
 {
-    const struct agent *agent = session->agent;
+    struct agent *agent = session->agent;
     const struct own_log *present = agent_present_log(agent);
+    bool all = has_drafts(agent);
     session->log_count = 0;
     session->logs[session->log_count++] = (struct session_log){.replica = present->replica};
     for (int acknowledged = 0; acknowledged <= 1; acknowledged++)
         for (size_t i = 0; i + 1 < agent->log_count && session->log_count < LIMIT_LOGS_PER_AGENT; i++) {
             const struct own_log *log = &agent->logs[i];
-            if (log->safe < log->head && (log->acknowledged >= log->head) == acknowledged)
+            if ((all || log->safe < log->head) && (log->acknowledged >= log->head) == acknowledged)
                 session->logs[session->log_count++] = (struct session_log){.replica = log->replica};
         }
     for (size_t i = 0; i < session->log_count; i++)
@@ -124,6 +137,10 @@ static void change_epoch(struct agent *agent, uint64_t epoch)
         group->base = group->position = 0;
         group->dirty = true;
     }
+    for (size_t i = 0; i < agent->log_count; i++) {
+        agent->logs[i].safe = 0; /* nobody knows which backup it was: all logs are named from now on */
+        agent->logs[i].dirty = true;
+    }
     agent->epoch = epoch;
 }
 
@@ -186,6 +203,7 @@ static void open_session(struct agent_session *session, uint64_t wall_ms)
     session->welcome = NULL;
     arena_release(&session->arena);
     feed_forget_told(session->agent);
+    session_custody_begin(session);
     session_move(session, SESSION_OPEN);
 }
 

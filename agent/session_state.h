@@ -18,10 +18,12 @@ enum session_state {
 
 enum {
     PUSHES_IN_FLIGHT = 4,
-    SESSION_REQUESTS = PUSHES_IN_FLIGHT + 2,
+    HISTORIES_IN_FLIGHT = 4,
+    SESSION_REQUESTS = PUSHES_IN_FLIGHT + HISTORIES_IN_FLIGHT + 3,
     PULL_WAIT_MS = 120 * 1000,
     ANSWER_MS = 90 * 1000,      /* without any message from the hub: the link is of no use */
     PULL_ANSWER_MS = 60 * 1000, /* for a held Pull: past its wait_ms */
+    HISTORY_MS = 10 * 1000,     /* somebody waits for it */
     HELLO_GAP_MS = 250,
     HELLO_GAP_MOST_MS = 10 * 1000,
     STOPPED_MS = 5 * 60 * 1000,
@@ -33,7 +35,15 @@ enum {
     SLOW_MS = 2000,
 };
 
-enum request_kind { REQUEST_HELLO, REQUEST_COMPARE, REQUEST_PUSH, REQUEST_PULL, REQUEST_RECONCILE };
+enum request_kind {
+    REQUEST_HELLO,
+    REQUEST_COMPARE,
+    REQUEST_PUSH,
+    REQUEST_PULL,
+    REQUEST_RECONCILE,
+    REQUEST_HISTORY,
+    REQUEST_CUSTODY,
+};
 
 /* A request that waits for its answer. */
 struct request {
@@ -86,6 +96,10 @@ struct agent_session {
     uint32_t applied; /* request of the last part applied in this session; 0: none */
     bool urgent;      /* the next Pull is to be answered at once */
     struct reconciliation round;
+    /* headquarters' log in custody here: something is to be said of it; the hub has all that is held; from where
+     * on it wants it back (want_replica 0: it does not) */
+    bool custody_due, custody_settled;
+    uint64_t want_replica, want_from;
     unsigned mended;      /* how often all was reconciled since the digests were equal */
     struct arena arena;   /* of the greeting */
     struct arena message; /* of one message on its way out */
@@ -143,6 +157,18 @@ void session_reconcile(struct agent_session *session, uint64_t wall_ms);
 void session_take_reconciled(struct agent_session *session, const Hopnhat__Reconciled *reconciled,
                              uint64_t wall_ms);
 void session_group_refused(struct agent_session *session, uint64_t wall_ms);
+
+/* session_history.c: tells who asked; gives up those whose time has come, or all of them */
+void session_take_history(struct agent_session *session, const struct request *request,
+                          const Hopnhat__HistoryAnswer *answer, const char *why);
+void session_give_up_histories(struct agent_session *session, bool all);
+
+/* session_custody.c: a session begins; whether a hub that was restored is to be given first what it has lost;
+ * says what there is to say; takes the answer, or (NULL) that there is none */
+void session_custody_begin(struct agent_session *session);
+bool session_custody_first(const struct agent_session *session);
+void session_custody(struct agent_session *session, uint64_t wall_ms);
+void session_take_custody(struct agent_session *session, const Hopnhat__Custody *custody);
 
 /* Whether a time of the session's own has come. */
 static inline bool session_is_due(const struct agent_session *session, uint64_t at_ms)

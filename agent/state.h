@@ -30,7 +30,8 @@ enum agent_database {
     AGENT_PLACE,    /* type, record -> its local rev (8) */
     AGENT_CONFLICT, /* type, record, field (4) -> nothing: what people see there is in open conflict */
     AGENT_CATALOG,  /* tag (4) -> packed catalog */
-    AGENT_CUSTODY,  /* replica of the hub, seq -> CustodyPiece that begins there */
+    AGENT_CUSTODY,  /* replica of the hub, first seq -> last seq (8), the sealed piece */
+    AGENT_IMPORT,   /* number (8) -> Import; number, place (4) -> ImportedRecord */
     AGENT_DATABASES,
 };
 

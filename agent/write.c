@@ -84,22 +84,53 @@ static bool check_call(const struct new_edit *edits, size_t count, const char *a
     return true;
 }
 
-bool agent_write(struct agent *agent, const struct new_edit *edits, size_t count, const char *author,
-                 uint64_t wall_ms, struct dot *dot, struct error *error)
+bool agent_write_in(struct agent *agent, struct transaction *transaction, const struct new_edit *edits,
+                    size_t count, const char *author, uint64_t wall_ms, struct dot *dot, struct error *error)
 {
-    struct transaction transaction;
     struct arena arena;
-    if (!check_call(edits, count, author, error) || !agent_begin(agent, &transaction, error))
+    struct writing writing = {.agent = agent, .transaction = transaction, .arena = &arena, .error = error};
+    if (!check_call(edits, count, author, error))
         return false;
-    struct writing writing = {.agent = agent, .transaction = &transaction, .arena = &arena, .error = error};
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
     bool written = write_all(&writing, edits, count, author, wall_ms);
-    if (written)
-        written = agent_commit(agent, &transaction, error);
-    else
-        agent_abort(agent, &transaction);
     if (written && dot)
         *dot = writing.change.dot;
     arena_release(&arena);
     return written;
+}
+
+bool agent_write(struct agent *agent, const struct new_edit *edits, size_t count, const char *author,
+                 uint64_t wall_ms, struct dot *dot, struct error *error)
+{
+    struct transaction transaction;
+    if (!check_call(edits, count, author, error) || !agent_begin(agent, &transaction, error))
+        return false;
+    if (agent_write_in(agent, &transaction, edits, count, author, wall_ms, dot, error))
+        return agent_commit(agent, &transaction, error);
+    agent_abort(agent, &transaction);
+    return false;
+}
+
+bool agent_write_check(const struct agent *agent, const struct new_edit *edit, const Hopnhat__Record *before,
+                       struct error *error)
+{
+    const struct own_log *log = agent_present_log(agent);
+    const struct new_change change = {
+        .replica = log->replica, .catalog_tag = catalog_tag(agent->catalog), .edits = edit, .edit_count = 1};
+    const struct writer writer = {&agent->office};
+    Hopnhat__RefusalReason reason;
+    struct change unpacked;
+    struct bytes stored;
+    struct arena arena;
+    if (!check_call(edit, 1, NULL, error))
+        return false;
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    bool taken =
+        change_pack(&change, &arena, &stored, error) &&
+        change_unpack(&unpacked, (struct dot){log->replica, log->head + 1}, stored, &arena, error) &&
+        check_edit(agent->catalog, &unpacked, 0, before, &writer, &reason, error);
+    if (!taken && error->code == ERROR_CORRUPT)
+        error->code = ERROR_INPUT;
+    arena_release(&arena);
+    return taken;
 }

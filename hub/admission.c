@@ -46,48 +46,12 @@ static bool was_seen(void *context, struct entry_id id)
     return replica && id.dot.seq <= replica->watermark;
 }
 
-static void fail_memory(struct transaction *transaction)
-{
-    struct error error;
-    error_set(&error, ERROR_MEMORY, "out of memory");
-    transaction_fail(transaction, &error);
-}
-
-/* The change of a log row, unpacked into the arena. */
-static bool logged_change(struct admission *admission, struct dot dot, struct arena *arena,
-                          struct change *change)
-{
-    struct key key;
-    struct error error;
-    key_dot(&key, dot.replica, dot.seq);
-    const Hopnhat__LogRow *row =
-        row_get(&admission->transaction, HUB_LOG, key_bytes(&key), &hopnhat__log_row__descriptor, arena);
-    if (!row)
-        return false;
-    if (change_unpack(change, dot, bytes_of(row->logged.data, row->logged.len), arena, &error))
-        return true;
-    if (error.code == ERROR_MEMORY || arena->failure != ERROR_NONE)
-        fail_memory(&admission->transaction);
-    return false; /* it was refused for not being well formed: it supersedes nothing */
-}
-
 static bool was_refused(void *context, struct entry_id id, struct arena *arena, struct entry_list *superseded)
 {
     struct admission *admission = context;
-    struct change change;
     if (!quarantine_holds(&admission->transaction, id.dot, arena))
         return false;
-    if (!logged_change(admission, id.dot, arena, &change) || id.index >= change.op_count)
-        return true;
-    size_t edit = change.body->n_edits - 1;
-    while (change.first_op[edit] > id.index)
-        edit--;
-    const Hopnhat__Op *op = change.body->edits[edit]->ops[id.index - change.first_op[edit]];
-    superseded->ids = arena_alloc(arena, op_superseded_count(op) * sizeof *superseded->ids);
-    if (!superseded->ids)
-        fail_memory(&admission->transaction);
-    for (size_t i = 0; superseded->ids && i < op_superseded_count(op); i++)
-        superseded->ids[superseded->count++] = op_superseded(&change, op, i);
+    *superseded = quarantine_superseded(&admission->transaction, id, arena);
     return true;
 }
 

@@ -76,7 +76,7 @@ static void forget(struct transaction *transaction, const char *file, uint64_t k
     uint64_t rows = transaction_count(transaction, HUB_BACKUP), kept_from;
     arena_init(&arena, LIST_ARENA_BYTES);
     *next = 1;
-    kept_from = rows + 1 > keep ? rows + 1 - keep : 0; /* of the rows, in order */
+    kept_from = rows >= keep ? rows + 1 - keep : 0; /* of the rows, in order */
     cursor_open(&cursor, transaction, HUB_BACKUP);
     bool here = cursor_seek(&cursor, bytes_of(NULL, 0));
     for (uint64_t i = 0; here; i++, here = cursor_next(&cursor)) {
@@ -111,6 +111,31 @@ bool backups_note(struct hub *hub, const Hopnhat__Backup *backup, uint64_t keep,
     if (!hub_reload(hub, &reload))
         error_prefix(error, "%s; and before that", reload.text);
     return false;
+}
+
+void backups_note_origin(struct hub *hub, struct transaction *transaction, struct arena *arena)
+{
+    Hopnhat__Backup backup = HOPNHAT__BACKUP__INIT;
+    struct key key;
+    uint64_t number;
+    size_t room = HASH_COUNT(hub->replicas) + 1;
+    struct error error;
+    backup.replicas = arena_alloc(arena, room * sizeof *backup.replicas);
+    backup.watermarks = arena_alloc(arena, room * sizeof *backup.watermarks);
+    if (!backup.replicas || !backup.watermarks) {
+        error_set(&error, ERROR_MEMORY, "out of memory");
+        transaction_fail(transaction, &error);
+        return;
+    }
+    for (const struct replica *replica = hub->replicas; replica; replica = replica->hh.next) {
+        backup.replicas[backup.n_replicas++] = replica->number;
+        backup.watermarks[backup.n_watermarks++] = replica->watermark;
+    }
+    backup.made_ms = time_ms(hub->clock.last);
+    backup.rev = hub->rev;
+    forget(transaction, "", UINT64_MAX, &number);
+    key_number(&key, number);
+    row_put(transaction, HUB_BACKUP, key_bytes(&key), &backup.base);
 }
 
 bool backups_marks(json_t *note, const Hopnhat__Backup *marks, struct error *error)

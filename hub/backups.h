@@ -16,6 +16,10 @@ bool backups_load(struct hub *hub, struct transaction *transaction, struct error
  * stood under the same file. Returns after the commit. ERROR_INPUT where it is of another store. */
 bool backups_note(struct hub *hub, const Hopnhat__Backup *backup, uint64_t keep, struct error *error);
 
+/* The store, as memory has it, is that of a backup which was just put in place, and which nobody has thrown away:
+ * takes note of that one, in the transaction that marks the store as restored. */
+void backups_note_origin(struct hub *hub, struct transaction *transaction, struct arena *arena);
+
 /* The marks of a backup, as `backups_handle` takes them: {"replica in hexadecimal": watermark}. */
 bool backups_marks(json_t *note, const Hopnhat__Backup *marks, struct error *error);
 

@@ -3,6 +3,7 @@
 #include "hub/admission.h"
 #include "hub/catalogs.h"
 #include "hub/registry.h"
+#include "model/check.h"
 
 #include <stdio.h>
 
@@ -38,27 +39,39 @@ static bool admit_own(struct admission *admission, struct replica *own, struct b
     }
 }
 
-static bool write_change(struct hub *hub, const struct new_edit *edits, size_t count, const char *author,
-                         uint64_t wall_ms, struct arena *arena, struct error *error)
+bool headquarters_write_in(struct hub *hub, struct admission *admission, const struct new_edit *edits,
+                           size_t count, const char *author, struct dot *dot, struct error *error)
 {
-    struct admission admission;
     struct bytes stored;
-    if (!admission_begin(&admission, hub, wall_ms, error))
-        return false;
+    struct arena arena;
     struct replica *own = registry_replica(hub, hub->own_replica);
     struct new_change change = {
         .replica = hub->own_replica,
-        .time = admission.receipt,
+        .time = admission->receipt,
         .catalog_tag = catalog_tag(hub->catalog),
         .author = author,
         .edits = edits,
         .edit_count = count,
     };
+    if (!own && !(own = registry_add_replica(hub, hub->own_replica, NULL)))
+        return error_set(error, ERROR_MEMORY, "out of memory");
     hub->entropy.fill(hub->entropy.context, change.seed, sizeof change.seed);
-    bool done = own || (own = registry_add_replica(hub, hub->own_replica, NULL)) ||
-                error_set(error, ERROR_MEMORY, "out of memory");
-    if (done && change_pack(&change, arena, &stored, error) &&
-        admit_own(&admission, own, stored, arena, error))
+    arena_init(&arena, OWN_ARENA_BYTES);
+    bool done = change_pack(&change, &arena, &stored, error) &&
+                admit_own(admission, own, stored, &arena, error);
+    if (done && dot)
+        *dot = (struct dot){own->number, own->watermark};
+    arena_release(&arena);
+    return done;
+}
+
+bool headquarters_write(struct hub *hub, const struct new_edit *edits, size_t count, const char *author,
+                        uint64_t wall_ms, struct error *error)
+{
+    struct admission admission;
+    if (!admission_begin(&admission, hub, wall_ms, error))
+        return false;
+    if (headquarters_write_in(hub, &admission, edits, count, author, NULL, error))
         return admission_commit(&admission, error);
     struct error reload;
     if (!admission_abort(&admission, &reload))
@@ -66,14 +79,24 @@ static bool write_change(struct hub *hub, const struct new_edit *edits, size_t c
     return false;
 }
 
-bool headquarters_write(struct hub *hub, const struct new_edit *edits, size_t count, const char *author,
-                        uint64_t wall_ms, struct error *error)
+bool headquarters_check(const struct hub *hub, const struct new_edit *edit, const Hopnhat__Record *before,
+                        struct error *error)
 {
+    const struct new_change change = {
+        .replica = hub->own_replica, .catalog_tag = catalog_tag(hub->catalog), .edits = edit, .edit_count = 1};
+    const struct writer writer = {NULL};
+    Hopnhat__RefusalReason reason;
+    struct change unpacked;
+    struct bytes stored;
     struct arena arena;
     arena_init(&arena, OWN_ARENA_BYTES);
-    bool written = write_change(hub, edits, count, author, wall_ms, &arena, error);
+    bool taken = change_pack(&change, &arena, &stored, error) &&
+                 change_unpack(&unpacked, (struct dot){hub->own_replica, 1}, stored, &arena, error) &&
+                 check_edit(hub->catalog, &unpacked, 0, before, &writer, &reason, error);
+    if (!taken && error->code == ERROR_CORRUPT)
+        error->code = ERROR_INPUT;
     arena_release(&arena);
-    return written;
+    return taken;
 }
 
 bool headquarters_apply_catalog(struct hub *hub, struct bytes packed, const char *author, uint64_t wall_ms,

@@ -236,13 +236,15 @@ void hello_receive(struct hub *hub, const struct link_peer *peer, uint32_t reque
     push_commit(hub, outlet); /* what the session begins with is durable */
     bool known = make_known(hub, peer, hello, &error);
     const struct installation *installation = registry_installation(hub, peer->key);
-    if (!known || installation->revoked || !registry_office(hub, installation->office)) {
+    /* a hub that was restored may have forgotten the office: what the agent gives back brings it again */
+    bool knows_office = known && registry_office(hub, installation->office);
+    if (!known || installation->revoked || (!knows_office && !hub->custody.awaited)) {
         log_warning("a Hello was refused: %s", known ? "the installation is revoked" : error.text);
         reply_error(outlet, peer, 0, request, HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED,
                     known ? "this installation may not sync any more" : error.text);
         return;
     }
-    for (size_t i = 0; i < hello->n_logs; i++)
+    for (size_t i = 0; i < hello->n_logs && knows_office; i++)
         if (!headquarters_publish_replica(hub, installation->office, hello->logs[i]->replica, wall_ms,
                                           &error))
             log_error("the replicas of office %s were not made known: %s", installation->office, error.text);

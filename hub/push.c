@@ -337,6 +337,10 @@ void push_receive(struct hub *hub, struct hub_session *session, uint32_t request
                     "changes before these are missing");
         return;
     }
+    if (hub->follow && follow_lag(hub->follow, hub->rev) > LIMIT_FOLLOWER_LAG) {
+        reply_busy(outlet, &session->peer, session->id, request, RETRY_SOON_MS);
+        return;
+    }
     uint64_t known = batch.replica->watermark - push->first + 1;
     batch.skip = known < push->n_changes ? (size_t)known : push->n_changes;
     arena_init(&batch.arena, LIMIT_MESSAGE_ARENA_BYTES);

@@ -7,6 +7,13 @@
 
 #include <inttypes.h>
 
+static void fail_memory(struct transaction *transaction)
+{
+    struct error error;
+    error_set(&error, ERROR_MEMORY, "out of memory");
+    transaction_fail(transaction, &error);
+}
+
 Hopnhat__Quarantined *quarantine_row(struct transaction *transaction, struct dot dot, struct arena *arena)
 {
     struct key key;
@@ -18,6 +25,43 @@ bool quarantine_holds(struct transaction *transaction, struct dot dot, struct ar
 {
     const Hopnhat__Quarantined *row = quarantine_row(transaction, dot, arena);
     return row && row->state != HOPNHAT__QUARANTINE_STATE__QUARANTINE_RELEASED;
+}
+
+/* The change of a log row, unpacked into the arena. */
+static bool logged_change(struct transaction *transaction, struct dot dot, struct arena *arena,
+                          struct change *change)
+{
+    struct key key;
+    struct error error;
+    key_dot(&key, dot.replica, dot.seq);
+    const Hopnhat__LogRow *row =
+        row_get(transaction, HUB_LOG, key_bytes(&key), &hopnhat__log_row__descriptor, arena);
+    if (!row)
+        return false;
+    if (change_unpack(change, dot, bytes_of(row->logged.data, row->logged.len), arena, &error))
+        return true;
+    if (error.code == ERROR_MEMORY || arena->failure != ERROR_NONE)
+        fail_memory(transaction);
+    return false; /* it was refused for not being well formed: it supersedes nothing */
+}
+
+struct entry_list quarantine_superseded(struct transaction *transaction, struct entry_id id,
+                                        struct arena *arena)
+{
+    struct entry_list list = {0};
+    struct change change;
+    if (!logged_change(transaction, id.dot, arena, &change) || id.index >= change.op_count)
+        return list;
+    size_t edit = change.body->n_edits - 1;
+    while (change.first_op[edit] > id.index)
+        edit--;
+    const Hopnhat__Op *op = change.body->edits[edit]->ops[id.index - change.first_op[edit]];
+    list.ids = arena_alloc(arena, op_superseded_count(op) * sizeof *list.ids);
+    if (!list.ids)
+        fail_memory(transaction);
+    for (size_t i = 0; list.ids && i < op_superseded_count(op); i++)
+        list.ids[list.count++] = op_superseded(&change, op, i);
+    return list;
 }
 
 /* The row while nobody has decided. */

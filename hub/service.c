@@ -5,7 +5,9 @@
 #include "api/record_json.h"
 #include "hub/admission.h"
 #include "hub/backups.h"
+#include "hub/custody.h"
 #include "hub/headquarters.h"
+#include "hub/history.h"
 #include "hub/registry.h"
 #include "hub/session.h"
 #include "store/key.h"
@@ -168,6 +170,19 @@ static bool write_edits(void *context, const struct new_edit *edits, size_t coun
     return headquarters_write(service->hub, edits, count, author, wall_ms, error);
 }
 
+static bool history(void *context, const Hopnhat__History *request, struct arena *arena,
+                    Hopnhat__HistoryAnswer *answer, bool *from_hub, struct error *error)
+{
+    struct hub_service *service = context;
+    *from_hub = true;
+    if (!begin(service, error))
+        return false;
+    bool done = history_answer(service->hub, &service->transaction, NULL, request, arena, answer, error) &&
+                is_sound(service, error);
+    end(service);
+    return done;
+}
+
 static json_t *status(void *context, uint64_t wall_ms, struct error *error)
 {
     struct hub_service *service = context;
@@ -190,7 +205,7 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
     if (!json)
         error_set(error, ERROR_MEMORY, "out of memory");
     else
-        backups_status(hub, json);
+        backups_status(hub, json), custody_status(service->hub, json);
     if (json && !index_status_add(json, service->follow, hub->rev, error)) {
         json_decref(json);
         return NULL;
@@ -219,6 +234,7 @@ void hub_service_start(struct hub_service *service, struct hub *hub)
     *service = (struct hub_service){
         .hub = hub,
         .records = {.context = service,
+                    .bulk = &hub_bulk,
                     .catalog = catalog_of,
                     .begin = begin,
                     .end = end,
@@ -229,6 +245,7 @@ void hub_service_start(struct hub_service *service, struct hub *hub)
                     .shown_now = shown_now,
                     .defaults = defaults,
                     .write = write_edits,
+                    .history = history,
                     .status = status},
         .api = {.records = &service->records,
                 .routes = routes,

@@ -20,6 +20,7 @@
 #define HOPNHAT_HUB_SERVICE_H
 
 #include "api/router.h"
+#include "hub/admission.h"
 #include "hub/follow.h"
 
 struct hub_service {
@@ -27,6 +28,7 @@ struct hub_service {
     struct api_service api;
     struct hub *hub;
     struct transaction transaction; /* of the snapshot under way */
+    struct admission operation;     /* that writes many records (hub/bulk.c) */
     struct follow *follow;          /* the views; of the daemon, or opened when a tool first asks */
     const char *listens;            /* where agents connect; NULL where a tool has opened the store itself */
 };
@@ -42,5 +44,8 @@ void hub_service_close(void *opened);
 api_handler handle_offices, handle_office_add, handle_office_set, handle_enrol, handle_revoke, handle_quarantine,
     handle_quarantined, handle_quarantine_release, handle_quarantine_drop, handle_catalog_check,
     handle_catalog_apply;
+
+/* Operations on many records (hub/bulk.c). */
+extern const struct bulk hub_bulk;
 
 #endif

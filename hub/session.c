@@ -1,8 +1,10 @@
 #include "hub/session.h"
 
 #include "base/log.h"
+#include "hub/custody.h"
 #include "hub/enrolment.h"
 #include "hub/hello.h"
+#include "hub/history.h"
 #include "hub/push.h"
 #include "hub/reconcile.h"
 #include "hub/registry.h"
@@ -32,6 +34,7 @@ struct hub_session *session_find(const struct hub *hub, const uint8_t key[LINK_K
 void session_end(struct hub *hub, struct hub_session *session)
 {
     HASH_DEL(hub->sessions, session);
+    hub->custody.stale = true;
     feed_state_release(&session->confirmed);
     feed_state_release(&session->sent);
     free(session);
@@ -95,6 +98,8 @@ static void send_part(struct hub *hub, struct hub_session *session, const struct
     if (feed_part(hub, &reader, &session->confirmed, session->credit_bytes, &arena, &message.feed,
                   &session->sent, &error)) {
         message.body_case = HOPNHAT__MESSAGE__BODY_FEED;
+        if (custody_waits(hub, session))
+            message.feed->has_custody = message.feed->custody = session->custody_flagged = true;
         session->sent_request = session->pull_request;
         reply(outlet, &session->peer, session->id, session->pull_request, &message);
     } else {
@@ -203,10 +208,56 @@ static void receive_compare(struct hub *hub, struct hub_session *session, uint32
     arena_release(&arena);
 }
 
+static Hopnhat__ErrorCode code_of(enum error_code code)
+{
+    switch (code) {
+    case ERROR_NOT_FOUND:
+    case ERROR_REFUSED:
+        return HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED;
+    case ERROR_INPUT:
+        return HOPNHAT__ERROR_CODE__ERROR_MALFORMED;
+    default:
+        return HOPNHAT__ERROR_CODE__ERROR_UNKNOWN;
+    }
+}
+
+static void receive_history(struct hub *hub, struct hub_session *session, uint32_t request,
+                            const Hopnhat__History *history, const struct hub_outlet *outlet)
+{
+    struct transaction snapshot;
+    struct arena arena;
+    struct error error;
+    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    Hopnhat__HistoryAnswer answer;
+    push_commit(hub, outlet);
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    bool done = transaction_begin(&snapshot, hub->environment, false, &error);
+    if (done) {
+        done = history_answer(hub, &snapshot, registry_office(hub, session->installation->office), history, &arena,
+                              &answer, &error);
+        transaction_abort(&snapshot);
+    }
+    if (done && answer.record)
+        feed_strip(answer.record);
+    message.body_case = HOPNHAT__MESSAGE__BODY_HISTORY_ANSWER;
+    message.history_answer = &answer;
+    if (done)
+        reply(outlet, &session->peer, session->id, request, &message);
+    else
+        reply_error(outlet, &session->peer, session->id, request, code_of(error.code), error.text);
+    arena_release(&arena);
+}
+
 /* A message within a session. */
 static void receive_request(struct hub *hub, struct hub_session *session, const Hopnhat__Message *message,
                             uint64_t wall_ms, const struct hub_outlet *outlet)
 {
+    bool gives_back = message->body_case == HOPNHAT__MESSAGE__BODY_CUSTODY ||
+                      message->body_case == HOPNHAT__MESSAGE__BODY_BYE;
+    if (!gives_back && custody_is_awaited(hub, wall_ms)) {
+        reply_busy(outlet, &session->peer, session->id, message->request, CUSTODY_RETRY_MS);
+        return;
+    }
     switch (message->body_case) {
     case HOPNHAT__MESSAGE__BODY_PUSH:
         push_receive(hub, session, message->request, message->push, wall_ms, outlet);
@@ -219,6 +270,12 @@ static void receive_request(struct hub *hub, struct hub_session *session, const 
         break;
     case HOPNHAT__MESSAGE__BODY_COMPARE:
         receive_compare(hub, session, message->request, message->compare, outlet);
+        break;
+    case HOPNHAT__MESSAGE__BODY_HISTORY:
+        receive_history(hub, session, message->request, message->history, outlet);
+        break;
+    case HOPNHAT__MESSAGE__BODY_CUSTODY:
+        custody_receive(hub, session, message->request, message->custody, wall_ms, outlet);
         break;
     case HOPNHAT__MESSAGE__BODY_BYE:
         session_end(hub, session);
@@ -243,7 +300,10 @@ void hub_receive(struct hub *hub, const struct link_peer *peer, const Hopnhat__M
         return;
     }
     struct hub_session *session = session_find(hub, peer->key);
-    if (!installation || installation->revoked || !registry_office(hub, installation->office)) {
+    bool may_be_unknown =
+        message->body_case == HOPNHAT__MESSAGE__BODY_CUSTODY || custody_is_awaited(hub, wall_ms);
+    if (!installation || installation->revoked ||
+        (!may_be_unknown && !registry_office(hub, installation->office))) {
         reply_error(outlet, peer, 0, message->request, HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED,
                     "this installation may not sync");
         return;
@@ -262,6 +322,7 @@ void hub_turn(struct hub *hub, uint64_t wall_ms, const struct hub_outlet *outlet
 {
     struct hub_session *session, *next;
     push_commit(hub, outlet);
+    custody_turn(hub);
     HASH_ITER(hh, hub->sessions, session, next)
     {
         if (!session->pulling)
@@ -273,7 +334,8 @@ void hub_turn(struct hub *hub, uint64_t wall_ms, const struct hub_outlet *outlet
             continue;
         }
         const struct feed_reader reader = reader_of(hub, session);
-        if (session->hold_until_ms <= wall_ms || feed_has_news(hub, &reader, &session->confirmed))
+        if (session->hold_until_ms <= wall_ms || feed_has_news(hub, &reader, &session->confirmed) ||
+            custody_waits(hub, session))
             send_part(hub, session, outlet);
     }
 }

@@ -26,6 +26,7 @@ const char *const hub_databases[HUB_DATABASES] = {
     [HUB_SIGNATURE] = "signature",
     [HUB_CATALOG] = "catalog",
     [HUB_BACKUP] = "backup",
+    [HUB_IMPORT] = "import",
 };
 
 static struct hub *open_files(const char *directory, const struct hub_options *options, bool make,
@@ -64,6 +65,7 @@ void hub_close(struct hub *hub)
     lock_release(hub->lock);
     keys_wipe(&hub->link_keys, sizeof hub->link_keys);
     keys_wipe(&hub->signing_keys, sizeof hub->signing_keys);
+    keys_wipe(&hub->custody_keys, sizeof hub->custody_keys);
     free(hub->directory);
     free(hub);
 }
@@ -88,6 +90,10 @@ static bool load_identity(struct hub *hub, struct transaction *transaction, stru
         !meta_bytes(transaction, HUB_META, "signing_keys", &hub->signing_keys, sizeof hub->signing_keys))
         return error_set(error, ERROR_CORRUPT, "the store in %s has lost its keys: restore the newest backup",
                          hub->directory);
+    hub->custody.stale = true;
+    hub->custody.awaited = meta_number(transaction, HUB_META, "custody_awaited", 0) != 0;
+    if (!meta_bytes(transaction, HUB_META, "custody_keys", &hub->custody_keys, sizeof hub->custody_keys))
+        memset(&hub->custody_keys, 0, sizeof hub->custody_keys);
     return true;
 }
 
@@ -127,7 +133,9 @@ static bool draw_keys(struct hub *hub, struct error *error)
     hub->entropy.fill(hub->entropy.context, seed, sizeof seed);
     signing_keys_from_seed(&hub->signing_keys, seed);
     keys_wipe(seed, sizeof seed);
-    return link_keys_from_secret(&hub->link_keys, error);
+    hub->entropy.fill(hub->entropy.context, hub->custody_keys.secret_key,
+                      sizeof hub->custody_keys.secret_key);
+    return link_keys_from_secret(&hub->custody_keys, error) && link_keys_from_secret(&hub->link_keys, error);
 }
 
 static bool write_identity(struct hub *hub, struct error *error)
@@ -143,6 +151,7 @@ static bool write_identity(struct hub *hub, struct error *error)
     meta_put_number(&transaction, HUB_META, "format", STORE_FORMAT);
     meta_put_bytes(&transaction, HUB_META, "link_keys", &hub->link_keys, sizeof hub->link_keys);
     meta_put_bytes(&transaction, HUB_META, "signing_keys", &hub->signing_keys, sizeof hub->signing_keys);
+    meta_put_bytes(&transaction, HUB_META, "custody_keys", &hub->custody_keys, sizeof hub->custody_keys);
     return transaction_commit(&transaction, error);
 }
 
@@ -161,10 +170,15 @@ bool hub_init(const char *directory, const struct hub_options *options, struct b
 bool hub_mark_restored(struct hub *hub, struct error *error)
 {
     struct transaction transaction;
+    struct arena arena;
     if (!transaction_begin(&transaction, hub->environment, true, error))
         return false;
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    backups_note_origin(hub, &transaction, &arena);
+    arena_release(&arena);
     put_new_numbers(hub, &transaction);
     meta_put_number(&transaction, HUB_META, "restored", 1);
+    meta_put_number(&transaction, HUB_META, "custody_awaited", 1);
     return transaction_commit(&transaction, error) && hub_reload(hub, error);
 }
 

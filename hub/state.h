@@ -30,6 +30,7 @@ enum hub_database {
     HUB_SIGNATURE, /* of each pushed batch, under its last dot */
     HUB_CATALOG,   /* every catalog that was ever in force, by tag */
     HUB_BACKUP,    /* backups that are still kept, by their number */
+    HUB_IMPORT,    /* as the agent's */
     HUB_DATABASES,
 };
 
@@ -57,6 +58,7 @@ struct installation {
     char office[LIMIT_OFFICE_CODE_BYTES + 1];
     uint64_t joined_ms;
     bool revoked;
+    bool gave_back; /* what it held in custody, since the hub began to wait for it */
     UT_hash_handle hh;
 };
 
@@ -81,6 +83,17 @@ struct follow;
 struct hub_session;
 struct push_turn;
 
+/* Headquarters' own log in the agents' hands, as far as is known since the start. */
+struct hub_custody {
+    bool stale;     /* the custodians are to be chosen again */
+    uint64_t seen;  /* watermark of the own log when they were chosen last */
+    uint64_t total; /* changes in all logs of headquarters */
+    uint64_t held;  /* of these, how many enough agents hold, or backups do */
+    bool awaited;   /* the hub has been restored, and does not know yet what it had done since the backup */
+    uint64_t awaited_until_ms, most_wait_ms;
+    size_t returned; /* agents that have given back what they held since then */
+};
+
 struct hub {
     int lock; /* descriptor; -1 for none */
     char *directory;
@@ -94,6 +107,7 @@ struct hub {
     uint64_t conflicts_open, quarantined;
     struct link_keys link_keys;
     struct signing_keys signing_keys;
+    struct link_keys custody_keys; /* what agents keep for the hub is sealed to these */
     struct catalog *catalog; /* in force */
 
     struct replica *replicas, *dirty_replicas;
@@ -101,6 +115,7 @@ struct hub {
     struct office_state *offices;
     struct group_state *groups;
     uint64_t backups, last_backup_ms; /* how many are kept; when the newest was made, 0: never */
+    struct hub_custody custody;   /* by custody.c */
     struct hub_session *sessions; /* by session.c */
     struct push_turn *turn;       /* by push.c: what has come in and is not committed; NULL: nothing */
     struct follow *follow;        /* the daemon's, of the views; NULL: there are none to wait for */

@@ -283,7 +283,7 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
     client_free(cli->client);
     if (fine && (fflush(stdout) != 0 || ferror(stdout)))
         fine = error_set(&error, ERROR_STORE, "the output could not be written");
-    int status = fine ? 0 : report(cli, &error);
+    int status = fine ? cli->status : report(cli, &error);
     arena_release(&cli->arena);
     free(cli);
     return status;

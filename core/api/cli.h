@@ -49,6 +49,7 @@ struct cli {
     } given[CLI_GIVEN_OPTIONS];
     size_t given_count;
     struct client *client; /* made by cli_call */
+    int status;            /* of a command that did what it could: 0, unless it says otherwise */
     struct arena arena;
 };
 

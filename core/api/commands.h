@@ -5,7 +5,8 @@
 #include "api/cli.h"
 
 extern const struct cli_command command_add, command_set, command_get, command_list, command_delete,
-    command_conflicts, command_resolve, command_search, command_report, command_status;
+    command_conflicts, command_resolve, command_search, command_report, command_status,
+    command_history, command_import, command_export;
 
 /* Their options, for the program's table. */
 #define COMMAND_OPTIONS                                                                                      \
@@ -14,7 +15,15 @@ extern const struct cli_command command_add, command_set, command_get, command_l
         {"group-by", "PATH,...",                                                                             \
          "a row for each value: FIELD, office, cluster, DATE:year (quarter, month), REFERENCE.FIELD"},       \
         {"sum", "FIELD", "add up this number"}, {"csv", NULL, "as a file for spreadsheets"},                 \
-        {"type", "TYPE", "records of this type only"}, {"deleted", NULL, "the deleted ones too"},            \
+        {"as-of", "TIME", "as it was then: 2025-07-01T08:30:00Z, with +07:00 for the Z, or a day"},           \
+        {"limit", "N", "at most so many"}, {"type", "TYPE", "records of this type only"}, {"deleted", NULL, "the deleted ones too"},            \
+        {"map", "HEADING=FIELD", "take the column with this heading for that field; may be repeated"},       \
+        {"key", "FIELD,...", "update the record that reads the same there; id: the record with that id"},    \
+        {"encoding", "NAME", "utf-8, utf-16, windows-1258, tcvn3 or vni, where it is not recognised"},       \
+        {"dry-run", NULL, "only say what would be done"},                                                    \
+        {"undo", "N", "take import N back, as far as nobody has written to its records since"},              \
+        {"imports", NULL, "show former imports"}, {"xlsx", NULL, "as an Excel workbook"},                    \
+        {"out", "FILE", "write to this file; to stdout if not given"},                                       \
         {"take", "N", "the value with this number holds"}, {"value", "VALUE", "this value holds"},           \
     {                                                                                                        \
         "seen", "TOKEN",                                                                                     \
@@ -34,6 +43,9 @@ const char *command_path(struct cli *cli, const char *path, const char *const *o
 
 /* For command_each with the cli as user: prints a refused change, as JSON or for people. */
 bool command_print_refusal(void *user, json_t *refusal, struct error *error);
+
+/* Prints a record, as JSON or for people. */
+bool command_print_record(const struct cli *cli, json_t *record, struct error *error);
 
 /* Prints a JSON object for people, a line for each member. */
 void command_print_object(json_t *object);

@@ -35,8 +35,8 @@ static bool add_pair(struct table *table, const char *name, const json_t *value,
 
 static bool fill_record(struct table *table, json_t *record, struct error *error)
 {
-    static const char *const system[] = {"type", "id",    "owner",   "group",
-                                         "rev",  "token", "deleted", "revived"};
+    static const char *const system[] = {"type", "id",    "owner",   "group",  "rev",
+                                         "token", "as_of", "deleted", "revived"};
     const char *name;
     json_t *value, *open = json_object_get(record, "open");
     for (size_t i = 0; i < sizeof system / sizeof *system; i++)
@@ -51,23 +51,27 @@ static bool fill_record(struct table *table, json_t *record, struct error *error
     return true;
 }
 
+bool command_print_record(const struct cli *cli, json_t *record, struct error *error)
+{
+    if (cli->json) {
+        cli_print_json(record);
+        return true;
+    }
+    struct table *table = table_new((const char *const[]){"field", "value"}, 2, SIZE_MAX);
+    bool done = table ? fill_record(table, record, error) : error_set(error, ERROR_MEMORY, "out of memory");
+    if (done)
+        table_print(table, stdout);
+    table_free(table);
+    return done;
+}
+
 static bool run_get(struct cli *cli, struct error *error)
 {
     json_t *record = NULL;
     if (!cli_call(cli, "GET", NULL, &record, error, "/v1/records/%s/%s", cli->arguments[0],
                   cli->arguments[1]))
         return false;
-    struct table *table = NULL;
-    bool done = true;
-    if (cli->json) {
-        cli_print_json(record);
-    } else {
-        table = table_new((const char *const[]){"field", "value"}, 2, SIZE_MAX);
-        done = table ? fill_record(table, record, error) : error_set(error, ERROR_MEMORY, "out of memory");
-        if (done)
-            table_print(table, stdout);
-    }
-    table_free(table);
+    bool done = command_print_record(cli, record, error);
     json_decref(record);
     return done;
 }

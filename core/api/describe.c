@@ -17,6 +17,10 @@ const struct api_route record_routes[] = {
     {"PATCH", "/v1/records/{type}/{id}", handle_set},
     {"DELETE", "/v1/records/{type}/{id}", handle_delete},
     {"POST", "/v1/records/{type}/{id}/resolve", handle_resolve},
+    {"POST", "/v1/imports/{type}", handle_import},
+    {"GET", "/v1/imports", handle_imports},
+    {"POST", "/v1/imports/{number}/undo", handle_import_undo},
+    {"GET", "/v1/records/{type}/{id}/history", handle_history},
 };
 const size_t record_route_count = sizeof record_routes / sizeof *record_routes;
 

@@ -12,6 +12,12 @@
  *   PATCH  /v1/records/{type}/{id}          body set, add, remove, author, token: {"id","changed","token"}
  *   DELETE /v1/records/{type}/{id}          body author, token: {"id","changed","token"}
  *   POST   /v1/records/{type}/{id}/resolve  body field, take (1 and above) or value, author, token: as PATCH
+ *   GET    /v1/records/{type}/{id}/history?before=REPLICA.SEQ&limit=N
+ *            {"source":"hub" or "here","changes":[{"time","office","author","fields":[…],…}, …],"next":REPLICA.SEQ},
+ *            newest first; with as-of=TIME the record as it was then
+ *   POST   /v1/imports/{type}               a list into records: import.h
+ *   GET    /v1/imports                      former imports, and
+ *   POST   /v1/imports/{number}/undo        taking one back
  *   GET    /v1/conflicts?after=…&limit=N    {"conflicts":[…], "next":…}
  *   GET    /v1/status
  *   GET    /v1/catalog                      types and fields
@@ -27,10 +33,14 @@ extern const size_t record_route_count;
 
 /* record_read.c, record_list.c, search.c, report.c, record_write.c, conflict.c, describe.c */
 api_handler handle_list, handle_get, handle_add, handle_set, handle_delete, handle_conflicts, handle_resolve,
-    handle_search, handle_report, handle_status, handle_catalog;
+    handle_search, handle_report, handle_status, handle_catalog, handle_history;
+
+/* import.c, import_undo.c */
+api_handler handle_import, handle_imports, handle_import_undo;
 
 /* What the path's first two parts name, checked. NULL or false: ERROR_NOT_FOUND, ERROR_INPUT. */
 const struct catalog_type *call_type(struct api_call *call, struct error *error);
+const struct catalog_type *call_writable_type(struct api_call *call, struct error *error);
 bool call_id(const struct api_call *call, uint8_t id[RECORD_ID_BYTES], struct error *error);
 
 /* The record that the path names, in the call's arena, read in a snapshot of its own. NULL on error. */

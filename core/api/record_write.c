@@ -20,7 +20,7 @@ static bool may_write(const struct catalog_type *type, struct error *error)
                      number == HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE ? "office commands" : "catalog commands");
 }
 
-static const struct catalog_type *writable_type(struct api_call *call, struct error *error)
+const struct catalog_type *call_writable_type(struct api_call *call, struct error *error)
 {
     const struct catalog_type *type = call_type(call, error);
     return type && may_write(type, error) ? type : NULL;
@@ -118,7 +118,7 @@ json_t *handle_add(struct api_call *call, struct error *error)
     struct assignment_list list;
     struct new_edit edit;
     uint8_t random[10];
-    const struct catalog_type *type = writable_type(call, error);
+    const struct catalog_type *type = call_writable_type(call, error);
     if (!type || !api_body_keys(call, keys, error) ||
         !assignment_read(type, call->body, call->arena, &list, error) || !complete(call, type, &list, error))
         return NULL;
@@ -153,7 +153,7 @@ json_t *handle_set(struct api_call *call, struct error *error)
 {
     struct assignment_list list;
     struct new_edit edit;
-    const struct catalog_type *type = writable_type(call, error);
+    const struct catalog_type *type = call_writable_type(call, error);
     if (!type || !api_body_keys(call, write_keys, error) ||
         !assignment_read(type, call->body, call->arena, &list, error))
         return NULL;
@@ -172,7 +172,7 @@ json_t *handle_delete(struct api_call *call, struct error *error)
     static const char *const keys[] = {"author", "token", NULL};
     struct new_edit edit;
     bool deleted;
-    const struct catalog_type *type = writable_type(call, error);
+    const struct catalog_type *type = call_writable_type(call, error);
     if (!type || !api_body_keys(call, keys, error))
         return NULL;
     Hopnhat__Record *shown = shown_record(call, type, error);

@@ -8,6 +8,8 @@
 
 #include <jansson.h>
 
+#include "wire.pb-c.h"
+
 /* A field of a record in open conflict. */
 struct conflict_place {
     uint32_t type;
@@ -20,8 +22,11 @@ struct entry_origin {
     const char *office, *author;
 };
 
+struct bulk;
+
 struct records {
     void *context;
+    const struct bulk *bulk; /* operations on many records (api/bulk.h) */
 
     /* The catalog in force; valid until the next write or the end of the call. */
     const struct catalog *(*catalog)(void *context);
@@ -62,6 +67,11 @@ struct records {
     /* Makes the edits one change: checked, on disk when it returns. Nothing is changed on error. */
     bool (*write)(void *context, const struct new_edit *edits, size_t count, const char *author,
                   uint64_t wall_ms, struct error *error);
+
+    /* Fills in who changed the record, or with as_of_ms how it was; in the arena. *from_hub: as the hub knows it.
+     * Takes a snapshot of its own. ERROR_NOT_FOUND; ERROR_UNAVAILABLE for what only the hub could tell. */
+    bool (*history)(void *context, const Hopnhat__History *request, struct arena *arena,
+                    Hopnhat__HistoryAnswer *answer, bool *from_hub, struct error *error);
 
     /* The status object of design and docs; a new reference. NULL on error. */
     json_t *(*status)(void *context, uint64_t wall_ms, struct error *error);

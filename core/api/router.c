@@ -79,8 +79,8 @@ static bool read_body(struct api_call *call, struct error *error)
 {
     json_error_t wrong;
     struct bytes body = call->request->body;
-    if (body.size > LIMIT_HTTP_BODY_BYTES)
-        return error_set(error, ERROR_LIMIT, "the body passes LIMIT_HTTP_BODY_BYTES");
+    if (body.size > LIMIT_HTTP_LOCAL_BODY_BYTES)
+        return error_set(error, ERROR_LIMIT, "the body passes LIMIT_HTTP_LOCAL_BODY_BYTES");
     call->body = body.size ? json_loadb((const char *)body.data, body.size, JSON_REJECT_DUPLICATES, &wrong)
                            : json_object();
     if (!call->body && body.size)

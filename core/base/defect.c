@@ -21,6 +21,7 @@ bool defect_plant(const char *name)
         [DEFECT_GROUPS_OF_HELLO] = "groups-of-hello",
         [DEFECT_DRAFT_KEEPS_ALL] = "draft-keeps-all",
         [DEFECT_REAUTHOR_OLD_NAMES] = "reauthor-old-names",
+        [DEFECT_CUSTODY_FORGOTTEN] = "custody-forgotten",
         [DEFECT_SEEN_IS_ALL] = "seen-is-all",
     };
     for (size_t i = 1; i < sizeof names / sizeof *names; i++)

@@ -20,6 +20,7 @@ enum defect {
     DEFECT_GROUPS_OF_HELLO,      /* the feed goes by the groups that the office had when the session began */
     DEFECT_DRAFT_KEEPS_ALL,      /* own changes that the hub's state holds are applied over it again */
     DEFECT_REAUTHOR_OLD_NAMES,   /* changes authored again supersede entries under their old names */
+    DEFECT_CUSTODY_FORGOTTEN,    /* what agents give back of headquarters' log is not admitted */
     DEFECT_SEEN_IS_ALL,          /* an edit claims to have seen what came after the form was opened */
 };
 

@@ -35,6 +35,7 @@ enum {
     LIMIT_GROUPS_PER_OFFICE = 64,
     LIMIT_RECONCILE_BUCKETS = 4096,
     LIMIT_CHAIN_QUERIES = 64,
+    LIMIT_CUSTODY_PIECES = 65536, /* of headquarters' log that an agent keeps; no more are taken past it */
 
     /* the hub */
     LIMIT_SESSIONS = 20000,
@@ -43,7 +44,12 @@ enum {
     LIMIT_OFFICES = 4096,
 
     /* HTTP, command line */
-    LIMIT_HTTP_BODY_BYTES = 4 * 1024 * 1024,
+    LIMIT_HTTP_BODY_BYTES = 4 * 1024 * 1024,        /* over TCP */
+    LIMIT_HTTP_LOCAL_BODY_BYTES = 64 * 1024 * 1024, /* over the Unix socket: a whole list is one request */
+    LIMIT_IMPORT_BYTES = 24 * 1024 * 1024, /* a list, as a file and as text */
+    LIMIT_IMPORT_ROWS = 200000,
+    LIMIT_IMPORT_EDITS = 50,                /* records in one change of an import */
+    LIMIT_IMPORT_CHANGE_BYTES = 32 * 1024,  /* values in one, unless one record has more */
     LIMIT_PAGE_RECORDS = 1000, /* records in one answer; more come by `after` */
 };
 

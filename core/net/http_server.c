@@ -12,9 +12,9 @@
 enum {
     CONNECTIONS = 256,
     IDLE_SECONDS = 60,
-    /* What passes the bound of a body is read and dropped up to here: a client that is cut off while it sends
-     * does not see the answer */
-    DROPPED_BODY_BYTES = 4 * LIMIT_HTTP_BODY_BYTES,
+    /* What passes the bound of a body is read and dropped up to so many times the bound: a client that is cut
+     * off while it sends does not see the answer */
+    DROPPED_BODIES = 4,
 };
 
 /* One request under way. */
@@ -86,6 +86,18 @@ static bool is_from_here(struct http_connection *state)
            (!origin || http_origin_is_host(origin, host));
 }
 
+static size_t body_bound(const struct http_connection *state)
+{
+    return state->server->address ? LIMIT_HTTP_BODY_BYTES : LIMIT_HTTP_LOCAL_BODY_BYTES;
+}
+
+static enum MHD_Result refuse_body(struct http_connection *state)
+{
+    return queue_error(state, MHD_HTTP_CONTENT_TOO_LARGE, "limit",
+                       state->server->address ? "the body passes LIMIT_HTTP_BODY_BYTES"
+                                              : "the body passes LIMIT_HTTP_LOCAL_BODY_BYTES");
+}
+
 static enum MHD_Result begin(struct http_connection *state)
 {
     const char *length = http_request_header(&state->request, "Content-Length");
@@ -94,9 +106,8 @@ static enum MHD_Result begin(struct http_connection *state)
                            "the request's Host or Origin is not this server's; see the option for its names");
     if (state->request.parameter_count > HTTP_PARAMETERS)
         return queue_error(state, MHD_HTTP_BAD_REQUEST, "limit", "the query passes HTTP_PARAMETERS");
-    if (length && strtoull(length, NULL, 10) > DROPPED_BODY_BYTES)
-        return queue_error(state, MHD_HTTP_CONTENT_TOO_LARGE, "limit",
-                           "the body passes LIMIT_HTTP_BODY_BYTES");
+    if (length && strtoull(length, NULL, 10) > DROPPED_BODIES * body_bound(state))
+        return refuse_body(state);
     return MHD_YES;
 }
 
@@ -118,12 +129,12 @@ static bool reserve_body(struct http_connection *state, size_t size)
 static enum MHD_Result take_body(struct http_connection *state, const char *data, size_t *size)
 {
     state->received_bytes += *size;
-    if (state->received_bytes <= LIMIT_HTTP_BODY_BYTES) {
+    if (state->received_bytes <= body_bound(state)) {
         if (!reserve_body(state, state->received_bytes))
             return MHD_NO;
         memcpy(state->body + state->body_size, data, *size);
         state->body_size += *size;
-    } else if (state->received_bytes > DROPPED_BODY_BYTES) {
+    } else if (state->received_bytes > DROPPED_BODIES * body_bound(state)) {
         return MHD_NO;
     }
     *size = 0;
@@ -133,9 +144,8 @@ static enum MHD_Result take_body(struct http_connection *state, const char *data
 static enum MHD_Result handle(struct http_connection *state)
 {
     struct http_response response = {.status = MHD_HTTP_OK};
-    if (state->received_bytes > LIMIT_HTTP_BODY_BYTES)
-        return queue_error(state, MHD_HTTP_CONTENT_TOO_LARGE, "limit",
-                           "the body passes LIMIT_HTTP_BODY_BYTES");
+    if (state->received_bytes > body_bound(state))
+        return refuse_body(state);
     state->request.body = bytes_of(state->body, state->body_size);
     if (state->server->handler.handle(state->server->handler.user, &state->request, &response) ==
         HTTP_ANSWERED)

@@ -8,6 +8,8 @@ _Static_assert(SIGNING_KEY_BYTES == crypto_sign_PUBLICKEYBYTES && SIGNATURE_BYTE
                    SIGNING_SECRET_BYTES == crypto_sign_SECRETKEYBYTES &&
                    SIGNING_SEED_BYTES == crypto_sign_SEEDBYTES,
                "sizes of Ed25519");
+_Static_assert(SEAL_BYTES == crypto_box_SEALBYTES && LINK_KEY_BYTES == crypto_box_SEEDBYTES,
+               "sizes of a sealed box");
 
 bool keys_start(struct error *error)
 {
@@ -67,4 +69,28 @@ bool keys_verify(const uint8_t public_key[SIGNING_KEY_BYTES], struct bytes messa
 void keys_wipe(void *secret, size_t size)
 {
     sodium_memzero(secret, size);
+}
+
+bool keys_seal(const uint8_t public_key[LINK_KEY_BYTES], const uint8_t seed[LINK_KEY_BYTES],
+               struct bytes message, uint8_t *sealed, struct error *error)
+{
+    uint8_t once_public[crypto_box_PUBLICKEYBYTES], once_secret[crypto_box_SECRETKEYBYTES];
+    uint8_t nonce[crypto_box_NONCEBYTES];
+    crypto_generichash_state state;
+    crypto_box_seed_keypair(once_public, once_secret, seed);
+    crypto_generichash_init(&state, NULL, 0, sizeof nonce);
+    crypto_generichash_update(&state, once_public, sizeof once_public);
+    crypto_generichash_update(&state, public_key, LINK_KEY_BYTES);
+    crypto_generichash_final(&state, nonce, sizeof nonce);
+    memcpy(sealed, once_public, sizeof once_public);
+    bool done = crypto_box_easy(sealed + sizeof once_public, message.data, message.size, nonce, public_key,
+                                once_secret) == 0;
+    sodium_memzero(once_secret, sizeof once_secret);
+    return done || error_set(error, ERROR_INPUT, "not a usable public key");
+}
+
+bool keys_open(const struct link_keys *keys, struct bytes sealed, uint8_t *message)
+{
+    return sealed.size >= SEAL_BYTES &&
+           crypto_box_seal_open(message, sealed.data, sealed.size, keys->public_key, keys->secret_key) == 0;
 }

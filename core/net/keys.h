@@ -13,6 +13,7 @@ enum {
     SIGNING_SEED_BYTES = 32,
     SIGNATURE_BYTES = 64,
     CODE_SEED_BYTES = 16,
+    SEAL_BYTES = 48,
 };
 
 struct link_keys {
@@ -51,6 +52,14 @@ void keys_sign(const struct signing_keys *keys, struct bytes message, uint8_t si
 
 /* Whether the signature (any size is borne with) is this key's over the message. */
 bool keys_verify(const uint8_t public_key[SIGNING_KEY_BYTES], struct bytes message, struct bytes signature);
+
+/* Seals the message (message.size + SEAL_BYTES bytes to `sealed`) so that only the holder of the secret key can
+ * open it: libsodium's sealed box, with an ephemeral key from the random seed. ERROR_INPUT: no usable key. */
+bool keys_seal(const uint8_t public_key[LINK_KEY_BYTES], const uint8_t seed[LINK_KEY_BYTES],
+               struct bytes message, uint8_t *sealed, struct error *error);
+
+/* Opens it (sealed.size - SEAL_BYTES bytes to `message`). False: it is not sealed to this key, or altered. */
+bool keys_open(const struct link_keys *keys, struct bytes sealed, uint8_t *message);
 
 /* Overwrites a secret in a way that the compiler keeps. */
 void keys_wipe(void *secret, size_t size);

@@ -110,10 +110,11 @@ static bool put_content(struct stream *stream, const char *copy, struct error *e
 
 static bool put_head(struct stream *stream, const uint8_t stream_key[STREAM_KEY_BYTES], struct error *error)
 {
-    uint8_t size[4], header[STREAM_HEADER_BYTES];
+    uint8_t size[4], header[STREAM_HEADER_BYTES], hash[HASH_BYTES];
     put_u32_le(size, (uint32_t)stream->head.size);
+    crypto_generichash(hash, sizeof hash, stream->head.data, stream->head.size, NULL, 0);
     if (!put(stream, MAGIC, MAGIC_BYTES, error) || !put(stream, size, sizeof size, error) ||
-        !put(stream, stream->head.data, stream->head.size, error))
+        !put(stream, stream->head.data, stream->head.size, error) || !put(stream, hash, sizeof hash, error))
         return false;
     if (!stream->sealed)
         return true;
@@ -162,6 +163,17 @@ static bool get(struct stream *stream, void *data, size_t size, struct error *er
     return error_set(error, ERROR_CORRUPT, "%s ends too early: it is no whole backup", stream->path);
 }
 
+/* Whether the head is followed by its hash. */
+static bool get_head_hash(struct stream *stream, struct error *error)
+{
+    uint8_t stored[HASH_BYTES], hash[HASH_BYTES];
+    if (!get(stream, stored, sizeof stored, error))
+        return false;
+    crypto_generichash(hash, sizeof hash, stream->head.data, stream->head.size, NULL, 0);
+    return memcmp(hash, stored, sizeof hash) == 0 ||
+           error_set(error, ERROR_CORRUPT, "%s has been altered: its head is not what was written", stream->path);
+}
+
 /* Opens the file and reads its head; *stream stands at the content. The file is closed on error. */
 static Hopnhat__BackupHeader *get_head(struct stream *stream, struct arena *arena, struct error *error)
 {
@@ -175,12 +187,13 @@ static Hopnhat__BackupHeader *get_head(struct stream *stream, struct arena *aren
     if (get(stream, magic, sizeof magic, error) && get(stream, size, sizeof size, error)) {
         size_t count = (size_t)size[0] | (size_t)size[1] << 8 | (size_t)size[2] << 16 | (size_t)size[3] << 24;
         uint8_t *data = count <= MOST_HEADER_BYTES ? arena_alloc(arena, count + 1) : NULL;
-        if (memcmp(magic, MAGIC, MAGIC_BYTES) != 0 || !data)
+        bool is_backup = memcmp(magic, MAGIC, MAGIC_BYTES) == 0 && data;
+        if (!is_backup)
             error_set(error, ERROR_CORRUPT, "%s is no backup of hopnhat", stream->path);
-        else if (get(stream, data, count, error) &&
-                 !(header = hopnhat__backup_header__unpack(&arena->protobuf, count, data)))
-            error_set(error, ERROR_CORRUPT, "the head of %s cannot be read", stream->path);
         stream->head = bytes_of(data, count);
+        if (is_backup && get(stream, data, count, error) && get_head_hash(stream, error) &&
+            !(header = hopnhat__backup_header__unpack(&arena->protobuf, count, data)))
+            error_set(error, ERROR_CORRUPT, "the head of %s cannot be read", stream->path);
     }
     if (header && header->format > FORMAT) {
         error_set(error, ERROR_USAGE, "%s was written by a newer program: use that one", stream->path);

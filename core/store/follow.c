@@ -98,7 +98,9 @@ void follow_wake(struct follow *follow)
 
 uint64_t follow_lag(const struct follow *follow, uint64_t rev)
 {
-    return follow->views && follow->follower ? views_lag(follow->views, rev) : 0;
+    struct error error;
+    uint64_t lag = follow->views && follow->follower ? views_lag(follow->views, rev) : 0;
+    return lag && follower_has_trouble(follow->follower, &error) ? 0 : lag;
 }
 
 /* Without a thread: now. */

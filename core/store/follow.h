@@ -25,7 +25,9 @@ void follow_close(struct follow *follow); /* NULL is allowed; waits for the step
 /* Tells that changes have been committed. Does not block. */
 void follow_wake(struct follow *follow);
 
-/* How far the views are behind the source's head `rev`: admission holds back above LIMIT_FOLLOWER_LAG. */
+/* How far the views are behind the source's head `rev`: admission holds back above LIMIT_FOLLOWER_LAG, so
+ * that questions have little to look at one by one. 0 while the views are in trouble: what is derived does
+ * not keep changes from coming in. */
 uint64_t follow_lag(const struct follow *follow, uint64_t rev);
 
 /* What the main thread asks with; the follow's. Without a thread this brings the views up to date first, and

@@ -83,8 +83,12 @@ static void begin_state(struct view_builder *builder, struct transaction *transa
 {
     bool there = views_load_state(transaction, state);
     if (there && state->identity == head->identity && state->position <= head->rev &&
-        memcmp(state->shape, builder->shape, sizeof state->shape) == 0)
+        memcmp(state->shape, builder->shape, sizeof state->shape) == 0) {
+        /* Far behind, after trouble: as if they were begun anew. */
+        if (head->rev - state->position > 2 * (uint64_t)LIMIT_FOLLOWER_LAG)
+            state->target = head->rev;
         return;
+    }
     if (there)
         log_info("the views are built anew: %s",
                  state->identity != head->identity || state->position > head->rev

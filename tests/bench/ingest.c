@@ -1,8 +1,9 @@
-/* How many changes a second the hub admits, durable, beside plain LMDB with the same keys, sizes and commits,
+/* How many changes a second the hub admits, durable and with its followers running, beside plain LMDB with the same keys, sizes and commits,
  * in turns in one run. Usage: ingest [DIRECTORY [RECORDS]] */
 #include "author.h"
 #include "floor.h"
 
+#include "hub/follow.h"
 #include "hub/registry.h"
 #include "store/key.h"
 
@@ -72,6 +73,7 @@ static double admit(struct hub *hub, struct author *author, const struct hub_out
         double began = seconds();
         hub_receive(hub, &peer, message, (uint64_t)time(NULL) * 1000, outlet);
         hub_turn(hub, (uint64_t)time(NULL) * 1000, outlet);
+        follow_wake(hub->follow);
         took += seconds() - began;
     }
     return took;
@@ -133,11 +135,15 @@ int main(int count, char **arguments)
     }
     snprintf(path, sizeof path, "%s/hub", directory);
     struct hub *hub = author_make_hub(path, &error);
-    bool done = hub && bench(hub, directory, records);
-    if (!hub)
+    if (hub)
+        hub->follow = hub_follow(hub, true, &error);
+    bool done = hub && hub->follow && bench(hub, directory, records);
+    if (!hub || !hub->follow)
         fprintf(stderr, "ingest: %s\n", error.text);
-    else
+    if (hub) {
         hub_end_sessions(hub);
+        follow_close(hub->follow);
+    }
     hub_close(hub);
     printf("stores left in %s\n", directory);
     return !done;

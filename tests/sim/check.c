@@ -177,5 +177,6 @@ void world_check(struct world *world)
     check_mirrors(world);
     check_status(world);
     check_truth(world);
+    check_custody(world);
     check_oracle(world);
 }

@@ -1,6 +1,7 @@
 /* What really happened: which changes were saved and acknowledged, and under which chain. */
 #include "world.h"
 
+#include "agent/custody.h"
 #include "agent/log.h"
 #include "hub/admission.h"
 #include "hub/registry.h"
@@ -20,6 +21,7 @@ struct acknowledged {
 
 struct truth {
     struct acknowledged *acknowledged;
+    struct acknowledged *custody; /* headquarters' changes that were handed to an agent to keep */
     struct overwritten *overwritten;
     size_t overwritten_count, overwritten_room;
 };
@@ -37,6 +39,11 @@ void truth_free(struct truth *truth)
     HASH_ITER(hh, truth->acknowledged, one, next)
     {
         HASH_DEL(truth->acknowledged, one);
+        free(one);
+    }
+    HASH_ITER(hh, truth->custody, one, next)
+    {
+        HASH_DEL(truth->custody, one);
         free(one);
     }
     free(truth->overwritten);
@@ -179,9 +186,27 @@ static void check_sent_record(struct world *world, struct node *node, const Hopn
     arena_release(&arena);
 }
 
+static void note_custody(struct world *world, const Hopnhat__CustodyPiece *piece)
+{
+    for (uint64_t seq = piece->first; seq <= piece->last; seq++) {
+        struct dot dot = {piece->replica, seq};
+        struct acknowledged *one;
+        HASH_FIND(hh, world->truth->custody, &dot, sizeof dot, one);
+        if (one || !(one = calloc(1, sizeof *one)))
+            continue;
+        one->dot = dot;
+        if (!link_at(world->hub->environment, HUB_LOG, dot, one->link))
+            world_fail(world, "a piece for custody holds what is not in the hub's log");
+        HASH_ADD(hh, world->truth->custody, dot, sizeof one->dot, one);
+    }
+}
+
 void truth_sent(struct world *world, struct node *node, const Hopnhat__Message *message)
 {
     const struct hub_session *session = NULL;
+    if (message->body_case == HOPNHAT__MESSAGE__BODY_CUSTODY)
+        for (size_t i = 0; i < message->custody->n_pieces; i++)
+            note_custody(world, message->custody->pieces[i]);
     HASH_FIND(hh, world->hub->sessions, node->key, LINK_KEY_BYTES, session);
     if (message->body_case == HOPNHAT__MESSAGE__BODY_RECONCILED)
         for (size_t i = 0; i < message->reconciled->n_records; i++)
@@ -236,4 +261,39 @@ void check_truth(struct world *world)
         check_acknowledged(world);
     for (size_t i = 0; i < AGENTS; i++)
         check_logs(world, &world->nodes[i]);
+}
+
+/* What an agent holds in custody of headquarters' logs is in the hub's log, unaltered. */
+static void check_held(struct world *world, const struct node *node, const Hopnhat__Custody *custody)
+{
+    for (size_t i = 0; i + 2 < custody->n_have; i += 3)
+        for (uint64_t seq = custody->have[i + 1]; seq <= custody->have[i + 2]; seq++) {
+            struct dot dot = {custody->have[i], seq};
+            const struct acknowledged *one;
+            uint8_t link[LINK_BYTES];
+            HASH_FIND(hh, world->truth->custody, &dot, sizeof dot, one);
+            if (one && link_at(world->hub->environment, HUB_LOG, dot, link) &&
+                memcmp(link, one->link, LINK_BYTES) == 0)
+                continue;
+            world_fail(world, "a change of headquarters that %s holds in custody is lost: %016llx:%llu",
+                       node->agent->office_code, (unsigned long long)dot.replica, (unsigned long long)seq);
+            return;
+        }
+}
+
+void check_custody(struct world *world)
+{
+    for (size_t i = 0; i < AGENTS; i++) {
+        struct transaction transaction;
+        struct error error;
+        struct arena arena;
+        Hopnhat__Custody custody = HOPNHAT__CUSTODY__INIT;
+        if (!agent_read(world->nodes[i].agent, &transaction, &error))
+            continue;
+        arena_init(&arena, LIMIT_MESSAGE_BYTES);
+        custody_list(&transaction, &custody, &arena);
+        check_held(world, &world->nodes[i], &custody);
+        transaction_abort(&transaction);
+        arena_release(&arena);
+    }
 }

@@ -1,6 +1,7 @@
 #include "world.h"
 
 #include "agent/join.h"
+#include "hub/backups.h"
 #include "hub/enrolment.h"
 
 #include <stdarg.h>
@@ -374,11 +375,33 @@ void node_come_back(struct node *node, bool by_command)
         world_fail(node->world, "restore of %c: %s", node_name(node), error.text);
 }
 
+/* The hub takes note of the copy as of a backup, under the name of its slot. */
+static void note_backup(struct world *world)
+{
+    uint64_t replicas[256], watermarks[256];
+    char file[32];
+    struct error error;
+    Hopnhat__Backup backup = HOPNHAT__BACKUP__INIT;
+    backup.replicas = replicas;
+    backup.watermarks = watermarks;
+    for (const struct replica *one = world->hub->replicas; one && backup.n_replicas < 256; one = one->hh.next) {
+        replicas[backup.n_replicas++] = one->number;
+        watermarks[backup.n_watermarks++] = one->watermark;
+    }
+    snprintf(file, sizeof file, "copy-%u", (world->hub_copies - 1) % COPIES);
+    backup.file = file;
+    backup.made_ms = world->now_ms;
+    backup.rev = world->hub->rev;
+    if (!backups_note(world->hub, &backup, COPIES, &error))
+        world_fail(world, "a backup was not noted: %s", error.text);
+}
+
 void world_copy_hub(struct world *world)
 {
     world_hub_turn(world); /* what is not committed is in no copy */
     world_trace(world, "the hub is copied");
     copy_store(world, world->hub_directory, world->hub_copies++ % COPIES, false);
+    note_backup(world);
 }
 
 void world_restore_hub(struct world *world)

@@ -133,6 +133,7 @@ void truth_lost(struct world *world, struct node *node);
 void world_check(struct world *world);
 void check_oracle(struct world *world);
 void check_truth(struct world *world);
+void check_custody(struct world *world);
 
 /* A value that somebody wrote over one that they saw. Values of these fields are written once only, so that
  * they can be told apart whatever name their entry has by now. */

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 """Backups of running daemons, and stores that come back from them: an agent's, the hub's, both."""
 import os
-import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from federation import Federation, add, comparable, fields, ids, sees  # noqa: E402
-from hopnhat_test import check, equal, main, wait_until  # noqa: E402
+from federation import Federation, add, comparable, fields  # noqa: E402
+from hopnhat_test import check, equal, main  # noqa: E402
 
 SYNC = ("sync", "--wait", "--timeout", "60")
 
@@ -194,17 +193,17 @@ def both(bench, agent_first):
     world = Federation(bench, "hue", "da-nang")
     old = add(world["hue"], "partner", "name=Old")
     world.sync()
-    world.hub.do("backup", bench.path("hub"))
-    world["hue"].do("backup", bench.path("hue"))
+    world.hub.do("backup", bench.path("b-hub"))
+    world["hue"].do("backup", bench.path("b-hue"))
     theirs = add(world["da-nang"], "partner", "name=Of the other office")
     world.sync()
     world["hue"].stop()
-    restore(world["hue"], bench.path("hue"))
+    restore(world["hue"], bench.path("b-hue"))
     offline = add(world["hue"], "partner", "name=Offline")
     if agent_first:
         world["hue"].start()
         world["hue"].do(*SYNC, deadline_s=70)
-    restore(world.hub, bench.path("hub"))
+    restore(world.hub, bench.path("b-hub"))
     world.start_hub()
     if not agent_first:
         world["da-nang"].do(*SYNC, deadline_s=70)

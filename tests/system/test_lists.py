@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Lists in order, search and figures, with real processes: at headquarters, in an office, and by a tool alone."""
+"""Lists in order, search and figures, with real processes: at headquarters, in an office, by a tool alone."""
 import os
 import random
 import shutil
@@ -14,7 +14,8 @@ ORDERED = ["An Giang", "Ăn Lành", "Ân Nhân", "Dương Minh", "Đà Nẵng Xa
 
 
 def names(daemon, *options):
-    return [record["fields"].get("name") for record in daemon.do("list", "partner", *options, "--json").lines()]
+    records = daemon.do("list", "partner", *options, "--json").lines()
+    return [record["fields"].get("name") for record in records]
 
 
 def found(daemon, *words):
@@ -37,8 +38,8 @@ def fill(world):
 def check_answers(daemon):
     equal(names(daemon, "--sort", "name"), ORDERED, f"{daemon.name}: by name")
     equal(names(daemon, "--sort", "-name"), ORDERED[::-1], f"{daemon.name}: by name, reversed")
-    equal(sorted(names(daemon, "--where", "country=FR") + names(daemon, "--where", "country=LA")), sorted(ORDERED),
-          f"{daemon.name}: by country")
+    parted = names(daemon, "--where", "country=FR") + names(daemon, "--where", "country=LA")
+    equal(sorted(parted), sorted(ORDERED), f"{daemon.name}: by country")
     for words in (("quang tri",), ("Quảng Trị",), ("QUANG", "TRI"), ("trị", "quảng")):
         equal(found(daemon, *words), ["Quảng Trị"], f"{daemon.name}: {words}")
     equal(found(daemon, "quang"), ["Quảng Bình", "Quảng Trị"], f"{daemon.name}: quang")

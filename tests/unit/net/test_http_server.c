@@ -183,15 +183,15 @@ static void large_bodies_go_both_ways_within_the_bound(void **state)
 {
     struct fixture *fixture = *state;
     open_unix(fixture);
-    uint8_t *body = calloc(1, (size_t)LIMIT_HTTP_BODY_BYTES + 1);
+    uint8_t *body = calloc(1, (size_t)LIMIT_HTTP_LOCAL_BODY_BYTES + 1);
     assert_non_null(body);
     struct call call = {
         .client = http_client_new(fixture->path, &fixture->error), .method = "POST", .path = "/x"};
     assert_non_null(call.client);
-    call.body = bytes_of(body, LIMIT_HTTP_BODY_BYTES);
+    call.body = bytes_of(body, LIMIT_HTTP_LOCAL_BODY_BYTES);
     make_call(fixture, &call);
-    assert_answer(&call, 200, "POST /x 4194304 where=0:, sort=none");
-    call.body = bytes_of(body, (size_t)LIMIT_HTTP_BODY_BYTES + 1);
+    assert_answer(&call, 200, "POST /x 67108864 where=0:, sort=none");
+    call.body = bytes_of(body, (size_t)LIMIT_HTTP_LOCAL_BODY_BYTES + 1);
     make_call(fixture, &call);
     assert_true(call.succeeded);
     assert_int_equal(call.answer.status, 413);

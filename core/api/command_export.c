@@ -1,0 +1,129 @@
+#include "api/commands.h"
+#include "api/export.h"
+#include "base/limits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* An export under way. */
+struct export {
+    struct cli *cli;
+    json_t *catalog;
+    struct export_columns columns;
+    struct export_sheet *sheet; /* NULL: no workbook */
+    FILE *to;
+    struct arena arena; /* of one record */
+};
+
+static bool take_record(void *user, json_t *record, struct error *error)
+{
+    struct export *export = user;
+    arena_reset(&export->arena);
+    if (export->sheet)
+        return export_sheet_row(export->sheet, record, &export->arena, error);
+    if (!export->cli->json)
+        return export_csv_row(&export->columns, record, export->to, &export->arena, error);
+    return (json_dumpf(record, export->to, JSON_COMPACT) == 0 && fputc('\n', export->to) != EOF) ||
+           error_set(error, ERROR_STORE, "the list could not be written");
+}
+
+static bool export_records(struct export *export, struct error *error)
+{
+    static const char *const options[] = {"where", "sort", NULL};
+    struct cli *cli = export->cli;
+    const char *type = cli_escape(cli, cli->arguments[0]);
+    const char *path =
+        command_path(cli, arena_format(&cli->arena, "/v1/records/%s?limit=1000", type), options, error);
+    if (!export->sheet && !cli->json && !export_csv_head(&export->columns, export->to, error))
+        return false;
+    return path && command_each(cli, path, "records", take_record, export, error);
+}
+
+static bool open_file(struct export *export, const char *path, struct error *error)
+{
+    export->to = path ? fopen(path, "wbe") : stdout;
+    return export->to || error_set(error, ERROR_STORE, "%s: %s", path, strerror(errno));
+}
+
+static bool close_file(struct export *export, const char *path, struct error *error)
+{
+    bool sound = fflush(export->to) == 0 && !ferror(export->to);
+    if (path && fclose(export->to) != 0)
+        sound = false;
+    return sound || error_set(error, ERROR_STORE, "%s could not be written", path ? path : "the output");
+}
+
+static bool copy_out(const char *path, struct error *error)
+{
+    char buffer[64 * 1024];
+    size_t size;
+    FILE *from = fopen(path, "rbe");
+    if (!from)
+        return error_set(error, ERROR_STORE, "%s: %s", path, strerror(errno));
+    while ((size = fread(buffer, 1, sizeof buffer, from)) > 0)
+        fwrite(buffer, 1, size, stdout);
+    bool sound = !ferror(from) && !ferror(stdout);
+    fclose(from);
+    return sound || error_set(error, ERROR_STORE, "the output could not be written");
+}
+
+/* A workbook is made in a file; without --out it is copied to stdout. */
+static bool export_workbook(struct export *export, const char *path, struct error *error)
+{
+    char temporary[] = "/tmp/hopnhat-XXXXXX";
+    struct error later;
+    if (!path && isatty(STDOUT_FILENO))
+        return error_set(error, ERROR_USAGE, "a workbook is nothing for a terminal: give --out FILE");
+    int fd = path ? -1 : mkstemp(temporary);
+    if (!path && fd < 0)
+        return error_set(error, ERROR_STORE, "%s: %s", temporary, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    const char *file = path ? path : temporary;
+    export->sheet = export_sheet_new(file, export->cli->arguments[0], &export->columns, error);
+    bool done = export->sheet && export_records(export, error);
+    if (export->sheet && !export_sheet_close(export->sheet, done ? error : &later))
+        done = false;
+    if (done && !path)
+        done = copy_out(temporary, error);
+    if (!path)
+        unlink(temporary);
+    return done;
+}
+
+static bool run_export(struct cli *cli, struct error *error)
+{
+    struct export export = {.cli = cli};
+    struct error later;
+    const char *path = cli_option(cli, "out");
+    bool workbook = cli_option(cli, "xlsx") != NULL;
+    if ((cli_option(cli, "csv") != NULL) + workbook + cli->json > 1)
+        return error_set(error, ERROR_USAGE, "give one of --csv, --json and --xlsx");
+    arena_init(&export.arena, LIMIT_MESSAGE_ARENA_BYTES);
+    bool done = cli_call(cli, "GET", NULL, &export.catalog, error, "/v1/catalog") &&
+                export_columns(export.catalog, cli->arguments[0], &export.columns, &cli->arena, error);
+    if (done && workbook) {
+        done = export_workbook(&export, path, error);
+    } else if (done && (done = open_file(&export, path, error))) {
+        done = export_records(&export, error);
+        if (!close_file(&export, path, done ? error : &later))
+            done = false;
+    }
+    arena_release(&export.arena);
+    json_decref(export.catalog);
+    return done;
+}
+
+static const char *const export_options[] = {"csv", "xlsx", "where", "sort", "out", NULL};
+
+const struct cli_command command_export = {
+    .name = "export",
+    .arguments = "TYPE [--csv|--json|--xlsx] [--out FILE]",
+    .help = "write the records of a type as a list: CSV (if nothing else is said), JSON lines or a workbook",
+    .options = export_options,
+    .least = 1,
+    .most = 1,
+    .run = run_export,
+};

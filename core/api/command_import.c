@@ -1,0 +1,258 @@
+#include "api/commands.h"
+#include "api/import_file.h"
+#include "api/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { STATUS_LEFT_OUT = 3, REASON_WIDTH = 100 };
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+static long long number_of(const json_t *object, const char *key)
+{
+    return (long long)json_integer_value(json_object_get(object, key));
+}
+
+static bool out_of_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+/* Where it stands, for a person who waits at a terminal; the next line takes its place. */
+static void tell(const struct cli *cli, const char *text)
+{
+    if (!cli->json && isatty(STDERR_FILENO))
+        fprintf(stderr, "\r\033[K%s", text);
+}
+
+/* What --map gave, as heading: field. A new reference. */
+static json_t *read_maps(const struct cli *cli, struct error *error)
+{
+    json_t *maps = json_object();
+    const char *given;
+    for (size_t i = 0; maps && (given = cli_option_at(cli, "map", i)); i++) {
+        const char *equals = strrchr(given, '=');
+        json_t *heading = equals ? json_stringn(given, (size_t)(equals - given)) : NULL;
+        if (heading && equals > given && equals[1] &&
+            json_object_set_new(maps, json_string_value(heading), json_string(equals + 1)) == 0) {
+            json_decref(heading);
+            continue;
+        }
+        json_decref(heading);
+        json_decref(maps);
+        error_set(error, ERROR_USAGE, "--map: \"%.80s\" is not HEADING=FIELD", given);
+        return NULL;
+    }
+    if (!maps)
+        out_of_memory(error);
+    return maps;
+}
+
+/* What --key gave, each name apart. A new reference; NULL: memory. */
+static json_t *read_keys(const struct cli *cli)
+{
+    json_t *keys = json_array();
+    const char *given;
+    for (size_t i = 0; keys && (given = cli_option_at(cli, "key", i)); i++)
+        while (*given) {
+            size_t size = strcspn(given, ",");
+            if (size && json_array_append_new(keys, json_stringn(given, size)) < 0)
+                break;
+            given += size + (given[size] == ',');
+        }
+    return keys;
+}
+
+static json_t *make_body(struct cli *cli, const struct import_file *file, struct error *error)
+{
+    json_t *maps = read_maps(cli, error), *keys = maps ? read_keys(cli) : NULL;
+    if (maps && !keys)
+        out_of_memory(error);
+    if (!keys) {
+        json_decref(maps);
+        return NULL;
+    }
+    json_t *body = json_pack("{s:s, s:s, s:b, s:o, s:o}", "author", cli_author(), "file", file->name, "dry_run",
+                             cli_option(cli, "dry-run") != NULL, "map", maps, "key", keys);
+    json_t *text = body ? json_stringn_nocheck(file->text, file->size) : NULL;
+    if (text && json_object_set_new(body, "text", text) == 0)
+        return body;
+    json_decref(body);
+    error_set(error, ERROR_USAGE, "the file's name, an option or HOPNHAT_AUTHOR is no UTF-8 text");
+    return NULL;
+}
+
+static bool print_rejected(const json_t *rejected, struct error *error)
+{
+    struct table *table = table_new((const char *const[]){"line", "field", "not taken because"}, 3, REASON_WIDTH);
+    bool done = table || out_of_memory(error);
+    for (size_t i = 0; done && i < json_array_size(rejected); i++) {
+        const json_t *row = json_array_get(rejected, i);
+        char line[24];
+        snprintf(line, sizeof line, "%lld", number_of(row, "line"));
+        done = table_add(table, (const char *const[]){line, text_of(row, "field"), text_of(row, "reason")},
+                         error);
+    }
+    if (done)
+        table_print(table, stdout);
+    table_free(table);
+    return done;
+}
+
+static void print_joined(const char *what, const json_t *values)
+{
+    char *text = json_array_size(values) ? table_text(values) : NULL;
+    if (text)
+        printf("%s: %s\n", what, text);
+    free(text);
+}
+
+static bool print_answer(const struct cli *cli, const struct import_file *file, const json_t *answer,
+                         struct error *error)
+{
+    const json_t *rejected = json_object_get(answer, "rejected"), *number = json_object_get(answer, "import");
+    const char *separator = text_of(answer, "separator"), *heading, *comma = "";
+    json_t *columns = json_object_get(answer, "columns"), *field;
+    printf("%s: %s%s, headings in line %lld, cells parted by %s\n", file->name, file->encoding,
+           file->assumed ? " (assumed from the letters; --encoding says otherwise)" : "",
+           number_of(answer, "line"), *separator == '\t' ? "tabs" : separator);
+    printf("taken: ");
+    json_object_foreach(columns, heading, field)
+    {
+        printf("%s%s = %s", comma, heading, json_string_value(field));
+        comma = "; ";
+    }
+    printf("\n");
+    print_joined("columns that no field is named like", json_object_get(answer, "not_taken"));
+    print_joined("lines of totals, left out", json_object_get(answer, "totals"));
+    if (json_array_size(rejected) && !print_rejected(rejected, error))
+        return false;
+    printf("%s%lld added, %lld changed, %lld unchanged, %zu rejected\n",
+           cli_option(cli, "dry-run") ? "this would be: " : "", number_of(answer, "added"),
+           number_of(answer, "changed"), number_of(answer, "unchanged"), json_array_size(rejected));
+    if (number)
+        printf("to take it back: %s import --undo %lld\n", cli->program->name, number_of(answer, "import"));
+    return true;
+}
+
+static bool print_json(const struct import_file *file, json_t *answer, struct error *error)
+{
+    if (json_object_set_new(answer, "encoding", json_string(file->encoding)) < 0 ||
+        json_object_set_new(answer, "assumed", json_boolean(file->assumed)) < 0)
+        return out_of_memory(error);
+    cli_print_json(answer);
+    return true;
+}
+
+static bool import_list(struct cli *cli, struct error *error)
+{
+    struct import_file file;
+    json_t *body = NULL, *answer = NULL;
+    tell(cli, "reading the list ...");
+    bool done = import_file_read(cli, cli->arguments[0], cli->arguments[1], cli_option(cli, "encoding"), &file,
+                                 error) &&
+                (body = make_body(cli, &file, error));
+    if (done) {
+        char text[100];
+        snprintf(text, sizeof text, "%zu lines read, writing them ...", file.lines);
+        tell(cli, text);
+        done = cli_call(cli, "POST", body, &answer, error, "/v1/imports/%s", cli->arguments[0]);
+    }
+    tell(cli, "");
+    if (done) {
+        import_file_lines(&file, answer);
+        done = cli->json ? print_json(&file, answer, error) : print_answer(cli, &file, answer, error);
+        cli->status = json_array_size(json_object_get(answer, "rejected")) ? STATUS_LEFT_OUT : 0;
+    }
+    json_decref(body);
+    json_decref(answer);
+    import_file_release(&file);
+    return done;
+}
+
+static bool print_kept(const json_t *kept, struct error *error)
+{
+    struct table *table =
+        table_new((const char *const[]){"id", "field", "not taken back because"}, 3, REASON_WIDTH);
+    bool done = table || out_of_memory(error);
+    for (size_t i = 0; done && i < json_array_size(kept); i++) {
+        const json_t *row = json_array_get(kept, i);
+        done = table_add(table,
+                         (const char *const[]){text_of(row, "id"), text_of(row, "field"), text_of(row, "reason")},
+                         error);
+    }
+    if (done)
+        table_print(table, stdout);
+    table_free(table);
+    return done;
+}
+
+static bool undo(struct cli *cli, const char *number, struct error *error)
+{
+    json_t *body = json_pack("{s:s}", "author", cli_author()), *answer = NULL;
+    bool done = body ? cli_call(cli, "POST", body, &answer, error, "/v1/imports/%s/undo", number)
+                     : error_set(error, ERROR_USAGE, "HOPNHAT_AUTHOR is no UTF-8 text");
+    const json_t *kept = json_object_get(answer, "kept");
+    if (done && cli->json) {
+        cli_print_json(answer);
+    } else if (done) {
+        done = json_array_size(kept) == 0 || print_kept(kept, error);
+        printf("%lld deleted, %lld put back, %lld gone already, %zu kept\n", number_of(answer, "deleted"),
+               number_of(answer, "restored"), number_of(answer, "gone"), json_array_size(kept));
+    }
+    if (done && json_array_size(kept))
+        cli->status = STATUS_LEFT_OUT;
+    json_decref(body);
+    json_decref(answer);
+    return done;
+}
+
+static bool show_imports(struct cli *cli, struct error *error)
+{
+    json_t *answer = NULL;
+    if (!cli_call(cli, "GET", NULL, &answer, error, "/v1/imports"))
+        return false;
+    const json_t *list = json_object_get(answer, "imports");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_t *row = json_array_get(list, i);
+        if (cli->json)
+            cli_print_json(row);
+        else
+            printf("%lld  %s  %s  %s  %s: %lld added, %lld changed%s%s\n", number_of(row, "import"),
+                   text_of(row, "time"), text_of(row, "author"), text_of(row, "type"), text_of(row, "file"),
+                   number_of(row, "added"), number_of(row, "changed"),
+                   *text_of(row, "undone") ? ", taken back " : "", text_of(row, "undone"));
+    }
+    json_decref(answer);
+    return true;
+}
+
+static bool run_import(struct cli *cli, struct error *error)
+{
+    const char *number = cli_option(cli, "undo");
+    bool shows = cli_option(cli, "imports") != NULL;
+    if (cli->argument_count != (number || shows ? 0 : 2) || (number && shows))
+        return error_set(error, ERROR_USAGE,
+                         "give TYPE and FILE to import, or --undo N to take an import back, or --imports");
+    if (shows)
+        return show_imports(cli, error);
+    return number ? undo(cli, number, error) : import_list(cli, error);
+}
+
+static const char *const import_options[] = {"map", "key", "encoding", "dry-run", "undo", "imports", NULL};
+
+const struct cli_command command_import = {
+    .name = "import",
+    .arguments = "TYPE FILE | --undo N | --imports",
+    .help = "take in a list: CSV or text as offices keep it (- for stdin); or take a former import back",
+    .options = import_options,
+    .most = 2,
+    .run = run_import,
+};

@@ -1,0 +1,132 @@
+#include "api/commands.h"
+
+#include "api/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+/* The values that were superseded, each once, with the office where several were. Malloc'd; NULL without memory. */
+static char *old_text(const json_t *superseded)
+{
+    char *all = strdup("");
+    size_t count = json_array_size(superseded);
+    for (size_t i = 0; all && i < count; i++) {
+        const json_t *old = json_array_get(superseded, i);
+        char *value = table_text(json_object_get(old, "value")), *longer = NULL;
+        const char *shown = json_is_true(json_object_get(old, "withheld")) ? "?" : value;
+        const char *office = count > 1 ? text_of(old, "office") : "";
+        if (!shown || asprintf(&longer, "%s%s\"%s\"%s%s", all, i ? ", " : "", shown, *office ? " of " : "",
+                               office) < 0)
+            longer = NULL;
+        free(value);
+        free(all);
+        all = longer;
+    }
+    return all;
+}
+
+static bool print_field(const json_t *field, struct error *error)
+{
+    const char *operation = text_of(field, "operation"), *name = text_of(field, "field");
+    const json_t *superseded = json_object_get(field, "superseded");
+    char *value = table_text(json_object_get(field, "value")), *old = old_text(superseded);
+    const char *shown = json_is_true(json_object_get(field, "withheld")) ? "?" : value;
+    bool done = value && old;
+    if (!done)
+        error_set(error, ERROR_MEMORY, "out of memory");
+    else if (strcmp(name, "deleted") == 0)
+        printf("    %s\n", strcmp(operation, "put") == 0 ? "deleted" : "brought back");
+    else if (strcmp(operation, "add") == 0)
+        printf("    %s: + %s\n", name, shown);
+    else if (strcmp(operation, "drop") == 0)
+        printf("    %s: - %s\n", name, old);
+    else if (json_array_size(superseded))
+        printf("    %s: %s -> \"%s\"\n", name, old, shown);
+    else
+        printf("    %s: \"%s\"\n", name, shown);
+    free(value);
+    free(old);
+    return done;
+}
+
+static bool print_change(void *user, json_t *change, struct error *error)
+{
+    const struct cli *cli = user;
+    const json_t *fields = json_object_get(change, "fields");
+    bool done = true;
+    if (cli->json) {
+        cli_print_json(change);
+        return true;
+    }
+    printf("%s  %s  %s  %s.%lld%s%s\n", text_of(change, "time"),
+           *text_of(change, "office") ? text_of(change, "office") : "?", text_of(change, "author"),
+           text_of(change, "replica"), (long long)json_integer_value(json_object_get(change, "seq")),
+           json_is_true(json_object_get(change, "pending")) ? "  (not at the hub yet)" : "",
+           json_is_true(json_object_get(change, "refused")) ? "  (refused)" : "");
+    for (size_t i = 0; done && i < json_array_size(fields); i++)
+        done = print_field(json_array_get(fields, i), error);
+    return done;
+}
+
+/* Page by page, oldest last; as much as --limit says. */
+static bool list_changes(struct cli *cli, struct error *error)
+{
+    uint64_t left;
+    char *before = NULL;
+    bool done = cli_number(cli, "limit", UINT64_MAX, UINT64_MAX, &left, error), more = done;
+    while (done && more && left) {
+        json_t *page = NULL;
+        char number[24];
+        snprintf(number, sizeof number, "%d", left < 100 ? (int)left : 100);
+        done = before ? cli_call(cli, "GET", NULL, &page, error, "/v1/records/%s/%s/history?limit=%s&before=%s",
+                                 cli->arguments[0], cli->arguments[1], number, before)
+                      : cli_call(cli, "GET", NULL, &page, error, "/v1/records/%s/%s/history?limit=%s",
+                                 cli->arguments[0], cli->arguments[1], number);
+        const json_t *changes = json_object_get(page, "changes"), *next = json_object_get(page, "next");
+        for (size_t i = 0; done && i < json_array_size(changes); i++)
+            done = print_change(cli, json_array_get(changes, i), error);
+        left -= json_array_size(changes) < left ? json_array_size(changes) : left;
+        if (done && !cli->json && !before && strcmp(text_of(page, "source"), "here") == 0)
+            printf("(the hub was not asked: only what is known here)\n");
+        if (done && !cli->json && json_is_true(json_object_get(page, "cut")))
+            printf("(what was before is not this office's to know)\n");
+        free(before);
+        before = next ? strdup(json_string_value(next)) : NULL;
+        more = before != NULL && json_array_size(changes) > 0;
+        json_decref(page);
+    }
+    free(before);
+    return done;
+}
+
+static bool run_history(struct cli *cli, struct error *error)
+{
+    const char *as_of = cli_option(cli, "as-of");
+    json_t *record = NULL;
+    if (!as_of)
+        return list_changes(cli, error);
+    if (!cli_call(cli, "GET", NULL, &record, error, "/v1/records/%s/%s/history?as-of=%s", cli->arguments[0],
+                  cli->arguments[1], as_of))
+        return false;
+    bool done = command_print_record(cli, record, error);
+    json_decref(record);
+    return done;
+}
+
+static const char *const history_options[] = {"as-of", "limit", NULL};
+
+const struct cli_command command_history = {
+    .name = "history",
+    .arguments = "TYPE ID [--as-of TIME] [--limit N]",
+    .help = "show who changed a record and how, newest first; or the record as it was",
+    .options = history_options,
+    .least = 2,
+    .most = 2,
+    .run = run_history,
+};

@@ -1,0 +1,163 @@
+#include "api/import.h"
+
+#include "model/decimal.h"
+#include "store/key.h"
+#include "store/rows.h"
+
+void import_log_start(struct import_log *log, struct transaction *transaction, unsigned database)
+{
+    struct cursor cursor;
+    uint8_t end[8];
+    memset(end, 0xFF, sizeof end);
+    *log = (struct import_log){.transaction = transaction, .database = database, .number = 1};
+    cursor_open(&cursor, transaction, database);
+    if (cursor_seek_before(&cursor, bytes_of(end, sizeof end)) && cursor.key.size >= sizeof end)
+        log->number = get_u64_be(cursor.key.data) + 1;
+    cursor_close(&cursor);
+}
+
+void import_log_put(struct transaction *transaction, unsigned database, const Hopnhat__Import *row)
+{
+    struct key key;
+    key_number(&key, row->number);
+    row_put(transaction, database, key_bytes(&key), &row->base);
+}
+
+Hopnhat__Import *import_log_get(struct transaction *transaction, unsigned database, uint64_t number,
+                                struct arena *arena)
+{
+    struct key key;
+    key_number(&key, number);
+    return row_get(transaction, database, key_bytes(&key), &hopnhat__import__descriptor, arena);
+}
+
+/* The record as it was before, and the edit that alters it. */
+struct former {
+    const struct catalog_type *type;
+    const struct new_edit *edit;
+    const Hopnhat__Record *before;
+    struct arena *arena;
+    struct error *error;
+};
+
+static bool out_of_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+static bool add_value(Hopnhat__FormerField *former, struct bytes value)
+{
+    /* protobuf-c has no pointers to const */
+    former->values[former->n_values++] =
+        (ProtobufCBinaryData){value.size, (uint8_t *)(uintptr_t)value.data};
+    return true;
+}
+
+static const Hopnhat__Entry *entry_of(const Hopnhat__Field *field, struct entry_id id)
+{
+    return field ? bag_find(field, id) : NULL;
+}
+
+/* The values that a set loses by the op. */
+static void add_dropped(const struct former *from, const struct new_op *op, Hopnhat__FormerField *former)
+{
+    const Hopnhat__Field *field = record_field(from->before, op->field);
+    for (size_t i = 0; i < op->superseded.count && op->kind == HOPNHAT__OP_KIND__DROP; i++) {
+        const Hopnhat__Entry *entry = entry_of(field, op->superseded.ids[i]);
+        if (entry)
+            add_value(former, entry_value(entry));
+    }
+}
+
+static bool add_reading(const struct former *from, const Hopnhat__FieldDefinition *definition,
+                        Hopnhat__FormerField *former)
+{
+    struct reading reading;
+    if (!fold_field(from->type, from->before, definition, from->arena, &reading, from->error))
+        return false;
+    return reading.count == 0 || add_value(former, reading.values[0]);
+}
+
+static size_t most_values(const struct new_edit *edit, uint32_t field)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < edit->op_count; i++)
+        if (edit->ops[i].field == field)
+            count += edit->ops[i].superseded.count;
+    return count;
+}
+
+/* What the field was before. Of a set only what the edit drops, of a counter what it adds. */
+static Hopnhat__FormerField *former_field(const struct former *from, uint32_t number)
+{
+    const Hopnhat__FieldDefinition *definition = type_field(from->type, number);
+    Hopnhat__FormerField *former = arena_alloc(from->arena, sizeof *former);
+    bool many = definition && (definition->policy == HOPNHAT__MERGE_POLICY__UNION ||
+                               definition->policy == HOPNHAT__MERGE_POLICY__THREAD);
+    if (!former || !definition) {
+        out_of_memory(from->error);
+        return NULL;
+    }
+    hopnhat__former_field__init(former);
+    former->field = number;
+    former->values = arena_alloc(from->arena, most_values(from->edit, number) * sizeof *former->values);
+    if (!former->values) {
+        out_of_memory(from->error);
+        return NULL;
+    }
+    for (size_t i = 0; i < from->edit->op_count; i++) {
+        const struct new_op *op = &from->edit->ops[i];
+        if (op->field != number)
+            continue;
+        if (many)
+            add_dropped(from, op, former);
+        else if (op->kind == HOPNHAT__OP_KIND__ADD)
+            add_value(former, op->value);
+        else if (!add_reading(from, definition, former))
+            return NULL;
+    }
+    return former;
+}
+
+static bool is_listed(const Hopnhat__ImportedRecord *row, uint32_t field)
+{
+    for (size_t i = 0; i < row->n_former; i++)
+        if (row->former[i]->field == field)
+            return true;
+    return false;
+}
+
+static bool fill(const struct former *from, Hopnhat__ImportedRecord *row)
+{
+    row->former = arena_alloc(from->arena, from->edit->op_count * sizeof(Hopnhat__FormerField *));
+    if (!row->former)
+        return out_of_memory(from->error);
+    for (size_t i = 0; i < from->edit->op_count; i++) {
+        uint32_t field = from->edit->ops[i].field;
+        if (is_listed(row, field))
+            continue;
+        row->former[row->n_former] = former_field(from, field);
+        if (!row->former[row->n_former++])
+            return false;
+    }
+    return true;
+}
+
+bool import_log_record(struct import_log *log, const struct catalog_type *type, const struct new_edit *edit,
+                       const Hopnhat__Record *before, struct arena *arena, struct error *error)
+{
+    const struct former from = {
+        .type = type, .edit = edit, .before = before, .arena = arena, .error = error};
+    Hopnhat__ImportedRecord row = HOPNHAT__IMPORTED_RECORD__INIT;
+    uint8_t id[RECORD_ID_BYTES];
+    struct key key;
+    memcpy(id, edit->record, sizeof id);
+    row.record = (ProtobufCBinaryData){sizeof id, id};
+    row.has_added = row.added = before == NULL;
+    if (before && !fill(&from, &row))
+        return false;
+    key_number(&key, log->number);
+    key_add_u32(&key, log->place++);
+    row_append(log->transaction, log->database, key_bytes(&key), &row.base, arena);
+    return true;
+}

@@ -1,0 +1,220 @@
+#include "hub/custody_piece.h"
+
+#include "base/defect.h"
+#include "base/log.h"
+#include "hub/admission.h"
+#include "hub/custody.h"
+#include "hub/registry.h"
+#include "store/key.h"
+#include "store/rows.h"
+
+#include <inttypes.h>
+
+static const char LOG_CONTEXT[] = "hopnhat log 1";
+enum { CONTEXT_BYTES = sizeof LOG_CONTEXT - 1, SIGNED_BYTES = CONTEXT_BYTES + 16 + LINK_BYTES };
+
+static bool out_of_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+/* What the signature of a batch is over. */
+static void signed_text(uint64_t replica, uint64_t last, const uint8_t link[LINK_BYTES],
+                        uint8_t text[SIGNED_BYTES])
+{
+    memcpy(text, LOG_CONTEXT, CONTEXT_BYTES);
+    put_u64_le(text + CONTEXT_BYTES, replica);
+    put_u64_le(text + CONTEXT_BYTES + 8, last);
+    memcpy(text + CONTEXT_BYTES + 16, link, LINK_BYTES);
+}
+
+/* --- making --- */
+
+/* Reads changes from push->first on; *link is the chain's after the last of them, in the arena. */
+static bool collect(struct transaction *transaction, const struct replica *replica, Hopnhat__Push *push,
+                    const uint8_t **link, struct arena *arena)
+{
+    size_t bytes = 0;
+    push->changes = arena_alloc(arena, CUSTODY_PIECE_CHANGES * sizeof *push->changes);
+    push->admitted = arena_alloc(arena, CUSTODY_PIECE_CHANGES * sizeof *push->admitted);
+    if (!push->changes || !push->admitted)
+        return false;
+    for (uint64_t seq = push->first; seq <= replica->watermark && push->n_changes < CUSTODY_PIECE_CHANGES; seq++) {
+        struct key key;
+        key_dot(&key, replica->number, seq);
+        const Hopnhat__LogRow *row =
+            row_get(transaction, HUB_LOG, key_bytes(&key), &hopnhat__log_row__descriptor, arena);
+        if (!row || row->link.len != LINK_BYTES ||
+            (push->n_changes && bytes + row->logged.len > CUSTODY_PIECE_BYTES))
+            break;
+        push->admitted[push->n_admitted++] = row->admitted;
+        push->changes[push->n_changes++] = row->logged;
+        bytes += row->logged.len;
+        *link = row->link.data;
+    }
+    return push->n_changes > 0;
+}
+
+static Hopnhat__CustodyPiece *seal(struct hub *hub, const struct replica *replica, const Hopnhat__Push *push,
+                                   struct arena *arena, struct error *error)
+{
+    uint8_t seed[LINK_KEY_BYTES];
+    size_t size = hopnhat__push__get_packed_size(push);
+    Hopnhat__CustodyPiece *piece = arena_alloc(arena, sizeof *piece);
+    uint8_t *packed = arena_alloc(arena, size), *sealed = arena_alloc(arena, size + SEAL_BYTES);
+    if (!piece || !packed || !sealed) {
+        out_of_memory(error);
+        return NULL;
+    }
+    hopnhat__push__pack(push, packed);
+    hub->entropy.fill(hub->entropy.context, seed, sizeof seed);
+    bool done = keys_seal(hub->custody_keys.public_key, seed, bytes_of(packed, size), sealed, error);
+    keys_wipe(seed, sizeof seed);
+    hopnhat__custody_piece__init(piece);
+    piece->replica = replica->number;
+    piece->first = push->first;
+    piece->last = push->first + push->n_changes - 1;
+    piece->sealed = (ProtobufCBinaryData){size + SEAL_BYTES, sealed};
+    return done ? piece : NULL;
+}
+
+Hopnhat__CustodyPiece *custody_piece_make(struct hub *hub, const struct replica *replica, uint64_t first,
+                                          struct arena *arena, struct error *error)
+{
+    struct transaction transaction;
+    Hopnhat__Push push = HOPNHAT__PUSH__INIT;
+    uint8_t text[SIGNED_BYTES], signature[SIGNATURE_BYTES];
+    const uint8_t *link = NULL;
+    push.first = first;
+    if (!transaction_begin(&transaction, hub->environment, false, error))
+        return NULL;
+    if (!collect(&transaction, replica, &push, &link, arena)) {
+        error_set(error, ERROR_CORRUPT, "headquarters' log has lost its change %" PRIu64, first);
+        if (transaction.failed)
+            *error = transaction.error;
+        transaction_abort(&transaction);
+        return NULL;
+    }
+    signed_text(replica->number, first + push.n_changes - 1, link, text);
+    keys_sign(&hub->signing_keys, bytes_of(text, sizeof text), signature);
+    push.signature = (ProtobufCBinaryData){sizeof signature, signature};
+    Hopnhat__CustodyPiece *piece = seal(hub, replica, &push, arena, error);
+    transaction_abort(&transaction);
+    return piece;
+}
+
+/* --- taking back --- */
+
+static Hopnhat__Push *open_piece(const struct hub *hub, const Hopnhat__CustodyPiece *piece,
+                                 struct arena *arena, struct error *error)
+{
+    Hopnhat__Push *push = NULL;
+    size_t size = piece->sealed.len > SEAL_BYTES ? piece->sealed.len - SEAL_BYTES : 0;
+    uint8_t *packed = arena_alloc(arena, size + 1);
+    if (packed && size &&
+        keys_open(&hub->custody_keys, bytes_of(piece->sealed.data, piece->sealed.len), packed))
+        push = hopnhat__push__unpack(&arena->protobuf, size, packed);
+    if (push && push->n_changes && push->first == piece->first &&
+        push->first + push->n_changes - 1 == piece->last)
+        return push;
+    error_set(error, ERROR_REFUSED, "a piece is not one of this hub's, or has been altered");
+    return NULL;
+}
+
+/* A change of a piece, with the chain's link after it. */
+struct piece_change {
+    struct change change;
+    uint8_t link[LINK_BYTES];
+};
+
+static bool unpack_changes(const struct hub *hub, const struct replica *replica, const Hopnhat__Push *push,
+                           size_t skip, struct piece_change *changes, struct arena *arena,
+                           struct error *error)
+{
+    uint8_t text[SIGNED_BYTES];
+    const uint8_t *previous = replica->link;
+    for (size_t i = skip; i < push->n_changes; i++) {
+        struct bytes stored = bytes_of(push->changes[i].data, push->changes[i].len);
+        if (!change_unpack(&changes[i].change, (struct dot){replica->number, push->first + i}, stored, arena,
+                           error) ||
+            !chain_next(previous, changes[i].change.logged, changes[i].link, error))
+            return false;
+        previous = changes[i].link;
+    }
+    signed_text(replica->number, push->first + push->n_changes - 1, previous, text);
+    return keys_verify(hub->signing_keys.public_key, bytes_of(text, sizeof text),
+                       bytes_of(push->signature.data, push->signature.len)) ||
+           error_set(error, ERROR_REFUSED, "a piece's chain is not that of headquarters' log");
+}
+
+static bool offer_changes(struct admission *admission, struct replica *replica, const Hopnhat__Push *push,
+                          size_t skip, struct piece_change *changes, struct error *error)
+{
+    for (size_t i = skip; i < push->n_changes; i++) {
+        Hopnhat__Refusal *refusal;
+        struct offer offer = {
+            .replica = replica,
+            .seq = push->first + i,
+            .stored = bytes_of(push->changes[i].data, push->changes[i].len),
+            .change = &changes[i].change,
+            .link = changes[i].link,
+            .reading = admission->receipt,
+            .admitted = i < push->n_admitted ? push->admitted[i] : 0,
+        };
+        switch (admission_offer(admission, &offer, &refusal, error)) {
+        case ADMITTED:
+        case ADMITTED_BEFORE:
+            break;
+        case ADMITTED_REFUSED: /* it was not, then; it is kept where an operator finds it */
+            log_warning("a change of headquarters' former log went to quarantine: %s", error->text);
+            break;
+        case ADMITTED_FAILED:
+            return false;
+        default:
+            return true; /* it waits for a catalog: another agent's piece may bring that */
+        }
+    }
+    return true;
+}
+
+static bool take_piece(struct admission *admission, const Hopnhat__CustodyPiece *piece, struct arena *arena,
+                       struct error *error)
+{
+    struct hub *hub = admission->hub;
+    struct replica *replica = registry_replica(hub, piece->replica);
+    const Hopnhat__Push *push = open_piece(hub, piece, arena, error);
+    if (!push)
+        return false;
+    if (piece->replica == hub->own_replica || (replica && replica->office[0]))
+        return error_set(error, ERROR_REFUSED, "a piece of a log that is not a former one of headquarters");
+    if (!replica && !(replica = registry_add_replica(hub, piece->replica, NULL)))
+        return out_of_memory(error);
+    if (push->first > replica->watermark + 1 || piece->last <= replica->watermark || DEFECT(CUSTODY_FORGOTTEN))
+        return true;
+    size_t skip = (size_t)(replica->watermark + 1 - push->first);
+    struct piece_change *changes = arena_alloc(arena, push->n_changes * sizeof *changes);
+    if (!changes)
+        return out_of_memory(error);
+    return unpack_changes(hub, replica, push, skip, changes, arena, error) &&
+           offer_changes(admission, replica, push, skip, changes, error);
+}
+
+bool custody_pieces_take(struct hub *hub, const Hopnhat__Custody *custody, uint64_t wall_ms,
+                         struct error *error)
+{
+    struct admission admission;
+    struct arena arena;
+    struct error reload;
+    bool done = true;
+    if (!admission_begin(&admission, hub, wall_ms, error))
+        return false;
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    for (size_t i = 0; i < custody->n_pieces && done; i++)
+        done = take_piece(&admission, custody->pieces[i], &arena, error);
+    arena_release(&arena);
+    if (done)
+        return admission_commit(&admission, error);
+    if (!admission_abort(&admission, &reload))
+        error_prefix(error, "%s; and before that", reload.text);
+    return false;
+}

@@ -1,0 +1,249 @@
+#include "hub/history.h"
+
+#include "hub/admission.h"
+#include "hub/headquarters.h"
+#include "hub/registry.h"
+#include "model/fold.h"
+#include "store/key.h"
+#include "store/rows.h"
+
+enum {
+    ANSWER_BYTES = 1024 * 1024,       /* an answer ends past it */
+    OLD_BYTES = 1024 * 1024,          /* superseded values of one change; further ones are withheld */
+    MOST_ARENA_BYTES = 64 * 1024 * 1024, /* so that it also ends where much had to be read for little */
+};
+
+/* An answer under construction. */
+struct listing {
+    const struct hub *hub;
+    struct transaction *snapshot;
+    const Hopnhat__Record *record;
+    uint64_t from; /* the rev from which on the reader may know */
+    struct arena *arena;
+    Hopnhat__HistoryAnswer *answer;
+    size_t size_bytes, old_bytes;
+    struct error *error;
+};
+
+static bool out_of_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+static const Hopnhat__LogRow *log_row(struct transaction *snapshot, struct dot dot, struct arena *arena)
+{
+    struct key key;
+    key_dot(&key, dot.replica, dot.seq);
+    return row_get(snapshot, HUB_LOG, key_bytes(&key), &hopnhat__log_row__descriptor, arena);
+}
+
+bool history_step(struct transaction *snapshot, const Hopnhat__Record *record, struct dot dot, struct arena *arena,
+                  struct history_step *step, struct error *error)
+{
+    const Hopnhat__LogRow *row = log_row(snapshot, dot, arena);
+    if (!row && snapshot->failed) {
+        *error = snapshot->error;
+        return false;
+    }
+    if (!row)
+        return error_set(error, ERROR_INPUT, "there is no such change in the record's history");
+    if (!change_unpack(&step->change, dot, bytes_of(row->logged.data, row->logged.len), arena, error))
+        return false;
+    const Hopnhat__Change *body = step->change.body;
+    step->edit = 0;
+    while (step->edit < body->n_edits &&
+           (body->edits[step->edit]->type != record->type ||
+            memcmp(body->edits[step->edit]->record.data, record->id.data, RECORD_ID_BYTES) != 0))
+        step->edit++;
+    if (step->edit == body->n_edits || row->n_touched < TOUCHED_NUMBERS * (step->edit + 1))
+        return error_set(error, ERROR_INPUT, "that change is not in the record's history");
+    const uint64_t *touched = row->touched + TOUCHED_NUMBERS * step->edit;
+    step->dot = dot;
+    step->time = row->admitted;
+    step->rev = touched[TOUCHED_REV];
+    step->rank = (uint32_t)touched[TOUCHED_RANK];
+    step->previous = (struct dot){touched[TOUCHED_REPLICA], touched[TOUCHED_SEQ]};
+    return true;
+}
+
+static char *office_of(const struct listing *listing, uint64_t number)
+{
+    const struct replica *replica = registry_replica(listing->hub, number);
+    if (!replica)
+        return NULL;
+    const char *office = *replica->office ? replica->office : HEADQUARTERS_OWNER;
+    return arena_string(listing->arena, office, strlen(office));
+}
+
+static bool is_erased(const struct change *change, size_t op)
+{
+    for (size_t i = 0; i < change->logged->n_erased; i++)
+        if (change->logged->erased[i] == op)
+            return true;
+    return false;
+}
+
+static void put_value(struct bytes value, protobuf_c_boolean *has, ProtobufCBinaryData *to)
+{
+    *has = value.size != 0;
+    *to = (ProtobufCBinaryData){value.size, (uint8_t *)(uintptr_t)value.data};
+}
+
+/* A value that the step superseded. */
+static Hopnhat__HistoryValue *old_value(struct listing *listing, const struct history_step *step,
+                                        struct entry_id id)
+{
+    Hopnhat__HistoryValue *old = arena_alloc(listing->arena, sizeof *old);
+    struct change change;
+    struct error unreadable;
+    if (!old) {
+        out_of_memory(listing->error);
+        return NULL;
+    }
+    hopnhat__history_value__init(old);
+    old->replica = id.dot.replica;
+    old->seq = id.dot.seq;
+    old->has_index = true;
+    old->index = id.index;
+    old->office = office_of(listing, id.dot.replica);
+    old->has_withheld = old->withheld = true;
+    if (step->rev <= listing->from && listing->from) /* it was there before the record came to the reader's group */
+        return old;
+    const Hopnhat__LogRow *row = log_row(listing->snapshot, id.dot, listing->arena);
+    if (!row ||
+        !change_unpack(&change, id.dot, bytes_of(row->logged.data, row->logged.len), listing->arena, &unreadable) ||
+        id.index >= change.op_count || is_erased(&change, id.index))
+        return old;
+    struct bytes value = change_value(&change, id.index);
+    if (listing->old_bytes + value.size > OLD_BYTES)
+        return old;
+    listing->old_bytes += value.size;
+    old->has_withheld = old->withheld = false;
+    put_value(value, &old->has_value, &old->value);
+    return old;
+}
+
+static Hopnhat__HistoryOp *op_of(struct listing *listing, const struct history_step *step, size_t place)
+{
+    const Hopnhat__Op *from = step->change.body->edits[step->edit]->ops[place];
+    size_t number = step->change.first_op[step->edit] + place, count = op_superseded_count(from);
+    Hopnhat__HistoryOp *op = arena_alloc(listing->arena, sizeof *op);
+    Hopnhat__HistoryValue **old = arena_alloc(listing->arena, count * sizeof(Hopnhat__HistoryValue *));
+    if (!op || !old) {
+        out_of_memory(listing->error);
+        return NULL;
+    }
+    hopnhat__history_op__init(op);
+    op->field = from->field;
+    op->has_kind = true;
+    op->kind = from->kind;
+    op->has_withheld = op->withheld = is_erased(&step->change, number);
+    if (from->field != HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED && !op->withheld)
+        put_value(change_value(&step->change, number), &op->has_value, &op->value);
+    op->superseded = old;
+    for (size_t i = 0; i < count && from->field != HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED; i++) {
+        if (!(old[i] = old_value(listing, step, op_superseded(&step->change, from, i))))
+            return NULL;
+        op->n_superseded++;
+    }
+    return op;
+}
+
+static bool add_entry(struct listing *listing, const struct history_step *step)
+{
+    Hopnhat__HistoryEntry *entry = arena_alloc(listing->arena, sizeof *entry);
+    const Hopnhat__Edit *edit = step->change.body->edits[step->edit];
+    if (!entry || !(entry->ops = arena_alloc(listing->arena, edit->n_ops * sizeof(Hopnhat__HistoryOp *))))
+        return out_of_memory(listing->error);
+    Hopnhat__HistoryOp **ops = entry->ops;
+    hopnhat__history_entry__init(entry);
+    entry->ops = ops;
+    entry->replica = step->dot.replica;
+    entry->seq = step->dot.seq;
+    entry->time = step->time;
+    entry->has_rev = true;
+    entry->rev = step->rev;
+    entry->office = office_of(listing, step->dot.replica);
+    entry->author = step->change.body->author;
+    listing->old_bytes = 0;
+    for (size_t i = 0; i < edit->n_ops; i++) {
+        if (!(ops[i] = op_of(listing, step, i)))
+            return false;
+        entry->n_ops++;
+    }
+    listing->size_bytes += hopnhat__history_entry__get_packed_size(entry);
+    listing->answer->entries[listing->answer->n_entries++] = entry;
+    return true;
+}
+
+/* Lists from `dot` on backwards. */
+static bool list_changes(struct listing *listing, struct dot dot, size_t limit)
+{
+    Hopnhat__HistoryAnswer *answer = listing->answer;
+    answer->entries = arena_alloc(listing->arena, limit * sizeof(Hopnhat__HistoryEntry *));
+    if (!answer->entries)
+        return out_of_memory(listing->error);
+    while (dot.seq) {
+        struct history_step step;
+        if (!history_step(listing->snapshot, listing->record, dot, listing->arena, &step, listing->error))
+            return false;
+        if (step.rev < listing->from) { /* the one that moved it here has been told */
+            answer->has_cut = answer->cut = true;
+            return true;
+        }
+        if (answer->n_entries == limit || listing->size_bytes > ANSWER_BYTES ||
+            listing->arena->used_bytes > MOST_ARENA_BYTES) {
+            answer->has_more = answer->more = true;
+            return true;
+        }
+        if (!add_entry(listing, &step))
+            return false;
+        dot = step.previous;
+    }
+    return true;
+}
+
+/* The rev from which on the reader may know; 0: all. ERROR_NOT_FOUND where the record is none of its. */
+static bool judge_reader(const struct office *reader, const Hopnhat__Record *record, uint64_t *from,
+                         struct error *error)
+{
+    *from = 0;
+    if (!reader)
+        return true;
+    if (!record->group || !office_is_in(reader, bytes_of_string(record->group)))
+        return error_set(error, ERROR_NOT_FOUND, "there is no such record for the office %s", reader->code);
+    struct bytes owner = fold_owner(record);
+    if (!reader->headquarters && !bytes_equal(owner, bytes_of_string(reader->code)))
+        *from = record->joined;
+    return true;
+}
+
+bool history_answer(const struct hub *hub, struct transaction *snapshot, const struct office *reader,
+                    const Hopnhat__History *request, struct arena *arena, Hopnhat__HistoryAnswer *answer,
+                    struct error *error)
+{
+    struct listing listing = {.hub = hub, .snapshot = snapshot, .arena = arena, .answer = answer, .error = error};
+    size_t limit = request->has_limit && request->limit < HISTORY_CHANGES ? request->limit : HISTORY_CHANGES;
+    hopnhat__history_answer__init(answer);
+    if (request->record.len == RECORD_ID_BYTES)
+        listing.record = hub_record(snapshot, request->type, request->record.data, arena);
+    if (!listing.record)
+        return snapshot->failed ? error_set(error, snapshot->error.code, "%s", snapshot->error.text)
+                                : error_set(error, ERROR_NOT_FOUND, "there is no such record");
+    if (!judge_reader(reader, listing.record, &listing.from, error))
+        return false;
+    if (request->has_as_of_ms) {
+        answer->record =
+            history_replay(snapshot, listing.record, request->as_of_ms, listing.from, arena, error);
+        return answer->record != NULL;
+    }
+    struct dot dot = {listing.record->last_replica, listing.record->last_seq};
+    if (request->before_seq) {
+        struct history_step step;
+        if (!history_step(snapshot, listing.record, (struct dot){request->before_replica, request->before_seq},
+                          arena, &step, error))
+            return false;
+        dot = step.previous;
+    }
+    return list_changes(&listing, dot, limit ? limit : 1);
+}
