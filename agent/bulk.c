@@ -1,7 +1,7 @@
+#include "api/bulk.h"
 #include "agent/records.h"
 #include "agent/service.h"
 #include "agent/write.h"
-#include "api/bulk.h"
 
 enum { RECORD_ARENA_BYTES = 64 * 1024 * 1024 };
 

@@ -27,10 +27,30 @@ static const struct cli_option options[] = {
 };
 
 static const struct cli_command *const commands[] = {
-    &agent_command_join, &agent_command_run,      &command_add,        &command_set,    &command_get,
-    &command_list,       &command_search,         &command_report, &command_import, &command_export,     &command_delete, &command_conflicts,
-    &command_resolve,    &command_history,       &agent_command_rejected, &agent_command_sync, &command_status,
-    &agent_command_backup, &agent_command_restore, &agent_command_verify, &agent_command_recovery_key,
+    &agent_command_join,
+    &agent_command_run,
+    &command_add,
+    &command_set,
+    &command_get,
+    &command_list,
+    &command_search,
+    &command_report,
+    &command_import,
+    &command_export,
+    &command_delete,
+    &command_conflicts,
+    &command_resolve,
+    &command_history,
+    &agent_command_rejected,
+    &agent_command_take_back,
+    &agent_command_dismiss,
+    &agent_command_outvoted,
+    &agent_command_sync,
+    &command_status,
+    &agent_command_backup,
+    &agent_command_restore,
+    &agent_command_verify,
+    &agent_command_recovery_key,
 };
 
 const struct cli_program agent_program = {

@@ -14,4 +14,7 @@ extern const struct cli_command agent_command_backup, agent_command_restore, age
 
 extern const struct cli_program agent_program;
 
+/* command_outvoted.c */
+extern const struct cli_command agent_command_outvoted, agent_command_take_back, agent_command_dismiss;
+
 #endif

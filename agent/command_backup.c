@@ -4,7 +4,8 @@
 #include "api/commands_backup.h"
 
 static bool verify_store(const char *directory, bool beside, struct verify *verify,
-                         Hopnhat__BackupHeader *header, json_t *note, struct arena *arena, struct error *error)
+                         Hopnhat__BackupHeader *header, json_t *note, struct arena *arena,
+                         struct error *error)
 {
     (void)note;
     return agent_verify(directory, beside, verify, header, arena, error);

@@ -4,6 +4,7 @@
 #include "api/wall.h"
 #include "net/frame.h"
 #include "net/link_agent.h"
+#include "store/lock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,10 +105,14 @@ static bool run_attempt(struct attempt *attempt, const char *address, const char
            join_finish(&attempt->join, attempt->joined, address, data, &options, wall_now_ms(), error);
 }
 
-/* To be known before the code is used up. */
+/* To be known before the code is used up: a store can be made there, and there is none. */
 static bool is_free(const char *data, struct error *error)
 {
     char *store = NULL;
+    int lock = lock_take(data, true, error);
+    if (lock < 0)
+        return false;
+    lock_release(lock);
     if (asprintf(&store, "%s/store", data) < 0)
         return error_set(error, ERROR_MEMORY, "out of memory");
     bool taken = access(store, F_OK) == 0;

@@ -91,7 +91,8 @@ static void keep(struct transaction *transaction, const Hopnhat__CustodyPiece *p
     if (piece->first == 0 || piece->last < piece->first || piece->sealed.len == 0)
         return;
     if (transaction_count(transaction, AGENT_CUSTODY) >= LIMIT_CUSTODY_PIECES) {
-        log_warning("LIMIT_CUSTODY_PIECES is reached: no more of headquarters' log is kept; is the hub backed up?");
+        log_warning(
+            "LIMIT_CUSTODY_PIECES is reached: no more of headquarters' log is kept; is the hub backed up?");
         return;
     }
     key_dot(&key, piece->replica, piece->first);

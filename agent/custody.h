@@ -13,7 +13,8 @@ bool custody_holds(struct transaction *transaction);
  * transaction. */
 void custody_list(struct transaction *transaction, Hopnhat__Custody *custody, struct arena *arena);
 
-/* Adds the pieces of that replica that hold `from` and what follows, as many as fit one message; in the arena. */
+/* Adds the pieces of that replica that hold `from` and what follows, as many as fit one message; in the
+ * arena. */
 void custody_give(struct transaction *transaction, uint64_t replica, uint64_t from, Hopnhat__Custody *custody,
                   struct arena *arena);
 

@@ -1,6 +1,7 @@
 #include "agent/draft.h"
 
 #include "agent/mirror.h"
+#include "agent/outvoted.h"
 #include "agent/records.h"
 #include "base/defect.h"
 #include "base/log.h"
@@ -186,6 +187,20 @@ static const Hopnhat__Record *rebuild(struct agent *agent, struct transaction *t
     return record;
 }
 
+/* What of the own changes is in the hub's record, and what others have replaced before it was seen here. */
+static void note_admitted(const struct agent *agent, struct transaction *transaction,
+                          const Hopnhat__Draft *draft, const Hopnhat__Record *mirror,
+                          const struct marks *marks, struct arena *arena)
+{
+    for (size_t i = 0; i < draft->n_pending; i++) {
+        struct dot dot = {draft->pending[i]->replica, draft->pending[i]->seq};
+        struct change change;
+        if (is_marked(marks, draft->pending[i]) && !log_is_refused(transaction, dot) &&
+            log_change(transaction, dot, arena, &change))
+            outvoted_admitted(agent, transaction, &change, mirror, arena);
+    }
+}
+
 const Hopnhat__Record *draft_settle(struct agent *agent, struct transaction *transaction, uint32_t type,
                                     const uint8_t id[16], Hopnhat__Record *mirror, const struct marks *marks,
                                     struct arena *arena)
@@ -193,6 +208,8 @@ const Hopnhat__Record *draft_settle(struct agent *agent, struct transaction *tra
     Hopnhat__Draft *draft = load(transaction, type, id, arena);
     if (!draft)
         return mirror;
+    if (mirror)
+        note_admitted(agent, transaction, draft, mirror, marks, arena);
     filter(transaction, draft, marks, marks != NULL);
     return rebuild(agent, transaction, draft, mirror, arena);
 }

@@ -25,7 +25,8 @@ static bool out_of_memory(struct error *error)
 }
 
 /* A copy in the answer's arena; false without memory. */
-static bool put_value(struct listing *listing, struct bytes value, protobuf_c_boolean *has, ProtobufCBinaryData *to)
+static bool put_value(struct listing *listing, struct bytes value, protobuf_c_boolean *has,
+                      ProtobufCBinaryData *to)
 {
     *has = value.size != 0;
     *to = (ProtobufCBinaryData){value.size, arena_copy(listing->arena, value.data, value.size)};
@@ -56,8 +57,8 @@ static Hopnhat__HistoryValue *old_value(struct listing *listing, struct entry_id
     return put_value(listing, change_value(&change, id.index), &old->has_value, &old->value) ? old : NULL;
 }
 
-static Hopnhat__HistoryOp *op_of(struct listing *listing, const struct change *change, const Hopnhat__Op *from,
-                                 size_t number)
+static Hopnhat__HistoryOp *op_of(struct listing *listing, const struct change *change,
+                                 const Hopnhat__Op *from, size_t number)
 {
     size_t count = op_superseded_count(from);
     Hopnhat__HistoryOp *op = arena_alloc(listing->arena, sizeof *op);
@@ -101,8 +102,8 @@ static Hopnhat__HistoryEntry *new_entry(struct listing *listing, struct dot dot,
     return entry;
 }
 
-static bool add_own(struct listing *listing, const struct own_log *log, const struct change *change, size_t place,
-                    const Hopnhat__LogRow *row)
+static bool add_own(struct listing *listing, const struct own_log *log, const struct change *change,
+                    size_t place, const Hopnhat__LogRow *row)
 {
     const Hopnhat__Edit *edit = change->body->edits[place];
     uint64_t time = row->has_admitted ? row->admitted : change->body->time;
@@ -212,16 +213,19 @@ static int newest_first(const void *a, const void *b)
     const Hopnhat__HistoryEntry *const *left = a, *const *right = b;
     if ((*left)->time != (*right)->time)
         return (*left)->time > (*right)->time ? -1 : 1;
-    return dot_compare((struct dot){(*right)->replica, (*right)->seq}, (struct dot){(*left)->replica, (*left)->seq});
+    return dot_compare((struct dot){(*right)->replica, (*right)->seq},
+                       (struct dot){(*left)->replica, (*left)->seq});
 }
 
 bool history_here(const struct agent *agent, struct transaction *snapshot, const Hopnhat__History *request,
                   struct arena *arena, Hopnhat__HistoryAnswer *answer, struct error *error)
 {
-    struct listing listing = {.agent = agent, .snapshot = snapshot, .arena = arena, .answer = answer, .error = error};
+    struct listing listing = {
+        .agent = agent, .snapshot = snapshot, .arena = arena, .answer = answer, .error = error};
     hopnhat__history_answer__init(answer);
     if (request->has_as_of_ms)
-        return error_set(error, ERROR_UNAVAILABLE, "how a record was is known at the hub only, and the hub is away");
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "how a record was is known at the hub only, and the hub is away");
     listing.limit = request->has_limit && request->limit < MOST_ENTRIES ? request->limit : MOST_ENTRIES;
     listing.record = agent_record(snapshot, request->type, request->record.data, arena);
     answer->entries = arena_alloc(arena, MOST_ENTRIES * sizeof(Hopnhat__HistoryEntry *));

@@ -2,8 +2,6 @@
 
 #include "agent/session.h"
 
-static const char CERTIFICATE_CONTEXT[] = "hopnhat certificate 1";
-
 bool join_begin(struct join *join, const char *code, struct error *error)
 {
     struct enrolment_code parsed;

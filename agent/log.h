@@ -36,8 +36,8 @@ bool log_is_refused(struct transaction *transaction, struct dot dot);
 bool log_refused(struct transaction *transaction, struct entry_id id, struct arena *arena,
                  struct entry_list *superseded);
 
-/* A record, or the changed fields of one, as the hub has it now: own changes that stand in it were released from
- * quarantine if they were ever refused, and are refused no more. */
+/* A record, or the changed fields of one, as the hub has it now: own changes that stand in it were released
+ * from quarantine if they were ever refused, and are refused no more. */
 void log_release(const struct agent *agent, struct transaction *transaction, const Hopnhat__Record *record);
 
 /* Stores the hub's refusals of changes that are ours; their drafts fall back. `in_order`: the hub tells all

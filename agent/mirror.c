@@ -1,6 +1,7 @@
 #include "agent/mirror.h"
 
 #include "agent/in_force.h"
+#include "agent/outvoted.h"
 #include "agent/records.h"
 #include "base/log.h"
 #include "model/fold.h"
@@ -220,6 +221,7 @@ void mirror_show(struct agent *agent, struct transaction *transaction, uint32_t 
     clear_conflicts(transaction, key_bytes(&key));
     if (visible)
         list_conflicts(agent, transaction, visible, arena);
+    outvoted_show(agent, transaction, type, id, visible, arena);
 }
 
 void mirror_rebuild_conflicts(struct agent *agent, struct transaction *transaction)
@@ -232,6 +234,7 @@ void mirror_rebuild_conflicts(struct agent *agent, struct transaction *transacti
         agent_scan_open(&scan, transaction, type->number, NULL);
         while ((record = agent_scan_next(&scan, &agent->scratch))) {
             list_conflicts(agent, transaction, record, &agent->scratch);
+            outvoted_show(agent, transaction, record->type, record->id.data, record, &agent->scratch);
             arena_reset(&agent->scratch);
         }
         agent_scan_close(&scan);

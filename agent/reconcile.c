@@ -6,13 +6,14 @@
 
 #include <stdlib.h>
 
-enum { RECORDS_PER_BUCKET = 32 };
+/* The hub may hold much more than the mirror does: enough buckets, that one of the hub's stays small. */
+enum { RECORDS_PER_BUCKET = 32, FEWEST_BUCKETS = 256 };
 
 bool reconcile_begin(struct agent *agent, struct reconciliation *round, const char *group,
                      struct error *error)
 {
     struct transaction transaction;
-    *round = (struct reconciliation){.buckets = 1};
+    *round = (struct reconciliation){.buckets = FEWEST_BUCKETS};
     if (!agent_read(agent, &transaction, error))
         return false;
     uint64_t records = transaction_count(&transaction, AGENT_MIRROR);
@@ -242,6 +243,10 @@ bool reconcile_give_up(struct agent *agent, struct reconciliation *round, struct
     if (!agent_begin(agent, &transaction, error))
         return false;
     struct agent_group *group = agent_group(agent, round->group, false);
+    if (group) {
+        mirror_remove_group(agent, &transaction, round->group, NULL);
+        group = agent_group(agent, round->group, false);
+    }
     if (group) {
         group->base = group->position = 0;
         group->reconcile = false;

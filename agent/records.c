@@ -1,5 +1,6 @@
 #include "agent/records.h"
 
+#include "agent/outvoted.h"
 #include "store/key.h"
 #include "store/rows.h"
 
@@ -97,6 +98,7 @@ bool agent_status(struct agent *agent, struct agent_status *status, struct error
         .digest_mismatches = agent->digest_mismatches,
         .drafts = transaction_count(&transaction, AGENT_DRAFT),
         .refused = transaction_count(&transaction, AGENT_REFUSED),
+        .outvoted = outvoted_count(&transaction),
         .conflicts_open = transaction_count(&transaction, AGENT_CONFLICT),
         .last_contact_ms = agent->last_contact_ms,
         .heads = agent->heads,

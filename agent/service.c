@@ -214,7 +214,7 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
     arena_init(&arena, 4096);
     json_t *json = json_pack(
         "{s:s, s:o, s:o, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:o, s:I, s:i, s:I, s:s, s:o, "
-        "s:s}",
+        "s:s, s:I}",
         "office", now.office, "replica", replica_json(now.replica), "epoch", replica_json(now.epoch), "hub",
         service->agent->hub_address, "hub_online", now.hub_online, "caught_up", now.caught_up, "pending",
         (json_int_t)now.pending, "drafts", (json_int_t)now.drafts, "refused", (json_int_t)now.refused,
@@ -223,7 +223,8 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
         "last_contact", contact_json(now.last_contact_ms, &arena), "heads", (json_int_t)now.heads,
         "catalog_version", (int)now.catalog_version, "clock_offset_ms", (json_int_t)now.clock_offset_ms,
         "state", service->state ? service->state(service->context) : "not running", "trouble",
-        bytes_json(bytes_of_string(now.trouble)), "version", HOPNHAT_VERSION);
+        bytes_json(bytes_of_string(now.trouble)), "version", HOPNHAT_VERSION, "outvoted",
+        (json_int_t)now.outvoted);
     arena_release(&arena);
     if (!json)
         error_set(error, ERROR_MEMORY, "out of memory");
@@ -322,6 +323,8 @@ static json_t *handle_rejected(struct api_call *call, struct error *error)
 
 static const struct api_route routes[] = {
     {"GET", "/v1/rejected", handle_rejected},
+    {"GET", "/v1/outvoted", handle_outvoted},
+    {"POST", "/v1/outvoted/{type}/{id}", handle_take_back},
     {"POST", "/v1/sync", handle_sync},
     {"POST", "/v1/backups", agent_handle_backup},
     {"POST", "/v1/recovery-key", agent_handle_recovery_key},

@@ -2,8 +2,10 @@
  * agent has.
  *
  *   GET  /v1/rejected?after=REPLICA.SEQ&limit=N   own changes that headquarters did not take, with the reason
- *   POST /v1/sync                                 have the hub answer now: {"heads":N}; done when status says
- * more
+ *   GET  /v1/outvoted?after=…&limit=N             own values that are not what is read, with what is
+ *   POST /v1/outvoted/{type}/{id}                 body field, author: writes the own value again; dismiss:
+ * true hides it POST /v1/sync                                 have the hub answer now: {"heads":N}; done when
+ * status says more
  */
 #ifndef HOPNHAT_AGENT_SERVICE_H
 #define HOPNHAT_AGENT_SERVICE_H
@@ -13,10 +15,11 @@
 
 /* A question for the hub, within the handling of one request (agent/ask.h); all zero: nothing is asked. */
 struct agent_asking {
-    /* Sends it, and returns the number under which the answer comes; 0: the hub cannot be asked. NULL: not to be. */
+    /* Sends it, and returns the number under which the answer comes; 0: the hub cannot be asked. NULL: not to
+     * be. */
     uint32_t (*send)(void *context, const Hopnhat__History *history);
     void *context;
-    uint32_t number;                     /* it has been sent: the request is handled again when the answer has come */
+    uint32_t number; /* it has been sent: the request is handled again when the answer has come */
     const Hopnhat__HistoryAnswer *heard; /* the answer */
     const char *why;                     /* there is none */
 };
@@ -28,7 +31,7 @@ struct agent_service {
     struct transaction transaction; /* of the snapshot under way */
     struct transaction operation;   /* that writes many records (agent/bulk.c) */
     struct agent_asking asking;
-    struct follow *follow;          /* the views; of the daemon, or opened when a tool first asks */
+    struct follow *follow; /* the views; of the daemon, or opened when a tool first asks */
     /* Of the daemon; NULL where a tool has opened the store itself. */
     void (*sync)(void *context, uint64_t wall_ms);
     const char *(*state)(void *context);
@@ -41,6 +44,9 @@ void agent_service_start(struct agent_service *service, struct agent *agent);
 /* For struct store_opener: opens the agent's store in this process. */
 void *agent_service_open(const char *data, const struct api_service **api, struct error *error);
 void agent_service_close(void *opened);
+
+/* service_outvoted.c */
+api_handler handle_outvoted, handle_take_back;
 
 /* Operations on many records (agent/bulk.c). */
 extern const struct bulk agent_bulk;

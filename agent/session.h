@@ -16,8 +16,8 @@ struct agent_outlet {
     /* The link is of no use: end it, and make a new one when the time has come. The session is down already.
      */
     void (*drop_link)(void *context, const char *why);
-    /* The answer to agent_session_history, or with NULL why there is none. It lives for the call. May be NULL where
-     * nobody asks. */
+    /* The answer to agent_session_history, or with NULL why there is none. It lives for the call. May be NULL
+     * where nobody asks. */
     void (*history)(void *context, uint32_t request, const Hopnhat__HistoryAnswer *answer, const char *why);
 };
 
@@ -45,9 +45,10 @@ int64_t agent_session_wait_ms(const struct agent_session *session, uint64_t wall
 /* Somebody waits for a sync: has the hub answer at once, so that a head is reported after now. */
 void agent_session_poke(struct agent_session *session, uint64_t wall_ms);
 
-/* Asks the hub who changed a record; outlet.history is called once, later, with the number that is returned. 0: the
- * hub cannot be asked now. */
-uint32_t agent_session_history(struct agent_session *session, const Hopnhat__History *history, uint64_t wall_ms);
+/* Asks the hub who changed a record; outlet.history is called once, later, with the number that is returned.
+ * 0: the hub cannot be asked now. */
+uint32_t agent_session_history(struct agent_session *session, const Hopnhat__History *history,
+                               uint64_t wall_ms);
 
 /* The session's state in a word, for status and traces; a static string. */
 const char *agent_session_state(const struct agent_session *session);

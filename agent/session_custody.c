@@ -1,4 +1,5 @@
-/* Headquarters' log in custody: telling the hub what is held here, giving back what it has lost, taking more. */
+/* Headquarters' log in custody: telling the hub what is held here, giving back what it has lost, taking more.
+ */
 #include "agent/custody.h"
 #include "agent/feed.h"
 #include "agent/session_state.h"
@@ -16,7 +17,8 @@ void session_custody_begin(struct agent_session *session)
     transaction_abort(&transaction);
 }
 
-/* While groups are to be reconciled with a restored hub, what it has lost of its own comes before all else. */
+/* While groups are to be reconciled with a restored hub, what it has lost of its own comes before all else.
+ */
 bool session_custody_first(const struct agent_session *session)
 {
     return !session->custody_settled && session->state == SESSION_OPEN &&
@@ -36,7 +38,8 @@ void session_custody(struct agent_session *session, uint64_t wall_ms)
     if (read) {
         custody_list(&transaction, &custody, &session->message);
         if (session->want_replica)
-            custody_give(&transaction, session->want_replica, session->want_from, &custody, &session->message);
+            custody_give(&transaction, session->want_replica, session->want_from, &custody,
+                         &session->message);
         read = !transaction.failed;
         error = transaction.error;
         transaction_abort(&transaction);

@@ -168,11 +168,15 @@ static bool take_over(struct agent_session *session, uint64_t wall_ms, struct er
     struct transaction transaction;
     if (!agent_begin(agent, &transaction, error))
         return false;
-    if (welcome->epoch != agent->epoch)
+    bool restored = welcome->epoch != agent->epoch;
+    if (restored)
         change_epoch(agent, welcome->epoch);
     for (size_t i = 0; i < welcome->n_logs; i++)
         take_mark(agent, &transaction, welcome->logs[i]);
     log_refuse(agent, &transaction, welcome->refusals, welcome->n_refusals, true);
+    for (size_t i = 0; restored && i < agent->log_count; i++)
+        agent->logs[i].refusal_heard = 0; /* what was released there since may be refused again: all is told
+                                             anew from the next Hello on, before which no feed is read */
     if (welcome->has_catalog && welcome->catalog.len == CATALOG_HASH_BYTES)
         memcpy(agent->hub_catalog, welcome->catalog.data, CATALOG_HASH_BYTES);
     clock_contact(&agent->clock, session->welcome_sent_wall_ms, wall_ms, welcome->time);
@@ -189,9 +193,15 @@ static void open_session(struct agent_session *session, uint64_t wall_ms)
 {
     struct error error;
     const Hopnhat__Welcome *welcome = session->welcome;
+    bool restored = welcome->epoch != session->agent->epoch;
     if (!take_over(session, wall_ms, &error)) {
         session_trouble(session, "%s", error.text);
         session_lose_link(session, "the store failed");
+        return;
+    }
+    if (restored && session->log_count < session->agent->log_count &&
+        session->log_count < LIMIT_LOGS_PER_AGENT) {
+        session_hello(session, wall_ms); /* the logs that were not named may be missing there by now */
         return;
     }
     for (size_t i = 0; i < session->log_count; i++)

@@ -1,7 +1,8 @@
 /* Asking the hub who changed a record: not part of the sync, so nothing of it ends a session. */
 #include "agent/session_state.h"
 
-uint32_t agent_session_history(struct agent_session *session, const Hopnhat__History *history, uint64_t wall_ms)
+uint32_t agent_session_history(struct agent_session *session, const Hopnhat__History *history,
+                               uint64_t wall_ms)
 {
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
     Hopnhat__History copy = *history;

@@ -96,8 +96,8 @@ struct agent_session {
     uint32_t applied; /* request of the last part applied in this session; 0: none */
     bool urgent;      /* the next Pull is to be answered at once */
     struct reconciliation round;
-    /* headquarters' log in custody here: something is to be said of it; the hub has all that is held; from where
-     * on it wants it back (want_replica 0: it does not) */
+    /* headquarters' log in custody here: something is to be said of it; the hub has all that is held; from
+     * where on it wants it back (want_replica 0: it does not) */
     bool custody_due, custody_settled;
     uint64_t want_replica, want_from;
     unsigned mended;      /* how often all was reconciled since the digests were equal */

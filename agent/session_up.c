@@ -4,8 +4,6 @@
 
 enum { CATALOG_PAUSE_MS = 10 * 1000, SHORT_ACK_PAUSE_MS = 1000 };
 
-static const char LOG_CONTEXT[] = "hopnhat log 1";
-
 /* A Push under construction. */
 struct batch {
     struct own_log *log;
@@ -77,13 +75,10 @@ static bool collect(struct batch *batch, struct transaction *transaction, uint64
 static bool sign(const struct agent_session *session, struct batch *batch, struct transaction *transaction,
                  uint64_t last, struct arena *arena)
 {
-    enum { CONTEXT = sizeof LOG_CONTEXT - 1 };
-    uint8_t text[CONTEXT + 16 + LINK_BYTES];
-    memcpy(text, LOG_CONTEXT, CONTEXT);
-    put_u64_le(text + CONTEXT, batch->log->replica);
-    put_u64_le(text + CONTEXT + 8, last);
-    if (!log_link(transaction, batch->log, last, text + CONTEXT + 16, arena))
+    uint8_t link[LINK_BYTES], text[SIGNED_LINK_BYTES];
+    if (!log_link(transaction, batch->log, last, link, arena))
         return false;
+    chain_signed_text(batch->log->replica, last, link, text);
     batch->push.signature.len = SIGNATURE_BYTES;
     batch->push.signature.data = arena_alloc(arena, SIGNATURE_BYTES);
     if (!batch->push.signature.data) {

@@ -32,6 +32,7 @@ enum agent_database {
     AGENT_CATALOG,  /* tag (4) -> packed catalog */
     AGENT_CUSTODY,  /* replica of the hub, first seq -> last seq (8), the sealed piece */
     AGENT_IMPORT,   /* number (8) -> Import; number, place (4) -> ImportedRecord */
+    AGENT_OUTVOTED, /* type, record, field (4) -> Outvoted */
     AGENT_DATABASES,
 };
 

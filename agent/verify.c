@@ -144,10 +144,12 @@ static void look_at_own_log(void *context, struct bytes key, struct bytes value,
     if (row->acknowledged > row->head || row->safe > row->acknowledged)
         verify_break(look->verify, "log %016" PRIx64 ": its marks contradict each other", row->replica);
     if (log ? log->last != row->head : row->head != 0)
-        verify_break(look->verify, "log %016" PRIx64 ": it ends at change %" PRIu64 ", and its head is %" PRIu64,
+        verify_break(look->verify,
+                     "log %016" PRIx64 ": it ends at change %" PRIu64 ", and its head is %" PRIu64,
                      row->replica, log ? log->last : 0, row->head);
     else if (log && (row->link.len != LINK_BYTES || memcmp(row->link.data, log->link, LINK_BYTES) != 0))
-        verify_break(look->verify, "log %016" PRIx64 ": the link at its head is not the chain's", row->replica);
+        verify_break(look->verify, "log %016" PRIx64 ": the link at its head is not the chain's",
+                     row->replica);
     if (log && log->first != 1)
         verify_break(look->verify, "log %016" PRIx64 ": it begins at change %" PRIu64, row->replica,
                      log->first);
@@ -279,8 +281,9 @@ bool agent_verify(const char *directory, bool beside, struct verify *verify, Hop
 {
     struct transaction transaction;
     struct environment *environment =
-        beside ? environment_open_reading(directory, agent_databases, AGENT_DATABASES, error)
-               : environment_open(directory, agent_databases, AGENT_DATABASES, AGENT_DEFAULT_MAP_BYTES, error);
+        beside
+            ? environment_open_reading(directory, agent_databases, AGENT_DATABASES, error)
+            : environment_open(directory, agent_databases, AGENT_DATABASES, AGENT_DEFAULT_MAP_BYTES, error);
     struct look look = {.verify = verify, .transaction = &transaction};
     if (!environment || !transaction_begin(&transaction, environment, false, error)) {
         environment_close(environment);

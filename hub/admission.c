@@ -252,8 +252,8 @@ static enum admitted admit(struct admission *admission, const struct offer *offe
 }
 
 /* Takes in a change that stands in the log already; its row then says what it touched. */
-static bool release_change(struct admission *admission, const struct change *change, const struct writer *writer,
-                           Hopnhat__LogRow *row, struct error *error)
+static bool release_change(struct admission *admission, const struct change *change,
+                           const struct writer *writer, Hopnhat__LogRow *row, struct error *error)
 {
     size_t count = change->body->n_edits;
     struct incoming *incoming = arena_alloc(&admission->arena, count * sizeof *incoming);

@@ -12,8 +12,9 @@ struct admission {
     struct hub *hub;
     struct transaction transaction;
     struct arena arena; /* of one change at a time */
-    struct arena *work; /* what the journal works in: `arena`, or for many rows one that is reset between them */
-    uint64_t receipt;   /* the hub's time when it began */
+    struct arena
+        *work; /* what the journal works in: `arena`, or for many rows one that is reset between them */
+    uint64_t receipt; /* the hub's time when it began */
     uint64_t received_ms;
 };
 
@@ -49,10 +50,10 @@ bool admission_begin(struct admission *admission, struct hub *hub, uint64_t wall
 enum admitted admission_offer(struct admission *admission, const struct offer *offer,
                               Hopnhat__Refusal **refusal, struct error *error);
 
-/* Admits a change that is in quarantine, under the catalog and the rights of now (though its replica may have been
- * revoked since), at the time at which it would have been admitted. What of it was superseded meanwhile stays so.
- * The row in quarantine is the caller's business, who puts it after this has returned true. False with the reason;
- * then the transaction is to be aborted. */
+/* Admits a change that is in quarantine, under the catalog and the rights of now (though its replica may have
+ * been revoked since), at the time at which it would have been admitted. What of it was superseded meanwhile
+ * stays so. The row in quarantine is the caller's business, who puts it after this has returned true. False
+ * with the reason; then the transaction is to be aborted. */
 bool admission_release(struct admission *admission, struct dot dot, struct error *error);
 
 /* The changes that touched a record before an edit and with it, of LogRow.touched. */

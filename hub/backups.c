@@ -146,7 +146,8 @@ bool backups_marks(json_t *note, const Hopnhat__Backup *marks, struct error *err
         snprintf(name, sizeof name, "%016" PRIx64, marks->replicas[i]);
         json_object_set_new(list, name, json_integer((json_int_t)marks->watermarks[i]));
     }
-    return json_object_set_new(note, "watermarks", list) == 0 || error_set(error, ERROR_MEMORY, "out of memory");
+    return json_object_set_new(note, "watermarks", list) == 0 ||
+           error_set(error, ERROR_MEMORY, "out of memory");
 }
 
 void backups_status(const struct hub *hub, json_t *status)

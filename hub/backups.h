@@ -1,5 +1,5 @@
-/* The backups of the hub's store that are still kept, and what follows from the oldest of them: up to where an
- * agent may trim its logs, and headquarters' own log need not be in custody. */
+/* The backups of the hub's store that are still kept, and what follows from the oldest of them: up to where
+ * an agent may trim its logs, and headquarters' own log need not be in custody. */
 #ifndef HOPNHAT_HUB_BACKUPS_H
 #define HOPNHAT_HUB_BACKUPS_H
 
@@ -16,8 +16,8 @@ bool backups_load(struct hub *hub, struct transaction *transaction, struct error
  * stood under the same file. Returns after the commit. ERROR_INPUT where it is of another store. */
 bool backups_note(struct hub *hub, const Hopnhat__Backup *backup, uint64_t keep, struct error *error);
 
-/* The store, as memory has it, is that of a backup which was just put in place, and which nobody has thrown away:
- * takes note of that one, in the transaction that marks the store as restored. */
+/* The store, as memory has it, is that of a backup which was just put in place, and which nobody has thrown
+ * away: takes note of that one, in the transaction that marks the store as restored. */
 void backups_note_origin(struct hub *hub, struct transaction *transaction, struct arena *arena);
 
 /* The marks of a backup, as `backups_handle` takes them: {"replica in hexadecimal": watermark}. */

@@ -10,8 +10,9 @@ enum { RECORD_ARENA_BYTES = 64 * 1024 * 1024 };
 static struct transaction *begin(void *context, uint64_t wall_ms, struct error *error)
 {
     struct hub_service *service = context;
-    return admission_begin(&service->operation, service->hub, wall_ms, error) ? &service->operation.transaction
-                                                                              : NULL;
+    return admission_begin(&service->operation, service->hub, wall_ms, error)
+               ? &service->operation.transaction
+               : NULL;
 }
 
 static bool commit(void *context, struct error *error)

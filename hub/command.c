@@ -2,6 +2,7 @@
 
 #include "api/commands.h"
 #include "api/commands_backup.h"
+#include "hub/custody.h"
 #include "hub/daemon.h"
 #include "hub/service.h"
 
@@ -15,14 +16,18 @@ static bool run_run(struct cli *cli, struct error *error)
         .listen = listen ? listen : DEFAULT_LISTEN,
         .http = cli_option(cli, "http"),
     };
+    uint64_t wait_s;
+    if (!cli_number(cli, "custody-wait", CUSTODY_MOST_WAIT_MS / 1000, 86400, &wait_s, error))
+        return false;
+    given.custody_wait_ms = wait_s * 1000;
     return hub_daemon_run(&given, error);
 }
 
-static const char *const run_options[] = {"listen", "http", NULL};
+static const char *const run_options[] = {"listen", "http", "custody-wait", NULL};
 
 static const struct cli_command command_run = {
     .name = "run",
-    .arguments = "[--listen tcp://ADDRESS:PORT] [--http ADDRESS:PORT]",
+    .arguments = "[--listen tcp://ADDRESS:PORT] [--http ADDRESS:PORT] [--custody-wait SECONDS]",
     .help = "serve all offices, until stopped",
     .options = run_options,
     .run = run_run,
@@ -31,6 +36,8 @@ static const struct cli_option options[] = {
     {"catalog", "FILE", "the catalog, in YAML"},
     {"listen", "tcp://ADDRESS:PORT", "where agents connect; " DEFAULT_LISTEN " if not given"},
     {"http", "ADDRESS:PORT", "also serve HTTP there, for reading; a numeric address"},
+    {"custody-wait", "SECONDS",
+     "how long a restored hub waits for offices to give back headquarters' own log; 60 if not given"},
     {"name", "NAME", "the office's name"},
     {"group", "GROUP", "a group to add, such as cluster:3 or network:laos; may be repeated"},
     {"remove-group", "GROUP", "a group to take away; may be repeated"},

@@ -5,7 +5,8 @@
 #include "hub/verify.h"
 
 static bool verify_store(const char *directory, bool beside, struct verify *verify,
-                         Hopnhat__BackupHeader *header, json_t *note, struct arena *arena, struct error *error)
+                         Hopnhat__BackupHeader *header, json_t *note, struct arena *arena,
+                         struct error *error)
 {
     Hopnhat__Backup marks = HOPNHAT__BACKUP__INIT;
     return hub_verify(directory, beside, verify, header, &marks, arena, error) &&

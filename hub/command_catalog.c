@@ -10,7 +10,8 @@ static json_t *catalog_body(const char *path, struct error *error)
     size_t size = 0;
     if (!command_read_catalog(path, &data, &size, error))
         return NULL;
-    json_t *body = json_pack("{s:s, s:s, s:s%}", "author", cli_author(), "file", path, "yaml", (char *)data, size);
+    json_t *body =
+        json_pack("{s:s, s:s, s:s%}", "author", cli_author(), "file", path, "yaml", (char *)data, size);
     free(data);
     if (!body)
         error_set(error, ERROR_INPUT, "%s is no UTF-8 text", path);
@@ -37,8 +38,8 @@ static bool print_judgement(const struct cli *cli, const json_t *answer, struct 
         return true;
     if (!cli->json)
         print_lines(errors, "text", stderr);
-    return error_set(error, ERROR_INPUT, "the catalog %s has %zu errors; nothing was changed", cli->arguments[0],
-                     count);
+    return error_set(error, ERROR_INPUT, "the catalog %s has %zu errors; nothing was changed",
+                     cli->arguments[0], count);
 }
 
 static bool judge(struct cli *cli, const char *verb, const char *done_text, struct error *error)

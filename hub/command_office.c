@@ -189,7 +189,8 @@ const struct cli_command hub_command_enrol = {
 const struct cli_command hub_command_revoke = {
     .name = "revoke",
     .arguments = "OFFICE [--replica REPLICA]",
-    .help = "let an office's machines, or the one with that replica, sync no more; what still comes is quarantined",
+    .help = "let an office's machines, or the one with that replica, sync no more; what still comes is "
+            "quarantined",
     .options = revoke_options,
     .least = 1,
     .most = 1,

@@ -25,8 +25,9 @@ static bool decide(struct cli *cli, const char *verb, struct error *error)
 {
     json_t *answer = NULL;
     json_t *body = json_pack("{s:s, s:s*}", "author", cli_author(), "note", cli_option(cli, "note"));
-    bool done = body ? cli_call(cli, "POST", body, &answer, error, "/v1/quarantine/%s/%s", cli->arguments[0], verb)
-                     : error_set(error, ERROR_USAGE, "what was given is no UTF-8 text");
+    bool done =
+        body ? cli_call(cli, "POST", body, &answer, error, "/v1/quarantine/%s/%s", cli->arguments[0], verb)
+             : error_set(error, ERROR_USAGE, "what was given is no UTF-8 text");
     json_decref(body);
     if (done && cli->json)
         cli_print_json(answer);
@@ -50,7 +51,8 @@ static const char *const decide_options[] = {"note", NULL};
 const struct cli_command hub_command_quarantine_list = {
     .name = "quarantine list",
     .arguments = "[--all]",
-    .help = "show the changes that were refused and wait for a decision, and why; --all: also those decided on",
+    .help =
+        "show the changes that were refused and wait for a decision, and why; --all: also those decided on",
     .options = list_options,
     .run = run_list,
 };

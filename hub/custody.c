@@ -140,9 +140,10 @@ static bool want(struct hub *hub, const Hopnhat__Custody *custody, Hopnhat__Cust
             log_error("an agent holds changes of headquarters that this store does not have: it was put back "
                       "from a copy; use restore instead");
         } else if (custody->have[i + 1] > watermark + 1) {
-            log_warning("an agent holds changes %llu to %llu of headquarters' log %016llx, and those before are lost",
-                        (unsigned long long)custody->have[i + 1], (unsigned long long)custody->have[i + 2],
-                        (unsigned long long)custody->have[i]);
+            log_warning(
+                "an agent holds changes %llu to %llu of headquarters' log %016llx, and those before are lost",
+                (unsigned long long)custody->have[i + 1], (unsigned long long)custody->have[i + 2],
+                (unsigned long long)custody->have[i]);
         } else {
             answer->want[answer->n_want++] = custody->have[i];
             answer->want[answer->n_want++] = watermark + 1;

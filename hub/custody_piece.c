@@ -10,22 +10,9 @@
 
 #include <inttypes.h>
 
-static const char LOG_CONTEXT[] = "hopnhat log 1";
-enum { CONTEXT_BYTES = sizeof LOG_CONTEXT - 1, SIGNED_BYTES = CONTEXT_BYTES + 16 + LINK_BYTES };
-
 static bool out_of_memory(struct error *error)
 {
     return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
-/* What the signature of a batch is over. */
-static void signed_text(uint64_t replica, uint64_t last, const uint8_t link[LINK_BYTES],
-                        uint8_t text[SIGNED_BYTES])
-{
-    memcpy(text, LOG_CONTEXT, CONTEXT_BYTES);
-    put_u64_le(text + CONTEXT_BYTES, replica);
-    put_u64_le(text + CONTEXT_BYTES + 8, last);
-    memcpy(text + CONTEXT_BYTES + 16, link, LINK_BYTES);
 }
 
 /* --- making --- */
@@ -39,7 +26,8 @@ static bool collect(struct transaction *transaction, const struct replica *repli
     push->admitted = arena_alloc(arena, CUSTODY_PIECE_CHANGES * sizeof *push->admitted);
     if (!push->changes || !push->admitted)
         return false;
-    for (uint64_t seq = push->first; seq <= replica->watermark && push->n_changes < CUSTODY_PIECE_CHANGES; seq++) {
+    for (uint64_t seq = push->first; seq <= replica->watermark && push->n_changes < CUSTODY_PIECE_CHANGES;
+         seq++) {
         struct key key;
         key_dot(&key, replica->number, seq);
         const Hopnhat__LogRow *row =
@@ -83,7 +71,7 @@ Hopnhat__CustodyPiece *custody_piece_make(struct hub *hub, const struct replica 
 {
     struct transaction transaction;
     Hopnhat__Push push = HOPNHAT__PUSH__INIT;
-    uint8_t text[SIGNED_BYTES], signature[SIGNATURE_BYTES];
+    uint8_t text[SIGNED_LINK_BYTES], signature[SIGNATURE_BYTES];
     const uint8_t *link = NULL;
     push.first = first;
     if (!transaction_begin(&transaction, hub->environment, false, error))
@@ -95,7 +83,7 @@ Hopnhat__CustodyPiece *custody_piece_make(struct hub *hub, const struct replica 
         transaction_abort(&transaction);
         return NULL;
     }
-    signed_text(replica->number, first + push.n_changes - 1, link, text);
+    chain_signed_text(replica->number, first + push.n_changes - 1, link, text);
     keys_sign(&hub->signing_keys, bytes_of(text, sizeof text), signature);
     push.signature = (ProtobufCBinaryData){sizeof signature, signature};
     Hopnhat__CustodyPiece *piece = seal(hub, replica, &push, arena, error);
@@ -131,7 +119,7 @@ static bool unpack_changes(const struct hub *hub, const struct replica *replica,
                            size_t skip, struct piece_change *changes, struct arena *arena,
                            struct error *error)
 {
-    uint8_t text[SIGNED_BYTES];
+    uint8_t text[SIGNED_LINK_BYTES];
     const uint8_t *previous = replica->link;
     for (size_t i = skip; i < push->n_changes; i++) {
         struct bytes stored = bytes_of(push->changes[i].data, push->changes[i].len);
@@ -141,7 +129,7 @@ static bool unpack_changes(const struct hub *hub, const struct replica *replica,
             return false;
         previous = changes[i].link;
     }
-    signed_text(replica->number, push->first + push->n_changes - 1, previous, text);
+    chain_signed_text(replica->number, push->first + push->n_changes - 1, previous, text);
     return keys_verify(hub->signing_keys.public_key, bytes_of(text, sizeof text),
                        bytes_of(push->signature.data, push->signature.len)) ||
            error_set(error, ERROR_REFUSED, "a piece's chain is not that of headquarters' log");
@@ -189,7 +177,8 @@ static bool take_piece(struct admission *admission, const Hopnhat__CustodyPiece 
         return error_set(error, ERROR_REFUSED, "a piece of a log that is not a former one of headquarters");
     if (!replica && !(replica = registry_add_replica(hub, piece->replica, NULL)))
         return out_of_memory(error);
-    if (push->first > replica->watermark + 1 || piece->last <= replica->watermark || DEFECT(CUSTODY_FORGOTTEN))
+    if (push->first > replica->watermark + 1 || piece->last <= replica->watermark ||
+        DEFECT(CUSTODY_FORGOTTEN))
         return true;
     size_t skip = (size_t)(replica->watermark + 1 - push->first);
     struct piece_change *changes = arena_alloc(arena, push->n_changes * sizeof *changes);

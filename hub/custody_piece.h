@@ -1,4 +1,5 @@
-/* One piece of headquarters' log: a Push, signed with the hub's long-term key and sealed to its custody keys. */
+/* One piece of headquarters' log: a Push, signed with the hub's long-term key and sealed to its custody keys.
+ */
 #ifndef HOPNHAT_HUB_CUSTODY_PIECE_H
 #define HOPNHAT_HUB_CUSTODY_PIECE_H
 
@@ -6,8 +7,8 @@
 
 #include "wire.pb-c.h"
 
-/* The changes of one of headquarters' replicas from `first` on (there is one at least), as many as fit a piece;
- * in the arena. NULL: the store's errors, ERROR_MEMORY. */
+/* The changes of one of headquarters' replicas from `first` on (there is one at least), as many as fit a
+ * piece; in the arena. NULL: the store's errors, ERROR_MEMORY. */
 Hopnhat__CustodyPiece *custody_piece_make(struct hub *hub, const struct replica *replica, uint64_t first,
                                           struct arena *arena, struct error *error);
 

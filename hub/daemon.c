@@ -152,6 +152,8 @@ bool hub_daemon_run(const struct hub_daemon_options *options, struct error *erro
     bool running = open_store(daemon, options->data, error) && open_link(daemon, options->listen, error) &&
                    open_http(daemon, options->data, options->http, error);
     if (running)
+        daemon->hub->custody.most_wait_ms = options->custody_wait_ms + 1; /* 0 would be the usual time */
+    if (running)
         log_info("the hub serves %s and listens at %s", options->data, daemon->service.listens);
     while (running && !daemon->stopping)
         running = turn(daemon, error);

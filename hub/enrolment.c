@@ -5,8 +5,6 @@
 #include "hub/registry.h"
 #include "store/rows.h"
 
-static const char CERTIFICATE_CONTEXT[] = "hopnhat certificate 1";
-
 static bool refuse(struct error *error)
 {
     return error_set(error, ERROR_REFUSED, "the code is wrong, has been used or is past its time");

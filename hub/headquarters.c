@@ -57,8 +57,8 @@ bool headquarters_write_in(struct hub *hub, struct admission *admission, const s
         return error_set(error, ERROR_MEMORY, "out of memory");
     hub->entropy.fill(hub->entropy.context, change.seed, sizeof change.seed);
     arena_init(&arena, OWN_ARENA_BYTES);
-    bool done = change_pack(&change, &arena, &stored, error) &&
-                admit_own(admission, own, stored, &arena, error);
+    bool done =
+        change_pack(&change, &arena, &stored, error) && admit_own(admission, own, stored, &arena, error);
     if (done && dot)
         *dot = (struct dot){own->number, own->watermark};
     arena_release(&arena);
@@ -82,8 +82,10 @@ bool headquarters_write(struct hub *hub, const struct new_edit *edits, size_t co
 bool headquarters_check(const struct hub *hub, const struct new_edit *edit, const Hopnhat__Record *before,
                         struct error *error)
 {
-    const struct new_change change = {
-        .replica = hub->own_replica, .catalog_tag = catalog_tag(hub->catalog), .edits = edit, .edit_count = 1};
+    const struct new_change change = {.replica = hub->own_replica,
+                                      .catalog_tag = catalog_tag(hub->catalog),
+                                      .edits = edit,
+                                      .edit_count = 1};
     const struct writer writer = {NULL};
     Hopnhat__RefusalReason reason;
     struct change unpacked;

@@ -11,7 +11,8 @@ bool headquarters_write(struct hub *hub, const struct new_edit *edits, size_t co
                         uint64_t wall_ms, struct error *error);
 
 /* The same as one of several changes in an admission that the caller began: nothing is on disk before
- * admission_commit. *dot (may be NULL) gets the change's name. After an error the admission has to be aborted. */
+ * admission_commit. *dot (may be NULL) gets the change's name. After an error the admission has to be
+ * aborted. */
 bool headquarters_write_in(struct hub *hub, struct admission *admission, const struct new_edit *edits,
                            size_t count, const char *author, struct dot *dot, struct error *error);
 

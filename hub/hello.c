@@ -46,6 +46,15 @@ static bool owns_replica(const struct replica *replica, const struct installatio
                         memcmp(replica->link_key, installation->link_key, LINK_KEY_BYTES) == 0);
 }
 
+/* How many numbers an installation has had. */
+static size_t count_replicas(const struct hub *hub, const struct installation *installation)
+{
+    size_t count = 0;
+    for (const struct replica *replica = hub->replicas; replica; replica = replica->hh.next)
+        count += memcmp(replica->link_key, installation->link_key, LINK_KEY_BYTES) == 0;
+    return count;
+}
+
 static bool register_replicas(struct hub *hub, const struct installation *installation,
                               const Hopnhat__Hello *hello, struct error *error)
 {
@@ -56,7 +65,13 @@ static bool register_replicas(struct hub *hub, const struct installation *instal
             return error_set(error, ERROR_REFUSED,
                              "the replica number %016llx belongs to another installation",
                              (unsigned long long)number);
-        if (!replica && !registry_add_replica(hub, number, installation))
+        if (replica)
+            continue;
+        if (count_replicas(hub, installation) >= LIMIT_REPLICAS_PER_INSTALLATION)
+            return error_set(error, ERROR_LIMIT,
+                             "an installation of office %s has had more than %d replica numbers",
+                             installation->office, LIMIT_REPLICAS_PER_INSTALLATION);
+        if (!registry_add_replica(hub, number, installation))
             return out_of_memory(error);
     }
     return true;

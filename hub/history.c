@@ -8,8 +8,8 @@
 #include "store/rows.h"
 
 enum {
-    ANSWER_BYTES = 1024 * 1024,       /* an answer ends past it */
-    OLD_BYTES = 1024 * 1024,          /* superseded values of one change; further ones are withheld */
+    ANSWER_BYTES = 1024 * 1024,          /* an answer ends past it */
+    OLD_BYTES = 1024 * 1024,             /* superseded values of one change; further ones are withheld */
     MOST_ARENA_BYTES = 64 * 1024 * 1024, /* so that it also ends where much had to be read for little */
 };
 
@@ -37,8 +37,8 @@ static const Hopnhat__LogRow *log_row(struct transaction *snapshot, struct dot d
     return row_get(snapshot, HUB_LOG, key_bytes(&key), &hopnhat__log_row__descriptor, arena);
 }
 
-bool history_step(struct transaction *snapshot, const Hopnhat__Record *record, struct dot dot, struct arena *arena,
-                  struct history_step *step, struct error *error)
+bool history_step(struct transaction *snapshot, const Hopnhat__Record *record, struct dot dot,
+                  struct arena *arena, struct history_step *step, struct error *error)
 {
     const Hopnhat__LogRow *row = log_row(snapshot, dot, arena);
     if (!row && snapshot->failed) {
@@ -107,11 +107,13 @@ static Hopnhat__HistoryValue *old_value(struct listing *listing, const struct hi
     old->index = id.index;
     old->office = office_of(listing, id.dot.replica);
     old->has_withheld = old->withheld = true;
-    if (step->rev <= listing->from && listing->from) /* it was there before the record came to the reader's group */
+    if (step->rev <= listing->from &&
+        listing->from) /* it was there before the record came to the reader's group */
         return old;
     const Hopnhat__LogRow *row = log_row(listing->snapshot, id.dot, listing->arena);
     if (!row ||
-        !change_unpack(&change, id.dot, bytes_of(row->logged.data, row->logged.len), listing->arena, &unreadable) ||
+        !change_unpack(&change, id.dot, bytes_of(row->logged.data, row->logged.len), listing->arena,
+                       &unreadable) ||
         id.index >= change.op_count || is_erased(&change, id.index))
         return old;
     struct bytes value = change_value(&change, id.index);
@@ -222,7 +224,8 @@ bool history_answer(const struct hub *hub, struct transaction *snapshot, const s
                     const Hopnhat__History *request, struct arena *arena, Hopnhat__HistoryAnswer *answer,
                     struct error *error)
 {
-    struct listing listing = {.hub = hub, .snapshot = snapshot, .arena = arena, .answer = answer, .error = error};
+    struct listing listing = {
+        .hub = hub, .snapshot = snapshot, .arena = arena, .answer = answer, .error = error};
     size_t limit = request->has_limit && request->limit < HISTORY_CHANGES ? request->limit : HISTORY_CHANGES;
     hopnhat__history_answer__init(answer);
     if (request->record.len == RECORD_ID_BYTES)
@@ -240,8 +243,8 @@ bool history_answer(const struct hub *hub, struct transaction *snapshot, const s
     struct dot dot = {listing.record->last_replica, listing.record->last_seq};
     if (request->before_seq) {
         struct history_step step;
-        if (!history_step(snapshot, listing.record, (struct dot){request->before_replica, request->before_seq},
-                          arena, &step, error))
+        if (!history_step(snapshot, listing.record,
+                          (struct dot){request->before_replica, request->before_seq}, arena, &step, error))
             return false;
         dot = step.previous;
     }

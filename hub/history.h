@@ -1,5 +1,5 @@
-/* Who changed a record, found by going back through the logs from its last change (LogRow.touched), and how it was:
- * its changes up to a time, merged again. */
+/* Who changed a record, found by going back through the logs from its last change (LogRow.touched), and how
+ * it was: its changes up to a time, merged again. */
 #ifndef HOPNHAT_HUB_HISTORY_H
 #define HOPNHAT_HUB_HISTORY_H
 
@@ -13,16 +13,16 @@ enum {
     HISTORY_REPLAYED = 200 * 1000, /* the most that are merged again for one answer */
 };
 
-/* Answers the request, in the arena, for an office, or for headquarters itself (NULL). An office that is neither
- * headquarters nor the record's owner is told only what happened since the record came into its group. Errors:
- * ERROR_NOT_FOUND (also for a record that is in none of the office's groups), ERROR_REFUSED, ERROR_INPUT,
- * ERROR_LIMIT, ERROR_MEMORY, the store's. */
+/* Answers the request, in the arena, for an office, or for headquarters itself (NULL). An office that is
+ * neither headquarters nor the record's owner is told only what happened since the record came into its
+ * group. Errors: ERROR_NOT_FOUND (also for a record that is in none of the office's groups), ERROR_REFUSED,
+ * ERROR_INPUT, ERROR_LIMIT, ERROR_MEMORY, the store's. */
 bool history_answer(const struct hub *hub, struct transaction *snapshot, const struct office *reader,
                     const Hopnhat__History *request, struct arena *arena, Hopnhat__HistoryAnswer *answer,
                     struct error *error);
 
-/* For history.c: the record as of request->as_of_ms; NULL on error. Only changes from the rev `from` on may be its
- * last. */
+/* For history.c: the record as of request->as_of_ms; NULL on error. Only changes from the rev `from` on may
+ * be its last. */
 Hopnhat__Record *history_replay(struct transaction *snapshot, const Hopnhat__Record *record,
                                 uint64_t as_of_ms, uint64_t from, struct arena *arena, struct error *error);
 
@@ -37,7 +37,7 @@ struct history_step {
 };
 
 /* Reads the change `dot` as one that touched the record. ERROR_INPUT where it did not. */
-bool history_step(struct transaction *snapshot, const Hopnhat__Record *record, struct dot dot, struct arena *arena,
-                  struct history_step *step, struct error *error);
+bool history_step(struct transaction *snapshot, const Hopnhat__Record *record, struct dot dot,
+                  struct arena *arena, struct history_step *step, struct error *error);
 
 #endif

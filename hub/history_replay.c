@@ -125,7 +125,8 @@ static bool collect(struct transaction *snapshot, const Hopnhat__Record *record,
 }
 
 static bool replay_steps(struct replay *replay, const Hopnhat__Record *record, const struct steps *steps,
-                         Hopnhat__Record *result, struct arena *scratch, struct arena *arena, struct error *error)
+                         Hopnhat__Record *result, struct arena *scratch, struct arena *arena,
+                         struct error *error)
 {
     const struct merge_source source = {.context = replay, .seen = was_seen, .refused = was_refused};
     for (size_t i = steps->count; i-- > 0;) {

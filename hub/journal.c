@@ -118,8 +118,8 @@ static bool add_candidates(struct admission *admission, Hopnhat__Resolution *res
 }
 
 bool journal_set_chosen(struct admission *admission, Hopnhat__Resolution *resolution,
-                       const Hopnhat__Record *record, const Hopnhat__FieldDefinition *definition,
-                       struct error *error)
+                        const Hopnhat__Record *record, const Hopnhat__FieldDefinition *definition,
+                        struct error *error)
 {
     struct reading reading;
     const struct catalog_type *type = catalog_type(admission->hub->catalog, record->type);

@@ -14,9 +14,9 @@ const bool *journal_before(const struct catalog *catalog, const Hopnhat__Record 
 bool journal_after(struct admission *admission, const Hopnhat__Record *record, const struct change *change,
                    size_t edit, const bool *concurrent, struct error *error);
 
-/* Reads anew what stands side by side where the catalog in force reads a field by another policy than `former`
- * did: rows go over to the new policy, are opened, or end because all values are read now. Goes over the rows of
- * the types concerned, and over their records where a field reads one value that read all. */
+/* Reads anew what stands side by side where the catalog in force reads a field by another policy than
+ * `former` did: rows go over to the new policy, are opened, or end because all values are read now. Goes over
+ * the rows of the types concerned, and over their records where a field reads one value that read all. */
 bool journal_reread(struct admission *admission, const struct catalog *former, struct error *error);
 
 enum { JOURNAL_CANDIDATES = 64 }; /* the most that one Resolution lists */

@@ -20,7 +20,8 @@ static const Hopnhat__FieldDefinition *altered(const struct reread *reread, uint
 {
     const Hopnhat__FieldDefinition *before = type_field(reread->former, number);
     const Hopnhat__FieldDefinition *now = type_field(reread->present, number);
-    return before && now && before->policy != now->policy && catalog_policies_agree(before->policy, now->policy)
+    return before && now && before->policy != now->policy &&
+                   catalog_policies_agree(before->policy, now->policy)
                ? now
                : NULL;
 }
@@ -45,9 +46,10 @@ static bool reread_row(struct reread *reread, Hopnhat__Resolution *row, struct b
         return true;
     uint64_t *open = &admission->hub->conflicts_open;
     *open -= row->state == HOPNHAT__RESOLUTION_STATE__RESOLUTION_OPEN && *open;
-    row->note = arena_format(admission->work, "read by %s no more, but by %s, since version %u of the catalog",
-                             policy_name((Hopnhat__MergePolicy)row->policy), policy_name(definition->policy),
-                             catalog_version(admission->hub->catalog));
+    row->note =
+        arena_format(admission->work, "read by %s no more, but by %s, since version %u of the catalog",
+                     policy_name((Hopnhat__MergePolicy)row->policy), policy_name(definition->policy),
+                     catalog_version(admission->hub->catalog));
     row->policy = definition->policy;
     row->state = HOPNHAT__RESOLUTION_STATE__RESOLUTION_SETTLED;
     if (fold_reads_one(definition->policy)) {
@@ -134,7 +136,8 @@ static bool reread_type(struct reread *reread)
     const Hopnhat__TypeDefinition *former = type_definition(reread->former);
     bool rows = false, records = false;
     for (size_t i = 0; i < former->n_fields; i++) {
-        rows = rows || (altered(reread, former->fields[i]->number) && fold_reads_one(former->fields[i]->policy));
+        rows =
+            rows || (altered(reread, former->fields[i]->number) && fold_reads_one(former->fields[i]->policy));
         records = records || is_newly_single(reread, former->fields[i]);
     }
     return (!rows || reread_rows(reread)) && (!records || open_records(reread));

@@ -12,8 +12,6 @@
 
 enum { RETRY_SOON_MS = 200, RETRY_FULL_MS = 5000 };
 
-static const char LOG_CONTEXT[] = "hopnhat log 1";
-
 /* An answer that waits for the commit. */
 struct pending_ack {
     struct pending_ack *next;
@@ -129,13 +127,9 @@ static bool unpack_all(struct batch *batch, struct error *error)
 
 static bool signature_holds(const struct batch *batch)
 {
-    enum { CONTEXT = sizeof LOG_CONTEXT - 1 };
-    uint8_t text[CONTEXT + 16 + LINK_BYTES];
-    uint64_t last = batch->push->first + batch->push->n_changes - 1;
-    memcpy(text, LOG_CONTEXT, CONTEXT);
-    put_u64_le(text + CONTEXT, batch->replica->number);
-    put_u64_le(text + CONTEXT + 8, last);
-    memcpy(text + CONTEXT + 16, batch->changes[batch->push->n_changes - 1].link, LINK_BYTES);
+    uint8_t text[SIGNED_LINK_BYTES];
+    chain_signed_text(batch->replica->number, batch->push->first + batch->push->n_changes - 1,
+                      batch->changes[batch->push->n_changes - 1].link, text);
     return keys_verify(batch->replica->signing_key, bytes_of(text, sizeof text),
                        bytes_of(batch->push->signature.data, batch->push->signature.len));
 }

@@ -74,9 +74,11 @@ static Hopnhat__Quarantined *waiting_row(struct transaction *transaction, struct
     if (transaction->failed)
         *error = transaction->error;
     else if (row)
-        error_set(error, ERROR_INPUT, "%016" PRIx64 ".%" PRIu64 " has been released already", dot.replica, dot.seq);
+        error_set(error, ERROR_INPUT, "%016" PRIx64 ".%" PRIu64 " has been released already", dot.replica,
+                  dot.seq);
     else
-        error_set(error, ERROR_NOT_FOUND, "%016" PRIx64 ".%" PRIu64 " is not in quarantine", dot.replica, dot.seq);
+        error_set(error, ERROR_NOT_FOUND, "%016" PRIx64 ".%" PRIu64 " is not in quarantine", dot.replica,
+                  dot.seq);
     return NULL;
 }
 
@@ -90,8 +92,8 @@ static bool check_decision(const struct decision *decision, struct error *error)
     return true;
 }
 
-static void put_decision(struct admission *admission, Hopnhat__Quarantined *row, Hopnhat__QuarantineState state,
-                         const struct decision *decision)
+static void put_decision(struct admission *admission, Hopnhat__Quarantined *row,
+                         Hopnhat__QuarantineState state, const struct decision *decision)
 {
     struct key key;
     if (row->state == HOPNHAT__QUARANTINE_STATE__QUARANTINE_WAITING && admission->hub->quarantined)
@@ -112,8 +114,8 @@ static bool decide(struct admission *admission, struct dot dot, Hopnhat__Quarant
     if (!row)
         return false;
     if (state == HOPNHAT__QUARANTINE_STATE__QUARANTINE_DROPPED && row->state == state)
-        return error_set(error, ERROR_INPUT, "%016" PRIx64 ".%" PRIu64 " has been dropped already", dot.replica,
-                         dot.seq);
+        return error_set(error, ERROR_INPUT, "%016" PRIx64 ".%" PRIu64 " has been dropped already",
+                         dot.replica, dot.seq);
     if (state == HOPNHAT__QUARANTINE_STATE__QUARANTINE_RELEASED && !admission_release(admission, dot, error))
         return false;
     put_decision(admission, row, state, decision);

@@ -19,14 +19,16 @@ Hopnhat__Quarantined *quarantine_row(struct transaction *transaction, struct dot
 /* Whether the change was refused and has not been released since. */
 bool quarantine_holds(struct transaction *transaction, struct dot dot, struct arena *arena);
 
-/* What the operation that puts the entry supersedes, by its change in the log; nothing for a change that is not well
- * formed. In the arena; without memory the transaction fails. */
-struct entry_list quarantine_superseded(struct transaction *transaction, struct entry_id id, struct arena *arena);
+/* What the operation that puts the entry supersedes, by its change in the log; nothing for a change that is
+ * not well formed. In the arena; without memory the transaction fails. */
+struct entry_list quarantine_superseded(struct transaction *transaction, struct entry_id id,
+                                        struct arena *arena);
 
 /* Admits the change after all; durable when it returns. The feeds that are held open are answered at the next
- * hub_turn. ERROR_NOT_FOUND, ERROR_INPUT where it has been decided on, and whatever still stands against it: then it
- * stays as it was. */
-bool quarantine_release(struct hub *hub, struct dot dot, const struct decision *decision, struct error *error);
+ * hub_turn. ERROR_NOT_FOUND, ERROR_INPUT where it has been decided on, and whatever still stands against it:
+ * then it stays as it was. */
+bool quarantine_release(struct hub *hub, struct dot dot, const struct decision *decision,
+                        struct error *error);
 
 /* Decides that it stays refused. Errors as above. */
 bool quarantine_drop(struct hub *hub, struct dot dot, const struct decision *decision, struct error *error);

@@ -77,13 +77,13 @@ static bool collect_record(struct comparison *comparison, uint32_t bucket, uint3
     return true;
 }
 
-/* Chooses differing buckets while they fit the credit; returns how many records are in them. */
-static size_t choose(struct comparison *comparison)
+/* Chooses differing buckets while they fit the credit; *records is how many records are in them. */
+static bool choose(struct comparison *comparison, size_t *records, struct error *error)
 {
     const Hopnhat__Reconcile *request = comparison->request;
     Hopnhat__Reconciled *answer = comparison->answer;
     size_t credit_bytes = request->credit_bytes < LIMIT_FEED_BYTES ? request->credit_bytes : LIMIT_FEED_BYTES;
-    size_t size = 0, records = 0;
+    size_t size = 0;
     uint32_t at = request->first;
     for (; at < request->buckets; at++) {
         struct bucket *bucket = &comparison->buckets[at];
@@ -91,13 +91,16 @@ static size_t choose(struct comparison *comparison)
             continue;
         if (answer->n_differing && size + bucket->size_bytes > credit_bytes)
             break;
+        if (bucket->size_bytes > LIMIT_BUCKET_BYTES)
+            return error_set(error, ERROR_LIMIT, "a bucket holds %zu bytes; read the group from the start",
+                             bucket->size_bytes);
         bucket->chosen = true;
         size += bucket->size_bytes;
-        records += bucket->records;
+        *records += bucket->records;
         answer->differing[answer->n_differing++] = at;
     }
     answer->next = at;
-    return records;
+    return true;
 }
 
 static bool compare(struct comparison *comparison, struct error *error)
@@ -110,7 +113,9 @@ static bool compare(struct comparison *comparison, struct error *error)
         return out_of_memory(error);
     if (!each_record(comparison, error, sum_record))
         return false;
-    size_t records = choose(comparison);
+    size_t records = 0;
+    if (!choose(comparison, &records, error))
+        return false;
     answer->records = arena_alloc(comparison->arena, records * sizeof(Hopnhat__Record *));
     return answer->records ? each_record(comparison, error, collect_record) : out_of_memory(error);
 }

@@ -6,15 +6,13 @@
  *   POST  /v1/offices                       body code, name, groups, headquarters, author
  *   PATCH /v1/offices/{code}                body name, add_groups, remove_groups, headquarters, author
  *   POST  /v1/offices/{code}/enrolments     body hours: {"code": the one-time code, "expires"}
- *   POST  /v1/offices/{code}/revoke         body replica, author: {"installations","replicas","codes"} revoked
- *   GET   /v1/quarantine?after=REPLICA.SEQ&all=yes
- *                                           changes that were refused (all: also those that have been decided
- *                                           on), {"quarantine":[…], "next"}
- *   GET   /v1/quarantine/{REPLICA.SEQ}      one of them
- *   POST  /v1/quarantine/{REPLICA.SEQ}/release   body author, note: admits it now
- *   POST  /v1/quarantine/{REPLICA.SEQ}/drop      body author, note: never will be; it stays on record
- *   POST  /v1/catalog/check                 body yaml, file: {"errors":[{"line","text"}],"more","notes":[…],…}
- *   POST  /v1/catalog/apply                 the same with author, and brings it into force: "applied"
+ *   POST  /v1/offices/{code}/revoke         body replica, author: {"installations","replicas","codes"}
+ * revoked GET   /v1/quarantine?after=REPLICA.SEQ&all=yes changes that were refused (all: also those that have
+ * been decided on), {"quarantine":[…], "next"} GET   /v1/quarantine/{REPLICA.SEQ}      one of them POST
+ * /v1/quarantine/{REPLICA.SEQ}/release   body author, note: admits it now POST
+ * /v1/quarantine/{REPLICA.SEQ}/drop      body author, note: never will be; it stays on record POST
+ * /v1/catalog/check                 body yaml, file: {"errors":[{"line","text"}],"more","notes":[…],…} POST
+ * /v1/catalog/apply                 the same with author, and brings it into force: "applied"
  */
 #ifndef HOPNHAT_HUB_SERVICE_H
 #define HOPNHAT_HUB_SERVICE_H
@@ -41,9 +39,9 @@ void *hub_service_open(const char *data, const struct api_service **api, struct 
 void hub_service_close(void *opened);
 
 /* service_office.c, service_quarantine.c and service_catalog.c */
-api_handler handle_offices, handle_office_add, handle_office_set, handle_enrol, handle_revoke, handle_quarantine,
-    handle_quarantined, handle_quarantine_release, handle_quarantine_drop, handle_catalog_check,
-    handle_catalog_apply;
+api_handler handle_offices, handle_office_add, handle_office_set, handle_enrol, handle_revoke,
+    handle_quarantine, handle_quarantined, handle_quarantine_release, handle_quarantine_drop,
+    handle_catalog_check, handle_catalog_apply;
 
 /* Operations on many records (hub/bulk.c). */
 extern const struct bulk hub_bulk;

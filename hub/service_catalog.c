@@ -56,8 +56,8 @@ static void take_note(void *context, const char *text)
     json_array_append_new(judgement->notes, json_string(text));
 }
 
-/* Puts the catalog in the body's `yaml` through all checks. NULL on error; what is wrong with the catalog is no error
- * of the call. */
+/* Puts the catalog in the body's `yaml` through all checks. NULL on error; what is wrong with the catalog is
+ * no error of the call. */
 static struct judgement *judge(struct api_call *call, struct error *error)
 {
     static const char *const keys[] = {"yaml", "file", "author", NULL};
@@ -77,8 +77,10 @@ static struct judgement *judge(struct api_call *call, struct error *error)
     }
     judgement->call = call;
     judgement->notes = json_array();
-    const struct catalog_before before = {
-        .catalog = service->hub->catalog, .choice_uses = choice_uses, .context = judgement, .note = take_note};
+    const struct catalog_before before = {.catalog = service->hub->catalog,
+                                          .choice_uses = choice_uses,
+                                          .context = judgement,
+                                          .note = take_note};
     catalog_from_yaml_after(&before, bytes_of_string(yaml), file ? file : "catalog", call->arena,
                             &judgement->packed, &judgement->errors);
     if (judgement->error.code == ERROR_NONE && judgement->notes)
@@ -90,17 +92,18 @@ static struct judgement *judge(struct api_call *call, struct error *error)
     return NULL;
 }
 
-/* {"errors":[{"line","text"}], "more", "notes":[…], "applied", "version": of what is in force}; takes the notes. */
+/* {"errors":[{"line","text"}], "more", "notes":[…], "applied", "version": of what is in force}; takes the
+ * notes. */
 static json_t *judgement_json(struct judgement *judgement, bool applied, struct error *error)
 {
     const struct hub_service *service = judgement->call->records->context;
     json_t *errors = json_array();
     for (size_t i = 0; errors && i < judgement->errors.count; i++)
-        json_array_append_new(errors, json_pack("{s:i, s:s}", "line", (int)judgement->errors.list[i].line, "text",
-                                                judgement->errors.list[i].text));
-    json_t *json = json_pack("{s:o, s:i, s:o, s:b, s:i}", "errors", errors, "more", (int)judgement->errors.more,
-                             "notes", judgement->notes, "applied", applied, "version",
-                             (int)catalog_version(service->hub->catalog));
+        json_array_append_new(errors, json_pack("{s:i, s:s}", "line", (int)judgement->errors.list[i].line,
+                                                "text", judgement->errors.list[i].text));
+    json_t *json = json_pack("{s:o, s:i, s:o, s:b, s:i}", "errors", errors, "more",
+                             (int)judgement->errors.more, "notes", judgement->notes, "applied", applied,
+                             "version", (int)catalog_version(service->hub->catalog));
     if (!json)
         error_set(error, ERROR_MEMORY, "out of memory");
     return json;

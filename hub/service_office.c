@@ -47,8 +47,8 @@ static json_t *office_json(const struct hub *hub, const struct office *office)
     json_t *groups = json_array();
     for (size_t i = 0; groups && i < office->group_count; i++)
         json_array_append_new(groups, json_string(office->groups[i]));
-    return json_pack("{s:s, s:s, s:o, s:b, s:b, s:i, s:o}", "code", office->code, "name", office->name, "groups",
-                     groups, "headquarters", office->headquarters, "revoked", office->revoked,
+    return json_pack("{s:s, s:s, s:o, s:b, s:b, s:i, s:o}", "code", office->code, "name", office->name,
+                     "groups", groups, "headquarters", office->headquarters, "revoked", office->revoked,
                      "installations", count_installations(hub, office->code), "replicas",
                      replicas_json(hub, office->code));
 }
@@ -100,6 +100,8 @@ static bool read_groups(struct api_call *call, const char *key, enum assignment_
             return error_set(error, ERROR_INPUT,
                              "group: \"%.60s\" is no group; give word:code, as in cluster:3 or network:laos",
                              name ? name : "");
+        if (strcmp(name, GROUP_EVERYONE) == 0)
+            return error_set(error, ERROR_INPUT, "group: every office is in everyone, always");
     }
     list->items[list->count++] = (struct assignment){
         .definition = type_field(office_type(service), OFFICE_GROUPS),
@@ -148,6 +150,20 @@ static const Hopnhat__Record *office_record(struct api_call *call, const char *c
     return record;
 }
 
+/* Whether the office stays within the bound of groups when the edit is made. */
+static bool groups_fit(const struct hub_service *service, const char *code, const struct new_edit *edit,
+                       struct error *error)
+{
+    const struct office *office = registry_office(service->hub, code);
+    size_t count = office ? office->group_count : 2;
+    for (size_t i = 0; i < edit->op_count; i++)
+        if (edit->ops[i].field == OFFICE_GROUPS)
+            count += edit->ops[i].kind == HOPNHAT__OP_KIND__PUT ? 1 : (size_t)-1;
+    return count <= LIMIT_GROUPS_PER_OFFICE ||
+           error_set(error, ERROR_LIMIT, "group: office %s would be in more than %d groups", code,
+                     LIMIT_GROUPS_PER_OFFICE);
+}
+
 static json_t *write_office(struct api_call *call, const Hopnhat__Record *before,
                             const struct assignment_list *list, const char *code, struct error *error)
 {
@@ -156,7 +172,8 @@ static json_t *write_office(struct api_call *call, const Hopnhat__Record *before
     error->code = ERROR_NONE;
     const char *author = api_body_string(call, "author", error);
     if (error->code != ERROR_NONE ||
-        !edit_make(office_type(service), before, list->items, list->count, call->arena, &edit, error))
+        !edit_make(office_type(service), before, list->items, list->count, call->arena, &edit, error) ||
+        !groups_fit(service, code, &edit, error))
         return NULL;
     if (edit.op_count && !headquarters_write(service->hub, &edit, 1, author, call->wall_ms, error))
         return NULL;
@@ -259,7 +276,8 @@ json_t *handle_revoke(struct api_call *call, struct error *error)
     const json_t *given = json_object_get(call->body, "replica");
     uint64_t replica = 0;
     struct revoked revoked;
-    if (!api_body_keys(call, keys, error) || (given && !replica_parse(json_string_value(given), &replica, error)) ||
+    if (!api_body_keys(call, keys, error) ||
+        (given && !replica_parse(json_string_value(given), &replica, error)) ||
         !revocation_apply(service->hub, call->parts[0], replica, &revoked, error))
         return NULL;
     json_t *json = json_pack("{s:i, s:i, s:i}", "installations", (int)revoked.installations, "replicas",

@@ -24,15 +24,17 @@ static json_t *quarantined_json(struct hub_service *service, const Hopnhat__Quar
     const ProtobufCEnumValue *reason =
         protobuf_c_enum_descriptor_get_value(&hopnhat__refusal_reason__descriptor, (int)refusal->reason);
     char *received = wall_text(row->received_ms, arena);
-    json_t *json = json_pack("{s:o, s:I, s:s, s:s, s:s, s:s, s:s}", "replica", replica_json(dot.replica), "seq",
-                             (json_int_t)dot.seq, "office", row->office ? row->office : "", "reason",
-                             reason ? reason->name : "REFUSED_OTHER", "text",
-                             refusal->text ? refusal->text : "", "received", received ? received : "", "state",
-                             STATES[row->state <= HOPNHAT__QUARANTINE_STATE__QUARANTINE_DROPPED ? row->state : 0]);
+    json_t *json =
+        json_pack("{s:o, s:I, s:s, s:s, s:s, s:s, s:s}", "replica", replica_json(dot.replica), "seq",
+                  (json_int_t)dot.seq, "office", row->office ? row->office : "", "reason",
+                  reason ? reason->name : "REFUSED_OTHER", "text", refusal->text ? refusal->text : "",
+                  "received", received ? received : "", "state",
+                  STATES[row->state <= HOPNHAT__QUARANTINE_STATE__QUARANTINE_DROPPED ? row->state : 0]);
     if (json && row->has_decided_ms) {
         char *decided = wall_text(row->decided_ms, arena);
         json_object_set_new(json, "decided", json_string(decided ? decided : ""));
-        json_object_set_new(json, "decided_by", bytes_json(bytes_of_string(row->decided_by ? row->decided_by : "")));
+        json_object_set_new(json, "decided_by",
+                            bytes_json(bytes_of_string(row->decided_by ? row->decided_by : "")));
         json_object_set_new(json, "note", bytes_json(bytes_of_string(row->note ? row->note : "")));
     }
     key_dot(&key, dot.replica, dot.seq);
@@ -49,8 +51,8 @@ static json_t *quarantined_json(struct hub_service *service, const Hopnhat__Quar
     return json;
 }
 
-/* Puts up to `limit` rows from the key on into the list, those that wait for a decision or all of them; the last
- * one's name goes into next. */
+/* Puts up to `limit` rows from the key on into the list, those that wait for a decision or all of them; the
+ * last one's name goes into next. */
 static bool list_rows(struct hub_service *service, const struct key *from, bool decided_too, uint64_t limit,
                       json_t *list, char next[DOT_TEXT_BYTES], struct arena *arena, struct error *error)
 {
@@ -78,7 +80,8 @@ static bool list_rows(struct hub_service *service, const struct key *from, bool 
 json_t *handle_quarantine(struct api_call *call, struct error *error)
 {
     struct hub_service *service = call->records->context;
-    const char *after = http_request_query(call->request, "after"), *all = http_request_query(call->request, "all");
+    const char *after = http_request_query(call->request, "after"),
+               *all = http_request_query(call->request, "all");
     struct key key = {0};
     struct dot dot;
     char next[DOT_TEXT_BYTES] = "";
@@ -94,7 +97,8 @@ json_t *handle_quarantine(struct api_call *call, struct error *error)
     }
     if (call->records->begin(service, error)) {
         list = json_array();
-        if (list && list_rows(service, &key, all && strcmp(all, "yes") == 0, limit, list, next, call->arena, error))
+        if (list &&
+            list_rows(service, &key, all && strcmp(all, "yes") == 0, limit, list, next, call->arena, error))
             json = json_pack("{s:O, s:s*}", "quarantine", list, "next", *next ? next : NULL);
         call->records->end(service);
     }
@@ -123,7 +127,8 @@ json_t *handle_quarantined(struct api_call *call, struct error *error)
     return json;
 }
 
-typedef bool decide_function(struct hub *hub, struct dot dot, const struct decision *decision, struct error *error);
+typedef bool decide_function(struct hub *hub, struct dot dot, const struct decision *decision,
+                             struct error *error);
 
 /* Decides on the change that the path names, and answers with its row. */
 static json_t *decided(struct api_call *call, decide_function *decide, struct error *error)

@@ -233,8 +233,8 @@ static void receive_history(struct hub *hub, struct hub_session *session, uint32
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
     bool done = transaction_begin(&snapshot, hub->environment, false, &error);
     if (done) {
-        done = history_answer(hub, &snapshot, registry_office(hub, session->installation->office), history, &arena,
-                              &answer, &error);
+        done = history_answer(hub, &snapshot, registry_office(hub, session->installation->office), history,
+                              &arena, &answer, &error);
         transaction_abort(&snapshot);
     }
     if (done && answer.record)

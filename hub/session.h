@@ -31,8 +31,8 @@ struct hub_session {
     uint32_t pull_request, credit_bytes;
     uint64_t hold_until_ms;
     uint64_t last_message_ms;
-    /* custody.c: whether the agent has said what it holds, and how much of headquarters' logs that is with what
-     * is in every backup; whether it is to hold more, and has been told so in a Feed */
+    /* custody.c: whether the agent has said what it holds, and how much of headquarters' logs that is with
+     * what is in every backup; whether it is to hold more, and has been told so in a Feed */
     bool custody_known, custodian, custody_flagged;
     uint64_t custody_held;
     UT_hash_handle hh;

@@ -147,11 +147,22 @@ static bool write_identity(struct hub *hub, struct error *error)
         transaction_abort(&transaction);
         return error_set(error, ERROR_USAGE, "there is a hub in %s already", hub->directory);
     }
+    for (unsigned i = 0; i < HUB_DATABASES; i++)
+        transaction_clear(&transaction, i); /* what an init that was cut short has left */
     put_new_numbers(hub, &transaction);
-    meta_put_number(&transaction, HUB_META, "format", STORE_FORMAT);
     meta_put_bytes(&transaction, HUB_META, "link_keys", &hub->link_keys, sizeof hub->link_keys);
     meta_put_bytes(&transaction, HUB_META, "signing_keys", &hub->signing_keys, sizeof hub->signing_keys);
     meta_put_bytes(&transaction, HUB_META, "custody_keys", &hub->custody_keys, sizeof hub->custody_keys);
+    return transaction_commit(&transaction, error);
+}
+
+/* Written last: without it there is no hub yet, and init may begin again. */
+static bool mark_made(struct hub *hub, struct error *error)
+{
+    struct transaction transaction;
+    if (!transaction_begin(&transaction, hub->environment, true, error))
+        return false;
+    meta_put_number(&transaction, HUB_META, "format", STORE_FORMAT);
     return transaction_commit(&transaction, error);
 }
 
@@ -162,7 +173,7 @@ bool hub_init(const char *directory, const struct hub_options *options, struct b
     if (!hub)
         return false;
     bool made = draw_keys(hub, error) && write_identity(hub, error) &&
-                headquarters_apply_catalog(hub, catalog, NULL, wall_ms, error);
+                headquarters_apply_catalog(hub, catalog, NULL, wall_ms, error) && mark_made(hub, error);
     hub_close(hub);
     return made;
 }

@@ -45,8 +45,8 @@ struct replica {
     uint8_t link[LINK_BYTES]; /* the chain's, at the watermark */
     uint64_t last_contact;    /* time at which everything that its log held had come */
     bool revoked;
-    uint64_t safe;       /* every change up to here is in the oldest backup still kept */
-    uint64_t in_backups; /* how many of the kept ones know it */
+    uint64_t safe;              /* every change up to here is in the oldest backup still kept */
+    uint64_t in_backups;        /* how many of the kept ones know it */
     struct replica *next_dirty; /* see registry.h */
     bool dirty;
     UT_hash_handle hh;
@@ -108,18 +108,18 @@ struct hub {
     struct link_keys link_keys;
     struct signing_keys signing_keys;
     struct link_keys custody_keys; /* what agents keep for the hub is sealed to these */
-    struct catalog *catalog; /* in force */
+    struct catalog *catalog;       /* in force */
 
     struct replica *replicas, *dirty_replicas;
     struct installation *installations;
     struct office_state *offices;
     struct group_state *groups;
     uint64_t backups, last_backup_ms; /* how many are kept; when the newest was made, 0: never */
-    struct hub_custody custody;   /* by custody.c */
-    struct hub_session *sessions; /* by session.c */
-    struct push_turn *turn;       /* by push.c: what has come in and is not committed; NULL: nothing */
-    struct follow *follow;        /* the daemon's, of the views; NULL: there are none to wait for */
-    uint64_t malformed;           /* messages that were no messages, since the start */
+    struct hub_custody custody;       /* by custody.c */
+    struct hub_session *sessions;     /* by session.c */
+    struct push_turn *turn;           /* by push.c: what has come in and is not committed; NULL: nothing */
+    struct follow *follow;            /* the daemon's, of the views; NULL: there are none to wait for */
+    uint64_t malformed;               /* messages that were no messages, since the start */
 };
 
 #define HUB_DEFAULT_MAP_BYTES (UINT64_C(64) << 30)

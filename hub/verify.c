@@ -8,10 +8,6 @@
 
 #include <inttypes.h>
 
-enum { SIGNED_CONTEXT_BYTES = 13 };
-
-static const char LOG_CONTEXT[SIGNED_CONTEXT_BYTES + 1] = "hopnhat log 1";
-
 struct look {
     struct verify *verify;
     struct transaction *transaction;
@@ -64,7 +60,7 @@ static void look_at_replica(void *context, struct bytes key, struct bytes value,
 /* Whether the signature is that replica's over its chain up to the change. */
 static bool signature_holds(struct look *look, struct bytes dot, struct bytes signature, struct arena *arena)
 {
-    uint8_t text[SIGNED_CONTEXT_BYTES + 16 + LINK_BYTES];
+    uint8_t text[SIGNED_LINK_BYTES];
     struct bytes row;
     uint64_t replica = get_u64_be(dot.data), seq = get_u64_be(dot.data + 8);
     if (!transaction_get(look->transaction, HUB_LOG, dot, &row))
@@ -72,13 +68,11 @@ static bool signature_holds(struct look *look, struct bytes dot, struct bytes si
     const Hopnhat__LogRow *change = hopnhat__log_row__unpack(&arena->protobuf, row.size, row.data);
     if (!transaction_get(look->transaction, HUB_REPLICA, bytes_of(dot.data, 8), &row))
         return false;
-    const Hopnhat__ReplicaState *signer = hopnhat__replica_state__unpack(&arena->protobuf, row.size, row.data);
+    const Hopnhat__ReplicaState *signer =
+        hopnhat__replica_state__unpack(&arena->protobuf, row.size, row.data);
     if (!change || change->link.len != LINK_BYTES || !signer || signer->signing_key.len != SIGNING_KEY_BYTES)
         return false;
-    memcpy(text, LOG_CONTEXT, SIGNED_CONTEXT_BYTES);
-    put_u64_le(text + SIGNED_CONTEXT_BYTES, replica);
-    put_u64_le(text + SIGNED_CONTEXT_BYTES + 8, seq);
-    memcpy(text + SIGNED_CONTEXT_BYTES + 16, change->link.data, LINK_BYTES);
+    chain_signed_text(replica, seq, change->link.data, text);
     return keys_verify(signer->signing_key.data, bytes_of(text, sizeof text), signature);
 }
 
@@ -157,7 +151,8 @@ static void check_others(struct look *look)
     uint64_t quarantined = meta_number(look->transaction, HUB_META, "quarantined", 0);
     uint64_t rows = transaction_count(look->transaction, HUB_QUARANTINE);
     if (quarantined != rows && !look->transaction->failed)
-        verify_break(look->verify, "meta: %" PRIu64 " changes in quarantine are counted, and there are %" PRIu64,
+        verify_break(look->verify,
+                     "meta: %" PRIu64 " changes in quarantine are counted, and there are %" PRIu64,
                      quarantined, rows);
 }
 

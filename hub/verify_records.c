@@ -111,8 +111,9 @@ static void look_at_feed(void *context, struct bytes key, struct bytes value, vo
     }
     sum->last_rev = get_u64_be(key.data + name + 1);
     if (!transaction_get(look->transaction, HUB_RECORD, bytes_of(value.data + 1, RECORD_KEY_BYTES), &row))
-        verify_break(look->verify, "feed of %s: the row at rev %" PRIu64 " speaks of a record that is not there",
-                     sum->name, sum->last_rev);
+        verify_break(look->verify,
+                     "feed of %s: the row at rev %" PRIu64 " speaks of a record that is not there", sum->name,
+                     sum->last_rev);
     sum->rows += value.data[0] == HOPNHAT__ITEM_KIND__ITEM_WHOLE;
 }
 

@@ -28,7 +28,8 @@ bool backup_work_install(struct backup_work *work, struct error *error);
 /* Whether there is a store in the data directory. */
 bool backup_store_is_there(const char *data);
 
-/* Moves store and views of the data directory into a new directory beside them, whose path goes to `aside`. */
+/* Moves store and views of the data directory into a new directory beside them, whose path goes to `aside`.
+ */
 bool backup_move_aside(const char *data, char aside[BACKUP_PATH_BYTES], struct error *error);
 
 #endif

@@ -1,5 +1,5 @@
-/* What an operation on many records asks of the daemon: several changes in one transaction, which is on disk as
- * a whole or not at all. A table that the agent and the hub each fill in; see api/records.h for the rest.
+/* What an operation on many records asks of the daemon: several changes in one transaction, which is on disk
+ * as a whole or not at all. A table that the agent and the hub each fill in; see api/records.h for the rest.
  * Used from within one request: nothing else is written meanwhile. */
 #ifndef HOPNHAT_API_BULK_H
 #define HOPNHAT_API_BULK_H
@@ -26,8 +26,8 @@ struct bulk {
     bool (*scan)(void *context, uint32_t type, bool (*visit)(void *user, const Hopnhat__Record *record),
                  void *user, struct error *error);
 
-    /* Whether an edit of a record that stands as `before` (NULL: there is none) would be taken: ERROR_REFUSED,
-     * ERROR_INPUT and ERROR_LIMIT are about the edit. Changes nothing. */
+    /* Whether an edit of a record that stands as `before` (NULL: there is none) would be taken:
+     * ERROR_REFUSED, ERROR_INPUT and ERROR_LIMIT are about the edit. Changes nothing. */
     bool (*check)(void *context, const struct new_edit *edit, const Hopnhat__Record *before,
                   struct error *error);
 

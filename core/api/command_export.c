@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 /* An export under way. */
-struct export {
+struct export
+{
     struct cli *cli;
     json_t *catalog;
     struct export_columns columns;
@@ -36,8 +37,11 @@ static bool export_records(struct export *export, struct error *error)
     const char *type = cli_escape(cli, cli->arguments[0]);
     const char *path =
         command_path(cli, arena_format(&cli->arena, "/v1/records/%s?limit=1000", type), options, error);
-    if (!export->sheet && !cli->json && !export_csv_head(&export->columns, export->to, error))
-        return false;
+    if (!export->sheet && !cli->json) {
+        fputs("\xEF\xBB\xBF", export->to); /* so that Excel takes it for UTF-8 */
+        if (!export_csv_head(&export->columns, export->to, error))
+            return false;
+    }
     return path && command_each(cli, path, "records", take_record, export, error);
 }
 

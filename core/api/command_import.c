@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STATUS_LEFT_OUT = 3, REASON_WIDTH = 100 };
+enum { STATUS_LEFT_OUT = 3, REASON_WIDTH = 400 };
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -79,8 +79,8 @@ static json_t *make_body(struct cli *cli, const struct import_file *file, struct
         json_decref(maps);
         return NULL;
     }
-    json_t *body = json_pack("{s:s, s:s, s:b, s:o, s:o}", "author", cli_author(), "file", file->name, "dry_run",
-                             cli_option(cli, "dry-run") != NULL, "map", maps, "key", keys);
+    json_t *body = json_pack("{s:s, s:s, s:b, s:o, s:o}", "author", cli_author(), "file", file->name,
+                             "dry_run", cli_option(cli, "dry-run") != NULL, "map", maps, "key", keys);
     json_t *text = body ? json_stringn_nocheck(file->text, file->size) : NULL;
     if (text && json_object_set_new(body, "text", text) == 0)
         return body;
@@ -91,7 +91,8 @@ static json_t *make_body(struct cli *cli, const struct import_file *file, struct
 
 static bool print_rejected(const json_t *rejected, struct error *error)
 {
-    struct table *table = table_new((const char *const[]){"line", "field", "not taken because"}, 3, REASON_WIDTH);
+    struct table *table =
+        table_new((const char *const[]){"line", "field", "not taken because"}, 3, REASON_WIDTH);
     bool done = table || out_of_memory(error);
     for (size_t i = 0; done && i < json_array_size(rejected); i++) {
         const json_t *row = json_array_get(rejected, i);
@@ -156,8 +157,8 @@ static bool import_list(struct cli *cli, struct error *error)
     struct import_file file;
     json_t *body = NULL, *answer = NULL;
     tell(cli, "reading the list ...");
-    bool done = import_file_read(cli, cli->arguments[0], cli->arguments[1], cli_option(cli, "encoding"), &file,
-                                 error) &&
+    bool done = import_file_read(cli, cli->arguments[0], cli->arguments[1], cli_option(cli, "encoding"),
+                                 &file, error) &&
                 (body = make_body(cli, &file, error));
     if (done) {
         char text[100];
@@ -184,9 +185,9 @@ static bool print_kept(const json_t *kept, struct error *error)
     bool done = table || out_of_memory(error);
     for (size_t i = 0; done && i < json_array_size(kept); i++) {
         const json_t *row = json_array_get(kept, i);
-        done = table_add(table,
-                         (const char *const[]){text_of(row, "id"), text_of(row, "field"), text_of(row, "reason")},
-                         error);
+        done = table_add(
+            table, (const char *const[]){text_of(row, "id"), text_of(row, "field"), text_of(row, "reason")},
+            error);
     }
     if (done)
         table_print(table, stdout);

@@ -5,8 +5,8 @@
 #include "api/cli.h"
 
 extern const struct cli_command command_add, command_set, command_get, command_list, command_delete,
-    command_conflicts, command_resolve, command_search, command_report, command_status,
-    command_history, command_import, command_export;
+    command_conflicts, command_resolve, command_search, command_report, command_status, command_history,
+    command_import, command_export;
 
 /* Their options, for the program's table. */
 #define COMMAND_OPTIONS                                                                                      \
@@ -15,8 +15,9 @@ extern const struct cli_command command_add, command_set, command_get, command_l
         {"group-by", "PATH,...",                                                                             \
          "a row for each value: FIELD, office, cluster, DATE:year (quarter, month), REFERENCE.FIELD"},       \
         {"sum", "FIELD", "add up this number"}, {"csv", NULL, "as a file for spreadsheets"},                 \
-        {"as-of", "TIME", "as it was then: 2025-07-01T08:30:00Z, with +07:00 for the Z, or a day"},           \
-        {"limit", "N", "at most so many"}, {"type", "TYPE", "records of this type only"}, {"deleted", NULL, "the deleted ones too"},            \
+        {"as-of", "TIME", "as it was then: 2025-07-01T08:30:00Z, with +07:00 for the Z, or a day"},          \
+        {"limit", "N", "at most so many"}, {"type", "TYPE", "records of this type only"},                    \
+        {"deleted", NULL, "the deleted ones too"},                                                           \
         {"map", "HEADING=FIELD", "take the column with this heading for that field; may be repeated"},       \
         {"key", "FIELD,...", "update the record that reads the same there; id: the record with that id"},    \
         {"encoding", "NAME", "utf-8, utf-16, windows-1258, tcvn3 or vni, where it is not recognised"},       \

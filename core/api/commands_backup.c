@@ -57,16 +57,16 @@ static bool make_backup(struct cli *cli, const struct backup_program *program, c
     struct recovery_key key;
     bool given;
     header->made_ms = wall_now_ms();
-    if (!given_key(cli, &key, &given, error) ||
-        !environment_copy_beside(work->live, work->copy, error) ||
+    if (!given_key(cli, &key, &given, error) || !environment_copy_beside(work->live, work->copy, error) ||
         !program->verify(work->store, false, &verify, header, note, &cli->arena, error) ||
         !judge(&verify, "the store", error))
         return false;
     static char software[] = HOPNHAT_VERSION;
-    const uint8_t *seal = given ? key.public_key : header->has_recovery_key ? header->recovery_key.data : NULL;
+    const uint8_t *seal = given                      ? key.public_key
+                          : header->has_recovery_key ? header->recovery_key.data
+                                                     : NULL;
     header->software = software;
-    bool written =
-        backup_file_write(work->copy, cli->arguments[0], header, seal, &cli->arena, error);
+    bool written = backup_file_write(work->copy, cli->arguments[0], header, seal, &cli->arena, error);
     recovery_key_wipe(&key);
     return written;
 }
@@ -76,9 +76,9 @@ static json_t *describe(struct cli *cli, const char *file, const Hopnhat__Backup
     char epoch[17], replica[17];
     snprintf(epoch, sizeof epoch, "%016" PRIx64, header->epoch);
     snprintf(replica, sizeof replica, "%016" PRIx64, header->replica);
-    return json_pack("{s:s, s:s*, s:s, s:s, s:s, s:I, s:I, s:b}", "file", file, "office", header->office, "made",
-                     wall_text(header->made_ms, &cli->arena), "epoch", epoch, "replica", replica, "rev",
-                     (json_int_t)header->rev, "bytes", (json_int_t)header->content_bytes, "sealed",
+    return json_pack("{s:s, s:s*, s:s, s:s, s:s, s:I, s:I, s:b}", "file", file, "office", header->office,
+                     "made", wall_text(header->made_ms, &cli->arena), "epoch", epoch, "replica", replica,
+                     "rev", (json_int_t)header->rev, "bytes", (json_int_t)header->content_bytes, "sealed",
                      (int)header->has_sealed_key);
 }
 
@@ -136,9 +136,8 @@ static bool unpack(struct cli *cli, const struct backup_program *program, const 
                 error_set(error, ERROR_INPUT, "%s is the backup of %s", file,
                           program->kind == HOPNHAT__BACKUP_KIND__BACKUP_HUB ? "an agent: use hopnhat-agent"
                                                                             : "a hub: use hopnhat-hub");
-    bool done =
-        fits && backup_file_extract(file, given ? &key : NULL, work->copy, &cli->arena, error) &&
-        program->verify(work->store, false, verify, &inside, NULL, &cli->arena, error);
+    bool done = fits && backup_file_extract(file, given ? &key : NULL, work->copy, &cli->arena, error) &&
+                program->verify(work->store, false, verify, &inside, NULL, &cli->arena, error);
     recovery_key_wipe(&key);
     return done;
 }
@@ -150,8 +149,8 @@ static bool verify_file(struct cli *cli, const struct backup_program *program, s
     Hopnhat__BackupHeader *header = NULL;
     if (!backup_work_begin(&work, cli->data, true, error))
         return false;
-    bool done = unpack(cli, program, &work, &header, &verify, error) &&
-                judge(&verify, cli->arguments[0], error);
+    bool done =
+        unpack(cli, program, &work, &header, &verify, error) && judge(&verify, cli->arguments[0], error);
     backup_work_end(&work);
     if (done)
         print_backup(cli, "sound", header);
@@ -170,7 +169,8 @@ static int verify_here(struct cli *cli, const struct backup_program *program)
     if (!looked) {
         fprintf(stderr, "%s: %s\n", cli->program->name, error.text);
     } else if (cli->json) {
-        json_t *json = json_pack("{s:I, s:I}", "rows", (json_int_t)verify.rows, "breaks", (json_int_t)verify.breaks);
+        json_t *json =
+            json_pack("{s:I, s:I}", "rows", (json_int_t)verify.rows, "breaks", (json_int_t)verify.breaks);
         cli_print_json(json);
         json_decref(json);
     } else if (verify.breaks == 0) {
@@ -196,10 +196,11 @@ bool command_verify(struct cli *cli, const struct backup_program *program, struc
     if (child < 0)
         return error_set(error, ERROR_INTERNAL, "cannot start a process: %s", strerror(errno));
     if (WIFSIGNALED(status))
-        return error_set(error, ERROR_CORRUPT,
-                         "the store in %s is damaged: its pages cannot be read (signal %d); restore the newest "
-                         "backup",
-                         cli->data, WTERMSIG(status));
+        return error_set(
+            error, ERROR_CORRUPT,
+            "the store in %s is damaged: its pages cannot be read (signal %d); restore the newest "
+            "backup",
+            cli->data, WTERMSIG(status));
     if (WEXITSTATUS(status) == 0)
         return true;
     if (WEXITSTATUS(status) == STATUS_BREAKS)

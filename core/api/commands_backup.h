@@ -27,24 +27,32 @@ bool command_recovery_key(struct cli *cli, struct error *error);
 
 /* A table row for each, given their run functions. */
 #define COMMAND_BACKUP(function)                                                                             \
-    {.name = "backup", .arguments = "FILE [--recovery-key FILE] [--keep N]",                                 \
-     .help = "write a verified copy of the store to a file, also while the daemon runs",                     \
-     .options = command_backup_options, .least = 1, .most = 1, .run = function}
+    {                                                                                                        \
+        .name = "backup", .arguments = "FILE [--recovery-key FILE] [--keep N]",                              \
+        .help = "write a verified copy of the store to a file, also while the daemon runs",                  \
+        .options = command_backup_options, .least = 1, .most = 1, .run = function                            \
+    }
 #define COMMAND_RESTORE(function)                                                                            \
-    {.name = "restore", .arguments = "FILE [--recovery-key FILE] [--replace]",                               \
-     .help = "put the store of a backup in place; no daemon may run", .options = command_restore_options,    \
-     .least = 1, .most = 1, .run = function}
+    {                                                                                                        \
+        .name = "restore", .arguments = "FILE [--recovery-key FILE] [--replace]",                            \
+        .help = "put the store of a backup in place; no daemon may run", .options = command_restore_options, \
+        .least = 1, .most = 1, .run = function                                                               \
+    }
 #define COMMAND_VERIFY(function)                                                                             \
-    {.name = "verify", .arguments = "[FILE [--recovery-key FILE]]",                                          \
-     .help = "check the store, or a backup: every row, chain, signature and digest",                         \
-     .options = command_verify_options, .most = 1, .run = function}
+    {                                                                                                        \
+        .name = "verify", .arguments = "[FILE [--recovery-key FILE]]",                                       \
+        .help = "check the store, or a backup: every row, chain, signature and digest",                      \
+        .options = command_verify_options, .most = 1, .run = function                                        \
+    }
 #define COMMAND_RECOVERY_KEY                                                                                 \
-    {.name = "recovery-key", .arguments = "FILE",                                                            \
-     .help = "make a recovery key in a new file; backups are sealed to it from then on", .least = 1,         \
-     .most = 1, .run = command_recovery_key}
+    {                                                                                                        \
+        .name = "recovery-key", .arguments = "FILE",                                                         \
+        .help = "make a recovery key in a new file; backups are sealed to it from then on", .least = 1,      \
+        .most = 1, .run = command_recovery_key                                                               \
+    }
 
 extern const char *const command_backup_options[], *const command_restore_options[],
-    *const command_verify_options[];
+                                                       *const command_verify_options[];
 
 /* Their options, for the program's table. */
 #define COMMAND_BACKUP_OPTIONS                                                                               \

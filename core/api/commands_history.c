@@ -11,7 +11,8 @@ static const char *text_of(const json_t *object, const char *key)
     return text ? text : "";
 }
 
-/* The values that were superseded, each once, with the office where several were. Malloc'd; NULL without memory. */
+/* The values that were superseded, each once, with the office where several were. Malloc'd; NULL without
+ * memory. */
 static char *old_text(const json_t *superseded)
 {
     char *all = strdup("");
@@ -21,8 +22,8 @@ static char *old_text(const json_t *superseded)
         char *value = table_text(json_object_get(old, "value")), *longer = NULL;
         const char *shown = json_is_true(json_object_get(old, "withheld")) ? "?" : value;
         const char *office = count > 1 ? text_of(old, "office") : "";
-        if (!shown || asprintf(&longer, "%s%s\"%s\"%s%s", all, i ? ", " : "", shown, *office ? " of " : "",
-                               office) < 0)
+        if (!shown ||
+            asprintf(&longer, "%s%s\"%s\"%s%s", all, i ? ", " : "", shown, *office ? " of " : "", office) < 0)
             longer = NULL;
         free(value);
         free(all);
@@ -84,10 +85,11 @@ static bool list_changes(struct cli *cli, struct error *error)
         json_t *page = NULL;
         char number[24];
         snprintf(number, sizeof number, "%d", left < 100 ? (int)left : 100);
-        done = before ? cli_call(cli, "GET", NULL, &page, error, "/v1/records/%s/%s/history?limit=%s&before=%s",
-                                 cli->arguments[0], cli->arguments[1], number, before)
-                      : cli_call(cli, "GET", NULL, &page, error, "/v1/records/%s/%s/history?limit=%s",
-                                 cli->arguments[0], cli->arguments[1], number);
+        done = before
+                   ? cli_call(cli, "GET", NULL, &page, error, "/v1/records/%s/%s/history?limit=%s&before=%s",
+                              cli->arguments[0], cli->arguments[1], number, before)
+                   : cli_call(cli, "GET", NULL, &page, error, "/v1/records/%s/%s/history?limit=%s",
+                              cli->arguments[0], cli->arguments[1], number);
         const json_t *changes = json_object_get(page, "changes"), *next = json_object_get(page, "next");
         for (size_t i = 0; done && i < json_array_size(changes); i++)
             done = print_change(cli, json_array_get(changes, i), error);

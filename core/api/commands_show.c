@@ -35,7 +35,7 @@ static bool add_pair(struct table *table, const char *name, const json_t *value,
 
 static bool fill_record(struct table *table, json_t *record, struct error *error)
 {
-    static const char *const system[] = {"type", "id",    "owner",   "group",  "rev",
+    static const char *const system[] = {"type",  "id",    "owner",   "group",  "rev",
                                          "token", "as_of", "deleted", "revived"};
     const char *name;
     json_t *value, *open = json_object_get(record, "open");
@@ -85,7 +85,8 @@ bool command_each(struct cli *cli, const char *path, const char *key,
     while (done && more) {
         json_t *page = NULL;
         char *whole = NULL;
-        if (asprintf(&whole, "%s%s%s", path, after ? "&after=" : "", after ? after : "") < 0)
+        const char *joint = !after ? "" : strchr(path, '?') ? "&after=" : "?after=";
+        if (asprintf(&whole, "%s%s%s", path, joint, after ? after : "") < 0)
             whole = NULL;
         struct client *client = whole ? cli_client(cli, error) : NULL;
         done = client && client_call(client, "GET", whole, NULL, &page, error);

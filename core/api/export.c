@@ -98,7 +98,6 @@ static void put_cell(const char *cell, FILE *to)
 
 bool export_csv_head(const struct export_columns *columns, FILE *to, struct error *error)
 {
-    fputs("\xEF\xBB\xBF", to); /* so that Excel takes it for UTF-8 */
     for (size_t i = 0; i < columns->count; i++)
         fprintf(to, "%s%s", i ? "," : "", columns->items[i].name);
     return fputs("\r\n", to) >= 0 || error_set(error, ERROR_STORE, "the list could not be written");

@@ -1,5 +1,6 @@
 /* Records, as the interface answers them, as lists that people keep and that `import` reads back. Used by
- * core/api alone. The first columns are id, token, owner and group, then the type's fields that are in use. */
+ * core/api alone. The first columns are id, token, owner and group, then the type's fields that are in use.
+ */
 #ifndef HOPNHAT_API_EXPORT_H
 #define HOPNHAT_API_EXPORT_H
 

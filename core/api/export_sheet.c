@@ -6,7 +6,7 @@
 
 enum {
     SHEET_ROWS = LXW_ROW_MAX,
-    CELL_CHARACTERS = LXW_STR_MAX,
+    CELL_CHARACTERS = 32767,
     EXACT_DIGITS = 15, /* of the numbers that a sheet holds */
     FIELD_WIDTH = 20,
     ID_WIDTH = 8,

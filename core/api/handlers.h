@@ -13,14 +13,11 @@
  *   DELETE /v1/records/{type}/{id}          body author, token: {"id","changed","token"}
  *   POST   /v1/records/{type}/{id}/resolve  body field, take (1 and above) or value, author, token: as PATCH
  *   GET    /v1/records/{type}/{id}/history?before=REPLICA.SEQ&limit=N
- *            {"source":"hub" or "here","changes":[{"time","office","author","fields":[…],…}, …],"next":REPLICA.SEQ},
- *            newest first; with as-of=TIME the record as it was then
- *   POST   /v1/imports/{type}               a list into records: import.h
- *   GET    /v1/imports                      former imports, and
- *   POST   /v1/imports/{number}/undo        taking one back
- *   GET    /v1/conflicts?after=…&limit=N    {"conflicts":[…], "next":…}
- *   GET    /v1/status
- *   GET    /v1/catalog                      types and fields
+ *            {"source":"hub" or "here","changes":[{"time","office","author","fields":[…],…},
+ * …],"next":REPLICA.SEQ}, newest first; with as-of=TIME the record as it was then POST   /v1/imports/{type}
+ * a list into records: import.h GET    /v1/imports                      former imports, and POST
+ * /v1/imports/{number}/undo        taking one back GET    /v1/conflicts?after=…&limit=N    {"conflicts":[…],
+ * "next":…} GET    /v1/status GET    /v1/catalog                      types and fields
  *
  * With a token (token.h) an edit claims to have seen only what was shown then. */
 #ifndef HOPNHAT_API_HANDLERS_H

@@ -19,8 +19,8 @@ static json_t *text_or_null(const char *text)
     return text && *text ? bytes_json(bytes_of_string(text)) : json_null();
 }
 
-static json_t *shown_value(const Hopnhat__FieldDefinition *definition, bool has, const ProtobufCBinaryData *value,
-                           struct arena *arena, struct error *error)
+static json_t *shown_value(const Hopnhat__FieldDefinition *definition, bool has,
+                           const ProtobufCBinaryData *value, struct arena *arena, struct error *error)
 {
     struct bytes bytes = bytes_of(has ? value->data : NULL, has ? value->len : 0);
     if (bytes.size == 0)
@@ -52,26 +52,27 @@ static json_t *op_json(const struct catalog_type *type, const Hopnhat__HistoryOp
     json_t *superseded = json_array();
     for (size_t i = 0; superseded && i < op->n_superseded; i++)
         json_array_append_new(superseded, old_json(definition, op->superseded[i], arena, error));
-    json_t *json = json_pack("{s:o, s:s, s:o, s:o}", "field",
-                             definition ? json_string(definition->name) : json_sprintf("field %u", op->field),
-                             "operation", operation_name(op->kind), "value",
-                             shown_value(definition, op->has_value, &op->value, arena, error), "superseded",
-                             superseded);
+    json_t *json =
+        json_pack("{s:o, s:s, s:o, s:o}", "field",
+                  definition ? json_string(definition->name) : json_sprintf("field %u", op->field),
+                  "operation", operation_name(op->kind), "value",
+                  shown_value(definition, op->has_value, &op->value, arena, error), "superseded", superseded);
     if (json && op->withheld)
         json_object_set_new(json, "withheld", json_true());
     return json;
 }
 
-static json_t *entry_json(const struct catalog_type *type, const Hopnhat__HistoryEntry *entry, struct arena *arena,
-                          struct error *error)
+static json_t *entry_json(const struct catalog_type *type, const Hopnhat__HistoryEntry *entry,
+                          struct arena *arena, struct error *error)
 {
     char *time = wall_text(time_ms(entry->time), arena);
     json_t *fields = json_array();
     for (size_t i = 0; fields && i < entry->n_ops; i++)
         json_array_append_new(fields, op_json(type, entry->ops[i], arena, error));
-    json_t *json = json_pack("{s:o, s:I, s:s, s:o, s:o, s:o}", "replica", replica_json(entry->replica), "seq",
-                             (json_int_t)entry->seq, "time", time ? time : "", "office", text_or_null(entry->office),
-                             "author", text_or_null(entry->author), "fields", fields);
+    json_t *json =
+        json_pack("{s:o, s:I, s:s, s:o, s:o, s:o}", "replica", replica_json(entry->replica), "seq",
+                  (json_int_t)entry->seq, "time", time ? time : "", "office", text_or_null(entry->office),
+                  "author", text_or_null(entry->author), "fields", fields);
     if (json && entry->has_rev)
         json_object_set_new(json, "rev", json_integer((json_int_t)entry->rev));
     if (json && entry->pending)
@@ -82,8 +83,8 @@ static json_t *entry_json(const struct catalog_type *type, const Hopnhat__Histor
 }
 
 /* {"source","changes":[…], "next": where older ones follow, "cut"} */
-static json_t *changes_json(const struct catalog_type *type, const Hopnhat__HistoryAnswer *answer, bool from_hub,
-                            struct arena *arena, struct error *error)
+static json_t *changes_json(const struct catalog_type *type, const Hopnhat__HistoryAnswer *answer,
+                            bool from_hub, struct arena *arena, struct error *error)
 {
     char next[DOT_TEXT_BYTES] = "";
     json_t *changes = json_array();
@@ -96,16 +97,16 @@ static json_t *changes_json(const struct catalog_type *type, const Hopnhat__Hist
         const Hopnhat__HistoryEntry *last = answer->entries[answer->n_entries - 1];
         dot_format((struct dot){last->replica, last->seq}, next);
     }
-    json_t *json = json_pack("{s:s, s:o, s:s*}", "source", from_hub ? "hub" : "here", "changes", changes, "next",
-                             *next ? next : NULL);
+    json_t *json = json_pack("{s:s, s:o, s:s*}", "source", from_hub ? "hub" : "here", "changes", changes,
+                             "next", *next ? next : NULL);
     if (json && answer->cut)
         json_object_set_new(json, "cut", json_true());
     return json ? json : out_of_memory(error);
 }
 
 /* The record as it was: without a token, since nobody may write what was seen then. */
-static json_t *then_json(const struct catalog_type *type, const Hopnhat__HistoryAnswer *answer, const char *as_of,
-                         struct arena *arena, struct error *error)
+static json_t *then_json(const struct catalog_type *type, const Hopnhat__HistoryAnswer *answer,
+                         const char *as_of, struct arena *arena, struct error *error)
 {
     struct shown nothing = {0};
     json_t *json = record_json(type, answer->record, &nothing, arena, error);
@@ -128,7 +129,8 @@ static bool read_request(struct api_call *call, const struct catalog_type *type,
     if (!id)
         return error_set(error, ERROR_MEMORY, "out of memory");
     if (!call_id(call, id, error) || (before && !dot_parse(before, &dot, error)) ||
-        !api_number(http_request_query(call->request, "limit"), "limit", HISTORY_PAGE, HISTORY_MOST, &limit, error))
+        !api_number(http_request_query(call->request, "limit"), "limit", HISTORY_PAGE, HISTORY_MOST, &limit,
+                    error))
         return false;
     history->type = type_definition(type)->number;
     history->record = (ProtobufCBinaryData){RECORD_ID_BYTES, id};
@@ -142,7 +144,8 @@ static bool read_request(struct api_call *call, const struct catalog_type *type,
     history->has_as_of_ms = *as_of != NULL;
     return !*as_of || wall_parse(*as_of, &history->as_of_ms) ||
            error_set(error, ERROR_INPUT,
-                     "as-of: \"%.40s\" is no moment as in 2025-07-01T08:30:00Z, 2025-07-01T15:30+07:00 or 2025-07-01",
+                     "as-of: \"%.40s\" is no moment as in 2025-07-01T08:30:00Z, 2025-07-01T15:30+07:00 or "
+                     "2025-07-01",
                      *as_of);
 }
 

@@ -1,6 +1,7 @@
 #include "api/import.h"
 #include "lists/cell.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -62,7 +63,7 @@ static bool read_keys(struct import *import, bool *ids, struct error *error)
 
 static bool read_head(struct import *import, struct error *error)
 {
-    struct list_map *maps;
+    struct list_map *maps = NULL;
     size_t map_count;
     bool ids = false;
     const char *text = api_body_string(import->call, "text", error);
@@ -100,12 +101,27 @@ static bool read_request(struct import *import, struct error *error)
     return read_head(import, error);
 }
 
+/* The next row. A row over several lines that has not the list's shape is most likely a quote that was never
+ * meant: its first line is marked, and the others are read anew. */
+static bool next_row(struct import *import, struct list_row *row, struct error *error)
+{
+    struct list_reader before = import->reader;
+    if (!list_next(&import->reader, &import->row, row, error))
+        return false;
+    if (import_is_shaped(import, row) || import->reader.line - row->line <= 1)
+        return true;
+    import->reader = before;
+    list_skip_line(&import->reader);
+    row->unclosed = true;
+    return true;
+}
+
 static bool take_rows(struct import *import, struct error *error)
 {
     struct list_row row;
     error->code = ERROR_NONE;
     arena_reset(&import->row);
-    while (list_next(&import->reader, &import->row, &row, error)) {
+    while (next_row(import, &row, error)) {
         if (!import_row(import, &row, error))
             return false;
         arena_reset(&import->row);
@@ -176,11 +192,11 @@ static bool run(struct import *import, bool *written, struct error *error)
 static json_t *answer(struct import *import, json_t *columns, bool written, struct error *error)
 {
     json_t *json = json_pack("{s:I, s:I, s:I, s:O, s:O}", "added", (json_int_t)import->added, "changed",
-                             (json_int_t)import->changed, "unchanged", (json_int_t)import->unchanged, "rejected",
-                             import->rejected, "totals", import->totals);
-    bool done = json && json_object_update(json, columns) == 0 &&
-                (!written ||
-                 json_object_set_new(json, "import", json_integer((json_int_t)import->log.number)) == 0);
+                             (json_int_t)import->changed, "unchanged", (json_int_t)import->unchanged,
+                             "rejected", import->rejected, "totals", import->totals);
+    bool done =
+        json && json_object_update(json, columns) == 0 &&
+        (!written || json_object_set_new(json, "import", json_integer((json_int_t)import->log.number)) == 0);
     if (done)
         return json;
     json_decref(json);
@@ -197,6 +213,7 @@ static void release(struct import *import)
     arena_release(&import->row);
     arena_release(&import->edits);
     free(import);
+    malloc_trim(0); /* a daemon is small while it idles */
 }
 
 json_t *handle_import(struct api_call *call, struct error *error)

@@ -85,6 +85,9 @@ struct import {
  * done (memory, the store). */
 bool import_row(struct import *import, const struct list_row *row, struct error *error);
 
+/* Whether the row has a cell for each column, and no more but blank ones. */
+bool import_is_shaped(const struct import *import, const struct list_row *row);
+
 /* Notes a problem of the field (or NULL); one after the first is told behind it. */
 void import_problem_add(struct import_problem *problem, const char *field, const char *reason);
 

@@ -36,7 +36,8 @@ static bool read_all(FILE *from, const char *path, uint8_t **data, size_t *size,
     if (ferror(from))
         return error_set(error, ERROR_STORE, "%s: %s", path, strerror(errno));
     return *size <= LIMIT_IMPORT_BYTES ||
-           error_set(error, ERROR_LIMIT, "%s: more than %d bytes: import it in parts", path, LIMIT_IMPORT_BYTES);
+           error_set(error, ERROR_LIMIT, "%s: more than %d bytes: import it in parts", path,
+                     LIMIT_IMPORT_BYTES);
 }
 
 static bool decode(struct bytes raw, const char *wanted, struct import_file *file, struct error *error)
@@ -93,8 +94,9 @@ static bool convert_line(struct conversion *conversion, const char *line, size_t
         json_decref(record);
         return error_set(error, ERROR_INPUT, "line %zu: no record as export writes it", number);
     }
-    bool done = note_start(conversion, error) &&
-                (blank || export_csv_row(&conversion->columns, record, conversion->to, &conversion->arena, error));
+    bool done =
+        note_start(conversion, error) &&
+        (blank || export_csv_row(&conversion->columns, record, conversion->to, &conversion->arena, error));
     json_decref(record);
     return done;
 }

@@ -10,8 +10,8 @@ struct import_file {
     char *text;       /* UTF-8 in NFC */
     size_t size, lines;
     const char *encoding;
-    bool assumed;        /* the encoding, from the letters */
-    size_t *starts;      /* of JSON lines: where in the text each one begins; NULL: the text is as in the file */
+    bool assumed;   /* the encoding, from the letters */
+    size_t *starts; /* of JSON lines: where in the text each one begins; NULL: the text is as in the file */
     size_t start_count;
 };
 

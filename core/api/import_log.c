@@ -48,8 +48,7 @@ static bool out_of_memory(struct error *error)
 static bool add_value(Hopnhat__FormerField *former, struct bytes value)
 {
     /* protobuf-c has no pointers to const */
-    former->values[former->n_values++] =
-        (ProtobufCBinaryData){value.size, (uint8_t *)(uintptr_t)value.data};
+    former->values[former->n_values++] = (ProtobufCBinaryData){value.size, (uint8_t *)(uintptr_t)value.data};
     return true;
 }
 
@@ -146,8 +145,7 @@ static bool fill(const struct former *from, Hopnhat__ImportedRecord *row)
 bool import_log_record(struct import_log *log, const struct catalog_type *type, const struct new_edit *edit,
                        const Hopnhat__Record *before, struct arena *arena, struct error *error)
 {
-    const struct former from = {
-        .type = type, .edit = edit, .before = before, .arena = arena, .error = error};
+    const struct former from = {.type = type, .edit = edit, .before = before, .arena = arena, .error = error};
     Hopnhat__ImportedRecord row = HOPNHAT__IMPORTED_RECORD__INIT;
     uint8_t id[RECORD_ID_BYTES];
     struct key key;

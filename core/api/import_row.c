@@ -52,13 +52,18 @@ static size_t used_cells(const struct list_row *row)
     return count;
 }
 
+bool import_is_shaped(const struct import *import, const struct list_row *row)
+{
+    return row->count >= import->head.count && used_cells(row) <= import->head.count && !row->too_wide;
+}
+
 static void check_shape(const struct import *import, const struct list_row *row,
                         struct import_problem *problem)
 {
     char reason[160];
     if (row->unclosed)
-        import_problem_add(problem, NULL, "a quote in it is never closed");
-    if (row->count >= import->head.count && used_cells(row) <= import->head.count && !row->too_wide)
+        import_problem_add(problem, NULL, "a quote in it is not closed where it should be");
+    if (row->unclosed || import_is_shaped(import, row))
         return;
     snprintf(reason, sizeof reason, "%s%zu cells, and the list has %zu columns",
              row->too_wide ? "more than " : "", row->count, import->head.count);
@@ -94,8 +99,8 @@ static bool find_defaults(struct import *import, const struct assignment_list *l
     bool wants_group = !assignment_of_field(list, GROUP);
     if (owner) {
         const char *text = arena_string(&import->edits, owner->values[0].data, owner->values[0].size);
-        return text ? !wants_group || records->defaults(import->context, type, text, &import->edits, group,
-                                                        NULL, error)
+        return text ? !wants_group ||
+                          records->defaults(import->context, type, text, &import->edits, group, NULL, error)
                     : out_of_memory(error);
     }
     if ((!import->owner || (wants_group && !import->group)) &&

@@ -14,8 +14,8 @@
 struct import_entry {
     uint8_t key[IMPORT_HASH_BYTES];
     uint8_t id[RECORD_ID_BYTES];
-    bool there, several;              /* in the store */
-    size_t line;                      /* of the row about it that was taken; 0: none */
+    bool there, several;             /* in the store */
+    size_t line;                     /* of the row about it that was taken; 0: none */
     uint8_t said[IMPORT_HASH_BYTES]; /* by that row */
     UT_hash_handle hh;
 };
@@ -247,8 +247,8 @@ static bool find_by_id(struct import *import, const struct list_row *row, struct
         return true;
     }
     memcpy(target->id, id.bytes, RECORD_ID_BYTES);
-    target->before = import->bulk->get(import->context, type_definition(import->type)->number, target->id,
-                                       &import->edits);
+    target->before =
+        import->bulk->get(import->context, type_definition(import->type)->number, target->id, &import->edits);
     if (!target->before) {
         import_problem_add(problem, "id", "there is no such record here");
         return true;
@@ -283,8 +283,8 @@ static bool find_by_key(struct import *import, const struct list_row *row, struc
         import_problem_add(problem, import->keys[0]->name, "several records here have this key");
     if (!entry->there || entry->several)
         return true;
-    target->before = import->bulk->get(import->context, type_definition(import->type)->number, entry->id,
-                                       &import->edits);
+    target->before =
+        import->bulk->get(import->context, type_definition(import->type)->number, entry->id, &import->edits);
     return target->before || out_of_memory(error);
 }
 

@@ -15,10 +15,10 @@ static bool out_of_memory(struct error *error)
 static json_t *import_json(const struct catalog *catalog, const Hopnhat__Import *row, struct arena *arena)
 {
     const struct catalog_type *type = catalog_type(catalog, row->type);
-    return json_pack("{s:I, s:s?, s:s?, s:s?, s:s?, s:I, s:I, s:o}", "import", (json_int_t)row->number, "type",
-                     type ? type_definition(type)->name : NULL, "file", row->file, "author", row->author, "time",
-                     wall_text(row->made_ms, arena), "added", (json_int_t)row->added, "changed",
-                     (json_int_t)row->changed, "undone",
+    return json_pack("{s:I, s:s?, s:s?, s:s?, s:s?, s:I, s:I, s:o}", "import", (json_int_t)row->number,
+                     "type", type ? type_definition(type)->name : NULL, "file", row->file, "author",
+                     row->author, "time", wall_text(row->made_ms, arena), "added", (json_int_t)row->added,
+                     "changed", (json_int_t)row->changed, "undone",
                      row->has_undone_ms ? json_string(wall_text(row->undone_ms, arena)) : json_null());
 }
 
@@ -30,7 +30,8 @@ static bool list_imports(struct api_call *call, struct transaction *transaction,
     import_log_start(&end, transaction, bulk->imports);
     for (uint64_t number = end.number - 1; number > 0 && json_array_size(list) < LISTED_IMPORTS; number--) {
         const Hopnhat__Import *row = import_log_get(transaction, bulk->imports, number, call->arena);
-        json_t *json = row ? import_json(call->records->catalog(call->records->context), row, call->arena) : NULL;
+        json_t *json =
+            row ? import_json(call->records->catalog(call->records->context), row, call->arena) : NULL;
         if (row && (!json || json_array_append_new(list, json) < 0))
             return out_of_memory(error);
     }
@@ -92,9 +93,8 @@ static bool keep(struct undo *undo, const uint8_t id[RECORD_ID_BYTES], const cha
 static bool flush(struct undo *undo, struct error *error)
 {
     struct dot dot;
-    if (undo->batch_count &&
-        !undo->bulk->change(undo->context, undo->batch, undo->batch_count, undo->author, undo->call->wall_ms,
-                            &dot, error))
+    if (undo->batch_count && !undo->bulk->change(undo->context, undo->batch, undo->batch_count, undo->author,
+                                                 undo->call->wall_ms, &dot, error))
         return false;
     undo->batch_count = 0;
     arena_reset(&undo->arena);
@@ -102,8 +102,8 @@ static bool flush(struct undo *undo, struct error *error)
 }
 
 /* Adds the edit, if it may be made; *made tells. */
-static bool add_edit(struct undo *undo, const struct new_edit *edit, const Hopnhat__Record *before, bool *made,
-                     struct error *error)
+static bool add_edit(struct undo *undo, const struct new_edit *edit, const Hopnhat__Record *before,
+                     bool *made, struct error *error)
 {
     *made = edit->op_count > 0;
     if (!*made)
@@ -149,8 +149,8 @@ static bool our_values(struct undo *undo, const Hopnhat__Field *field, struct by
     return *values != NULL;
 }
 
-static void put(struct assignment_list *list, const Hopnhat__FieldDefinition *field, enum assignment_kind kind,
-                const struct bytes *values, size_t count)
+static void put(struct assignment_list *list, const Hopnhat__FieldDefinition *field,
+                enum assignment_kind kind, const struct bytes *values, size_t count)
 {
     if (count || kind == ASSIGN_SET)
         list->items[list->count++] =
@@ -166,8 +166,9 @@ static bool old_values(struct undo *undo, const Hopnhat__FormerField *former, st
 }
 
 /* What puts one field back as it was, where it still stands as the import left it. */
-static bool restore_field(struct undo *undo, const Hopnhat__Record *record, const Hopnhat__FormerField *former,
-                          struct assignment_list *list, struct error *error)
+static bool restore_field(struct undo *undo, const Hopnhat__Record *record,
+                          const Hopnhat__FormerField *former, struct assignment_list *list,
+                          struct error *error)
 {
     const Hopnhat__FieldDefinition *definition = type_field(undo->type, former->field);
     const Hopnhat__Field *field = record_field(record, former->field);
@@ -197,8 +198,8 @@ static bool restore_field(struct undo *undo, const Hopnhat__Record *record, cons
 static bool restore_record(struct undo *undo, const Hopnhat__Record *record,
                            const Hopnhat__ImportedRecord *row, struct error *error)
 {
-    struct assignment_list list = {
-        .items = arena_alloc(&undo->arena, 2 * row->n_former * sizeof *list.items)};
+    struct assignment_list list = {.items =
+                                       arena_alloc(&undo->arena, 2 * row->n_former * sizeof *list.items)};
     struct new_edit edit;
     bool made;
     if (!list.items)
@@ -259,7 +260,8 @@ static bool find_import(struct undo *undo, struct error *error)
     if (!undo->row)
         return error_set(error, ERROR_NOT_FOUND, "there is no import %.40s", undo->call->parts[0]);
     if (undo->row->has_undone_ms)
-        return error_set(error, ERROR_INPUT, "import %.40s has been taken back already", undo->call->parts[0]);
+        return error_set(error, ERROR_INPUT, "import %.40s has been taken back already",
+                         undo->call->parts[0]);
     undo->type = catalog_type(undo->call->records->catalog(undo->context), undo->row->type);
     return undo->type || error_set(error, ERROR_INPUT, "the catalog has no type number %u", undo->row->type);
 }
@@ -300,8 +302,9 @@ json_t *handle_import_undo(struct api_call *call, struct error *error)
     if (!undo->kept)
         out_of_memory(error);
     else if (error->code == ERROR_NONE && run(undo, error) &&
-             !(json = json_pack("{s:I, s:I, s:I, s:O}", "deleted", (json_int_t)undo->deleted, "restored",
-                                (json_int_t)undo->restored, "gone", (json_int_t)undo->gone, "kept", undo->kept)))
+             !(json =
+                   json_pack("{s:I, s:I, s:I, s:O}", "deleted", (json_int_t)undo->deleted, "restored",
+                             (json_int_t)undo->restored, "gone", (json_int_t)undo->gone, "kept", undo->kept)))
         out_of_memory(error);
     json_decref(undo->kept);
     arena_release(&undo->arena);

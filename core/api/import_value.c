@@ -86,9 +86,9 @@ static const char *plain_blanks(const char *text, struct arena *arena)
 {
     char *copy = arena_string(arena, text, strlen(text)), *to = copy;
     for (const char *from = copy; from && *from;) {
-        size_t size = strncmp(from, "\xC2\xA0", 2) == 0                                              ? 2
+        size_t size = strncmp(from, "\xC2\xA0", 2) == 0                                                ? 2
                       : strncmp(from, "\xE2\x80\xAF", 3) == 0 || strncmp(from, "\xE2\x80\x87", 3) == 0 ? 3
-                                                                                                      : 0;
+                                                                                                       : 0;
         *to++ = size ? ' ' : *from;
         from += size ? size : 1;
     }
@@ -141,8 +141,8 @@ static bool holds_all(const struct bytes *values, size_t count, const struct byt
     return true;
 }
 
-/* Whether the field reads as the assignment says, so that there is nothing to write; of a thread what is there
- * is taken away from the assignment. */
+/* Whether the field reads as the assignment says, so that there is nothing to write; of a thread what is
+ * there is taken away from the assignment. */
 static bool reads_so(const struct import *import, const Hopnhat__Record *before,
                      struct assignment *assignment, struct bytes *values, bool *so, struct error *error)
 {

@@ -34,11 +34,13 @@ enum {
     LIMIT_LOGS_PER_AGENT = 64, /* replica numbers that one installation may have had */
     LIMIT_GROUPS_PER_OFFICE = 64,
     LIMIT_RECONCILE_BUCKETS = 4096,
+    LIMIT_BUCKET_BYTES = 8 * 1024 * 1024, /* records of one bucket in a Reconciled; past it the group is pulled */
     LIMIT_CHAIN_QUERIES = 64,
     LIMIT_CUSTODY_PIECES = 65536, /* of headquarters' log that an agent keeps; no more are taken past it */
 
     /* the hub */
     LIMIT_SESSIONS = 20000,
+    LIMIT_REPLICAS_PER_INSTALLATION = 1000, /* numbers that one pair of keys may use up, a restore each */
     LIMIT_TURN_BYTES = 16 * 1024 * 1024, /* changes in one transaction of the hub; past it the hub commits */
     LIMIT_FOLLOWER_LAG = 1000000,        /* revs a follower may be behind before admission answers Busy */
     LIMIT_OFFICES = 4096,

@@ -73,12 +73,13 @@ static bool split_set(struct parts *parts, struct bytes cell)
     return add_part(parts, bytes_of(member, size));
 }
 
-/* The line at `at`, without blanks around it; *next is where the next one begins. */
+/* The line at `at`, without blanks at its end; *next is where the next one begins. */
 static struct bytes line_of(struct bytes text, size_t at, size_t *next)
 {
     const uint8_t *end = memchr(text.data + at, '\n', text.size - at);
     *next = end ? (size_t)(end - text.data) + 1 : text.size;
-    return text_trim(bytes_of(text.data + at, *next - at));
+    struct bytes line = bytes_of(text.data + at, *next - at), trimmed = text_trim(line);
+    return trimmed.data == line.data ? trimmed : line;
 }
 
 /* Whether the line is what parts posts, with that many backslashes before it at least. */
@@ -128,7 +129,7 @@ bool cell_split(const Hopnhat__FieldDefinition *field, struct bytes cell, struct
                 const char ***parts, size_t *count, struct error *error)
 {
     struct parts found = {.arena = arena, .error = error};
-    bool done = is_set(field)            ? split_set(&found, cell)
+    bool done = is_set(field)           ? split_set(&found, cell)
                 : cell_has_parts(field) ? split_thread(&found, cell)
                                         : add_part(&found, cell);
     *parts = found.items;

@@ -4,8 +4,8 @@
  *     gets an apostrophe before it; so does one that begins with apostrophes before such a character
  *   members of a set are parted by ";" (line ends part them too); a ";", a line feed or a backslash that
  *     belongs to a member has a backslash before it, and any other backslash is itself
- *   posts of a thread are parted by a line that is just "---"; such a line within a post (or one with backslashes
- *     before it) gets a backslash before it */
+ *   posts of a thread are parted by a line that is just "---"; such a line within a post (or one with
+ * backslashes before it) gets a backslash before it */
 #ifndef HOPNHAT_LISTS_CELL_H
 #define HOPNHAT_LISTS_CELL_H
 

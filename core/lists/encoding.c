@@ -14,8 +14,8 @@ enum {
     ARENA_BYTES = 256 * 1024 * 1024,
 };
 
-static const char *const names[LIST_ENCODINGS] = {"utf-8", "utf-16le", "utf-16be", "windows-1258",
-                                                  "tcvn3", "vni"};
+static const char *const names[LIST_ENCODINGS] = {"utf-8",        "utf-16le", "utf-16be",
+                                                  "windows-1258", "tcvn3",    "vni"};
 
 static legacy_reader *const readers[LIST_ENCODINGS] = {
     [LIST_WINDOWS_1258] = legacy_windows_1258, [LIST_TCVN3] = legacy_tcvn3, [LIST_VNI] = legacy_vni};
@@ -30,10 +30,11 @@ bool encoding_named(const char *name, enum list_encoding *encoding)
     static const struct {
         const char *name;
         enum list_encoding encoding;
-    } others[] = {{"utf8", LIST_UTF8},           {"utf-16", LIST_UTF16LE},        {"utf16", LIST_UTF16LE},
-                  {"utf16le", LIST_UTF16LE},     {"utf16be", LIST_UTF16BE},       {"cp1258", LIST_WINDOWS_1258},
-                  {"1258", LIST_WINDOWS_1258},   {"windows1258", LIST_WINDOWS_1258}, {"tcvn", LIST_TCVN3},
-                  {"abc", LIST_TCVN3},           {"vni-windows", LIST_VNI}};
+    } others[] = {
+        {"utf8", LIST_UTF8},         {"utf-16", LIST_UTF16LE},           {"utf16", LIST_UTF16LE},
+        {"utf16le", LIST_UTF16LE},   {"utf16be", LIST_UTF16BE},          {"cp1258", LIST_WINDOWS_1258},
+        {"1258", LIST_WINDOWS_1258}, {"windows1258", LIST_WINDOWS_1258}, {"tcvn", LIST_TCVN3},
+        {"abc", LIST_TCVN3},         {"vni-windows", LIST_VNI}};
     for (int i = 0; i < LIST_ENCODINGS; i++)
         if (strcasecmp(name, names[i]) == 0) {
             *encoding = (enum list_encoding)i;
@@ -95,8 +96,7 @@ static size_t first_wrong(struct bytes text)
             at++;
             continue;
         }
-        utf8proc_ssize_t size =
-            utf8proc_iterate(text.data + at, (utf8proc_ssize_t)(text.size - at), &point);
+        utf8proc_ssize_t size = utf8proc_iterate(text.data + at, (utf8proc_ssize_t)(text.size - at), &point);
         if (size <= 0 || point == 0)
             return at;
         at += (size_t)size;
@@ -136,10 +136,11 @@ bool encoding_detect(struct bytes raw, enum list_encoding *encoding, bool *assum
     *assumed = true;
     if (guess_encoding(raw, readers, LIST_ENCODINGS, encoding))
         return true;
-    return error_set(error, ERROR_INPUT,
-                     "line %zu: no UTF-8, and it is not safe to tell the encoding from the letters: name it by "
-                     "--encoding (windows-1258, tcvn3 or vni), or save the list as UTF-8",
-                     line_at(raw, wrong));
+    return error_set(
+        error, ERROR_INPUT,
+        "line %zu: no UTF-8, and it is not safe to tell the encoding from the letters: name it by "
+        "--encoding (windows-1258, tcvn3 or vni), or save the list as UTF-8",
+        line_at(raw, wrong));
 }
 
 static bool read_utf16(struct bytes raw, bool big, struct output *output, struct error *error)
@@ -208,9 +209,8 @@ static bool compose(struct bytes text, struct output *output, struct error *erro
     while (done && text.size) {
         size_t size = chunk_size(text);
         arena_reset(&arena);
-        const char *composed = size <= MOST_CHUNK_BYTES
-                                   ? text_nfc(&arena, bytes_of(text.data, size), error)
-                                   : NULL;
+        const char *composed =
+            size <= MOST_CHUNK_BYTES ? text_nfc(&arena, bytes_of(text.data, size), error) : NULL;
         if (size > MOST_CHUNK_BYTES)
             error_set(error, ERROR_LIMIT, "more than %d bytes without a plain letter: this is no list",
                       MOST_CHUNK_BYTES);

@@ -9,8 +9,8 @@ enum {
     READ_BYTES = 256 * 1024,
 };
 
-/* A word under way: whether it can be Vietnamese. A syllable carries one tone; đ begins it; the same vowel does
- * not stand twice; small letters are not followed by capitals (but in TCVN3, whose capitals are a font's
+/* A word under way: whether it can be Vietnamese. A syllable carries one tone; đ begins it; the same vowel
+ * does not stand twice; small letters are not followed by capitals (but in TCVN3, whose capitals are a font's
  * matter). */
 struct word {
     size_t letters, tones;
@@ -41,8 +41,8 @@ static bool is_letter(int32_t point)
 static bool is_vowel(int32_t letter)
 {
     int32_t small = letter | 0x20;
-    return letter < 0x80 && (small == 'a' || small == 'e' || small == 'i' || small == 'o' || small == 'u' ||
-                             small == 'y');
+    return letter < 0x80 &&
+           (small == 'a' || small == 'e' || small == 'i' || small == 'o' || small == 'u' || small == 'y');
 }
 
 static bool may_carry(int32_t letter, int32_t mark)
@@ -108,8 +108,8 @@ static struct score score_of(struct bytes raw, legacy_reader *reader, bool capit
                 end_word(&word, &score);
                 continue;
             }
-            utf8proc_ssize_t size = utf8proc_decompose_char((utf8proc_int32_t)points[j], parts, 8,
-                                                            UTF8PROC_DECOMPOSE, &last);
+            utf8proc_ssize_t size =
+                utf8proc_decompose_char((utf8proc_int32_t)points[j], parts, 8, UTF8PROC_DECOMPOSE, &last);
             for (utf8proc_ssize_t k = 0; k < size && k < 8; k++)
                 take_point(&word, parts[k], &letter, capitals_anywhere);
         }

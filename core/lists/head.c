@@ -202,8 +202,8 @@ static bool fill_head(const struct place *place, const struct search *search, bo
     if (place->row.too_wide)
         return error_set(search->error, ERROR_LIMIT, "line %zu: more than %d columns", place->row.line,
                          LIST_COLUMNS);
-    *head = (struct list_head){
-        .separator = place->separator, .line = place->row.line, .count = place->row.count};
+    *head =
+        (struct list_head){.separator = place->separator, .line = place->row.line, .count = place->row.count};
     head->columns = arena_alloc(search->arena, head->count * sizeof *head->columns);
     if (!head->columns)
         return error_set(search->error, ERROR_MEMORY, "out of memory");
@@ -250,8 +250,8 @@ int list_column_of(const struct list_head *head, const Hopnhat__FieldDefinition 
 
 static bool says_total(struct bytes cell, struct arena *arena)
 {
-    static const char *const words[] = {"tong", "tong cong", "tong so", "cong", "cong cong", "total", "totals",
-                                        "grand total", "sum"};
+    static const char *const words[] = {"tong",  "tong cong", "tong so",     "cong", "cong cong",
+                                        "total", "totals",    "grand total", "sum"};
     struct error ignored;
     while (cell.size && strchr(":.", cell.data[cell.size - 1]))
         cell.size--;

@@ -115,12 +115,23 @@ static const struct {
     uint8_t byte;
     uint16_t marks[2];
 } vni_marks[] = {
-    {0xF9, {ACUTE, 0}},          {0xF8, {GRAVE, 0}},          {0xFB, {HOOK, 0}},
-    {0xF5, {TILDE, 0}},          {0xEF, {DOT_BELOW, 0}},      {0xE2, {CIRCUMFLEX, 0}},
-    {0xE1, {CIRCUMFLEX, ACUTE}}, {0xE0, {CIRCUMFLEX, GRAVE}}, {0xE5, {CIRCUMFLEX, HOOK}},
-    {0xE3, {CIRCUMFLEX, TILDE}}, {0xE4, {DOT_BELOW, CIRCUMFLEX}}, {0xEA, {BREVE, 0}},
-    {0xE9, {BREVE, ACUTE}},      {0xE8, {BREVE, GRAVE}},      {0xFA, {BREVE, HOOK}},
-    {0xFC, {BREVE, TILDE}},      {0xEB, {DOT_BELOW, BREVE}},
+    {0xF9, {ACUTE, 0}},
+    {0xF8, {GRAVE, 0}},
+    {0xFB, {HOOK, 0}},
+    {0xF5, {TILDE, 0}},
+    {0xEF, {DOT_BELOW, 0}},
+    {0xE2, {CIRCUMFLEX, 0}},
+    {0xE1, {CIRCUMFLEX, ACUTE}},
+    {0xE0, {CIRCUMFLEX, GRAVE}},
+    {0xE5, {CIRCUMFLEX, HOOK}},
+    {0xE3, {CIRCUMFLEX, TILDE}},
+    {0xE4, {DOT_BELOW, CIRCUMFLEX}},
+    {0xEA, {BREVE, 0}},
+    {0xE9, {BREVE, ACUTE}},
+    {0xE8, {BREVE, GRAVE}},
+    {0xFA, {BREVE, HOOK}},
+    {0xFC, {BREVE, TILDE}},
+    {0xEB, {DOT_BELOW, BREVE}},
 };
 
 /* Letters that are one byte. */
@@ -128,7 +139,7 @@ static const struct {
     uint8_t byte;
     uint16_t point;
 } vni_letters[] = {
-    {0xF1, 0x111}, {0xD1, 0x110}, {0xF6, 0x1B0},  {0xD6, 0x1AF},  {0xF4, 0x1A1}, {0xD4, 0x1A0},
+    {0xF1, 0x111}, {0xD1, 0x110}, {0xF6, 0x1B0},  {0xD6, 0x1AF},  {0xF4, 0x1A1},  {0xD4, 0x1A0},
     {0xED, 0xED},  {0xCD, 0xCD},  {0xEC, 0xEC},   {0xCC, 0xCC},   {0xE6, 0x1EC9}, {0xC6, 0x1EC8},
     {0xF3, 0x129}, {0xD3, 0x128}, {0xF2, 0x1ECB}, {0xD2, 0x1ECA}, {0xEE, 0x1EF5}, {0xCE, 0x1EF4},
 };

@@ -169,6 +169,13 @@ bool list_next(struct list_reader *reader, struct arena *arena, struct list_row 
     return true;
 }
 
+void list_skip_line(struct list_reader *reader)
+{
+    while (!at_end(reader) && !is_line_end(peek(reader)))
+        skip(reader, 1);
+    skip_line_end(reader);
+}
+
 bool list_is_blank(const struct list_row *row)
 {
     for (size_t i = 0; i < row->count; i++)

@@ -19,13 +19,16 @@ struct list_row {
     size_t line; /* where it begins */
     struct bytes *cells;
     size_t count;
-    bool too_wide;  /* more than LIST_COLUMNS cells; the rest is left out */
-    bool unclosed;  /* a quote in it is never closed */
+    bool too_wide; /* more than LIST_COLUMNS cells; the rest is left out */
+    bool unclosed; /* a quote in it is never closed */
 };
 
 /* The next row, in the arena; false at the end of the text, or with *error where the arena is out of memory
  * (else its code is left alone). */
 bool list_next(struct list_reader *reader, struct arena *arena, struct list_row *row, struct error *error);
+
+/* Passes over what is left of the line, whatever quotes stand in it. */
+void list_skip_line(struct list_reader *reader);
 
 /* Whether all its cells are blank. */
 bool list_is_blank(const struct list_row *row);

@@ -77,7 +77,8 @@ static uint32_t old_number(const struct catalog *catalog, const char *name)
     return 0;
 }
 
-static uint32_t fresh_number(const struct catalog_before *before, const Hopnhat__Catalog *fresh, const char *name)
+static uint32_t fresh_number(const struct catalog_before *before, const Hopnhat__Catalog *fresh,
+                             const char *name)
 {
     for (size_t i = 0; i < fresh->n_types; i++)
         if (strcmp(fresh->types[i]->name, name) == 0)
@@ -97,13 +98,13 @@ static void check_choices(const struct catalog_before *before, const Hopnhat__Ty
             j++;
         if (j < fresh->n_choices)
             continue;
-        uint64_t uses = before->choice_uses
-                            ? before->choice_uses(before->context, type->number, old->number, name)
-                            : 0;
+        uint64_t uses =
+            before->choice_uses ? before->choice_uses(before->context, type->number, old->number, name) : 0;
         if (uses)
-            catalog_tell(report, place, "choices",
-                         "%s.%s: the choice %s is gone, and %llu records hold it; keep it with `retired: true`",
-                         type->name, old->name, name, (unsigned long long)uses);
+            catalog_tell(
+                report, place, "choices",
+                "%s.%s: the choice %s is gone, and %llu records hold it; keep it with `retired: true`",
+                type->name, old->name, name, (unsigned long long)uses);
         else
             note(before, "%s.%s: the choice %s is gone; no record holds it", type->name, old->name, name);
     }
@@ -117,9 +118,10 @@ static void check_reference(const struct catalog_before *before, const Hopnhat__
     if (!old->reference || !field->reference ||
         old_number(before->catalog, old->reference) == fresh_number(before, fresh, field->reference))
         return;
-    catalog_tell(report, place, "reference",
-                 "%s.%s referred to %s: the ids in it are of such records; add a field for %s and retire this one",
-                 type->name, old->name, old->reference, field->reference);
+    catalog_tell(
+        report, place, "reference",
+        "%s.%s referred to %s: the ids in it are of such records; add a field for %s and retire this one",
+        type->name, old->name, old->reference, field->reference);
 }
 
 static void check_policy(const struct catalog_before *before, const Hopnhat__TypeDefinition *type,
@@ -129,13 +131,14 @@ static void check_policy(const struct catalog_before *before, const Hopnhat__Typ
     if (old->policy == field->policy)
         return;
     if (!catalog_policies_agree(old->policy, field->policy))
-        catalog_tell(report, place, "policy",
-                     "%s.%s was read by %s: what a counter holds are totals, which no other policy can read; add a "
-                     "field and retire this one",
-                     type->name, old->name, policy_word(old));
+        catalog_tell(
+            report, place, "policy",
+            "%s.%s was read by %s: what a counter holds are totals, which no other policy can read; add a "
+            "field and retire this one",
+            type->name, old->name, policy_word(old));
     else
-        note(before, "%s.%s is read by %s, no more by %s: values that stand side by side are read anew", type->name,
-             field->name, policy_word(field), policy_word(old));
+        note(before, "%s.%s is read by %s, no more by %s: values that stand side by side are read anew",
+             type->name, field->name, policy_word(field), policy_word(old));
 }
 
 /* Two names under one number: another name for the same thing, or another thing under its number. */
@@ -154,8 +157,8 @@ static void check_field_name(const struct catalog_before *before, const Hopnhat_
                      "number",
                      field->number, type->name, old->name, taken ? taken->name : field->name);
     else
-        note(before, "%s.%s is called %s now; if it means something else, give it a number of its own", type->name,
-             old->name, field->name);
+        note(before, "%s.%s is called %s now; if it means something else, give it a number of its own",
+             type->name, old->name, field->name);
 }
 
 static void check_field(const struct catalog_before *before, const Hopnhat__Catalog *fresh,
@@ -165,19 +168,21 @@ static void check_field(const struct catalog_before *before, const Hopnhat__Cata
     const Hopnhat__TypeDefinition *type = fresh->types[place.type];
     place.field = find_field(type, old->number);
     if (place.field < 0) {
-        catalog_tell(report, place, "fields",
-                     "%s.%s (number %u) is gone: what records hold in it could not be read; keep it with `retired: "
-                     "true`",
-                     type->name, old->name, old->number);
+        catalog_tell(
+            report, place, "fields",
+            "%s.%s (number %u) is gone: what records hold in it could not be read; keep it with `retired: "
+            "true`",
+            type->name, old->name, old->number);
         return;
     }
     const Hopnhat__FieldDefinition *field = type->fields[place.field];
     check_field_name(before, old_type, type, old, field, place, report);
     if (old->kind != field->kind) {
-        catalog_tell(report, place, "kind",
-                     "%s.%s was a field of the kind %s, and old values are no %s; add a field with a number of its "
-                     "own and retire this one",
-                     type->name, old->name, kind_word(old), kind_word(field));
+        catalog_tell(
+            report, place, "kind",
+            "%s.%s was a field of the kind %s, and old values are no %s; add a field with a number of its "
+            "own and retire this one",
+            type->name, old->name, kind_word(old), kind_word(field));
         return;
     }
     check_policy(before, type, old, field, place, report);
@@ -193,9 +198,10 @@ static void check_type_name(const struct catalog_before *before, const Hopnhat__
         return;
     bool moved = fresh_number(before, fresh, old->name) != old->number;
     if (moved || old_number(before->catalog, type->name))
-        catalog_tell(report, place, "number",
-                     "number %u is that of the type %s, whose records stand under it; give %s a number of its own",
-                     type->number, old->name, type->name);
+        catalog_tell(
+            report, place, "number",
+            "number %u is that of the type %s, whose records stand under it; give %s a number of its own",
+            type->number, old->name, type->name);
     else
         note(before, "the type %s is called %s now; if it means something else, give it a number of its own",
              old->name, type->name);
@@ -207,9 +213,10 @@ static void check_type(const struct catalog_before *before, const Hopnhat__Catal
     struct catalog_place place = WHOLE;
     place.type = find_type(fresh, old->number);
     if (place.type < 0) {
-        catalog_tell(report, WHOLE, "types",
-                     "the type %s (number %u) is gone: its records could not be read; keep it with `retired: true`",
-                     old->name, old->number);
+        catalog_tell(
+            report, WHOLE, "types",
+            "the type %s (number %u) is gone: its records could not be read; keep it with `retired: true`",
+            old->name, old->number);
         return;
     }
     check_type_name(before, fresh, old, fresh->types[place.type], place, report);
@@ -221,8 +228,9 @@ void catalog_check_change(const struct catalog_before *before, const Hopnhat__Ca
                           struct catalog_report *report)
 {
     if (fresh->version <= catalog_version(before->catalog))
-        catalog_tell(report, WHOLE, "version", "the version is %u, and version %u is in force: give it a higher one",
-                     fresh->version, catalog_version(before->catalog));
+        catalog_tell(report, WHOLE, "version",
+                     "the version is %u, and version %u is in force: give it a higher one", fresh->version,
+                     catalog_version(before->catalog));
     for (size_t i = 0; i < catalog_type_count(before->catalog); i++) {
         const Hopnhat__TypeDefinition *old = type_definition(catalog_type_at(before->catalog, i));
         if (old->number >= FIRST_NUMBER)

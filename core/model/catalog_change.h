@@ -1,5 +1,5 @@
-/* What may become of a catalog: data is not rewritten when it changes, so a fresh one must read all of the old
- * data as what it was written as. Pure. */
+/* What may become of a catalog: data is not rewritten when it changes, so a fresh one must read all of the
+ * old data as what it was written as. Pure. */
 #ifndef HOPNHAT_MODEL_CATALOG_CHANGE_H
 #define HOPNHAT_MODEL_CATALOG_CHANGE_H
 
@@ -17,9 +17,9 @@ struct catalog_before {
 };
 
 /* Tells every reason why the fresh catalog must not follow the one in force, each with what to do instead: a
- * version that is not higher, types and fields that are gone, numbers that mean something else now, other kinds,
- * other references, counters that are none any more or the other way round, choices that are gone though records
- * hold them. */
+ * version that is not higher, types and fields that are gone, numbers that mean something else now, other
+ * kinds, other references, counters that are none any more or the other way round, choices that are gone
+ * though records hold them. */
 void catalog_check_change(const struct catalog_before *before, const Hopnhat__Catalog *fresh,
                           struct catalog_report *report);
 

@@ -328,8 +328,7 @@ bool catalog_from_yaml(struct bytes yaml, const char *file_name, struct arena *a
 bool catalog_from_yaml_after(const struct catalog_before *before, struct bytes yaml, const char *file_name,
                              struct arena *arena, struct bytes *packed, struct catalog_errors *errors)
 {
-    struct converter converter = {
-        .arena = arena, .file_name = file_name, .before = before, .errors = errors};
+    struct converter converter = {.arena = arena, .file_name = file_name, .before = before, .errors = errors};
     *errors = (struct catalog_errors){.count = 0};
     convert(&converter, yaml, packed);
     if (converter.out_of_memory && errors->count == 0)

@@ -27,7 +27,8 @@ struct catalog_errors {
 bool catalog_from_yaml(struct bytes yaml, const char *file_name, struct arena *arena, struct bytes *packed,
                        struct catalog_errors *errors);
 
-/* The same for a catalog that is to follow the one in force: also what catalog_check_change tells is an error. */
+/* The same for a catalog that is to follow the one in force: also what catalog_check_change tells is an
+ * error. */
 struct catalog_before;
 bool catalog_from_yaml_after(const struct catalog_before *before, struct bytes yaml, const char *file_name,
                              struct arena *arena, struct bytes *packed, struct catalog_errors *errors);

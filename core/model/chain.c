@@ -68,3 +68,12 @@ bool chain_next(const uint8_t previous[LINK_BYTES], const Hopnhat__LoggedChange 
     crypto_generichash_blake2b_final(&state, link, LINK_BYTES);
     return true;
 }
+
+void chain_signed_text(uint64_t replica, uint64_t seq, const uint8_t link[LINK_BYTES],
+                       uint8_t text[SIGNED_LINK_BYTES])
+{
+    memcpy(text, "hopnhat log 1", 13);
+    put_u64_le(text + 13, replica);
+    put_u64_le(text + 21, seq);
+    memcpy(text + 29, link, LINK_BYTES);
+}

@@ -2,7 +2,8 @@
 
 #include "base/text.h"
 
-/* data/countries.csv, built in: code, alpha3, name_en, name_vi; a name with a comma in it stands in quotes. */
+/* data/countries.csv, built in: code, alpha3, name_en, name_vi; a name with a comma in it stands in quotes.
+ */
 extern const unsigned char countries_csv[];
 extern const size_t countries_csv_size;
 
@@ -115,20 +116,40 @@ static bool find_by_name(const char *folded, struct bytes *code)
     return found;
 }
 
+static bool is_capitals(struct bytes text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] < 'A' || text.data[i] > 'Z')
+            return false;
+    return true;
+}
+
+/* "Nga" is Russia, and NGA the code of Nigeria: written in capitals it may be either, and is none. */
+static bool find(struct bytes text, struct arena *arena, struct bytes *code)
+{
+    struct error ignored;
+    struct bytes named = {0};
+    bool coded = text.size <= 3 && find_by_code(text, code);
+    if (coded && text.size < 3)
+        return true;
+    const char *folded = text_fold(arena, text, &ignored);
+    if (!folded || !find_by_name(folded, &named))
+        return coded;
+    if (coded && !bytes_equal(named, *code) && is_capitals(text))
+        return false;
+    *code = named;
+    return true;
+}
+
 bool country_find(struct bytes text, char code[COUNTRY_CODE_BYTES])
 {
-    struct bytes found;
+    struct bytes found = {0};
     struct arena arena;
-    struct error ignored;
     if (text.size == 0 || text.size > LONGEST_NAME_BYTES)
         return false;
-    bool there = text.size <= 3 && find_by_code(text, &found);
-    if (!there) {
-        arena_init(&arena, SCRATCH_BYTES);
-        const char *folded = text_fold(&arena, text, &ignored);
-        there = folded && find_by_name(folded, &found);
-        arena_release(&arena);
-    }
+    arena_init(&arena, SCRATCH_BYTES);
+    bool there = find(text, &arena, &found);
+    arena_release(&arena);
     if (there) {
         memcpy(code, found.data, COUNTRY_CODE_BYTES - 1);
         code[COUNTRY_CODE_BYTES - 1] = '\0';

@@ -16,6 +16,9 @@ enum {
     SEAL_BYTES = 48,
 };
 
+/* What stands before the body in what the hub's key signs of a certificate. */
+#define CERTIFICATE_CONTEXT "hopnhat certificate 1"
+
 struct link_keys {
     uint8_t public_key[LINK_KEY_BYTES];
     uint8_t secret_key[LINK_KEY_BYTES];
@@ -53,8 +56,9 @@ void keys_sign(const struct signing_keys *keys, struct bytes message, uint8_t si
 /* Whether the signature (any size is borne with) is this key's over the message. */
 bool keys_verify(const uint8_t public_key[SIGNING_KEY_BYTES], struct bytes message, struct bytes signature);
 
-/* Seals the message (message.size + SEAL_BYTES bytes to `sealed`) so that only the holder of the secret key can
- * open it: libsodium's sealed box, with an ephemeral key from the random seed. ERROR_INPUT: no usable key. */
+/* Seals the message (message.size + SEAL_BYTES bytes to `sealed`) so that only the holder of the secret key
+ * can open it: libsodium's sealed box, with an ephemeral key from the random seed. ERROR_INPUT: no usable
+ * key. */
 bool keys_seal(const uint8_t public_key[LINK_KEY_BYTES], const uint8_t seed[LINK_KEY_BYTES],
                struct bytes message, uint8_t *sealed, struct error *error);
 

@@ -171,7 +171,8 @@ static bool get_head_hash(struct stream *stream, struct error *error)
         return false;
     crypto_generichash(hash, sizeof hash, stream->head.data, stream->head.size, NULL, 0);
     return memcmp(hash, stored, sizeof hash) == 0 ||
-           error_set(error, ERROR_CORRUPT, "%s has been altered: its head is not what was written", stream->path);
+           error_set(error, ERROR_CORRUPT, "%s has been altered: its head is not what was written",
+                     stream->path);
 }
 
 /* Opens the file and reads its head; *stream stands at the content. The file is closed on error. */
@@ -217,15 +218,15 @@ static bool get_chunk(struct stream *stream, uint64_t left, uint8_t chunk[CHUNK_
     size_t count = *size + crypto_secretstream_xchacha20poly1305_ABYTES;
     if (!get(stream, sealed, count, error))
         return false;
-    bool fits = crypto_secretstream_xchacha20poly1305_pull(&stream->state, chunk, &opened, &tag, sealed, count,
-                                                           stream->head.data, stream->head.size) == 0;
+    bool fits = crypto_secretstream_xchacha20poly1305_pull(&stream->state, chunk, &opened, &tag, sealed,
+                                                           count, stream->head.data, stream->head.size) == 0;
     stream->head = bytes_of(NULL, 0);
     return (fits && opened == *size) || error_set(error, ERROR_CORRUPT, "%s has been altered", stream->path);
 }
 
 /* Reads the content to its end, into `to` (NULL: nowhere), and checks its hash. Closes the file. */
-static bool get_content(struct stream *stream, const Hopnhat__BackupHeader *header,
-                        const uint8_t *stream_key, FILE *to, const char *to_path, struct error *error)
+static bool get_content(struct stream *stream, const Hopnhat__BackupHeader *header, const uint8_t *stream_key,
+                        FILE *to, const char *to_path, struct error *error)
 {
     uint8_t chunk[CHUNK_BYTES], hash[HASH_BYTES], stream_header[STREAM_HEADER_BYTES];
     uint64_t left = header->content_bytes;
@@ -328,8 +329,8 @@ static bool open_key(const char *path, const Hopnhat__BackupHeader *header, cons
     if (!header->has_sealed_key)
         return true;
     if (!key || !key->has_secret)
-        return error_set(error, ERROR_REFUSED, "%s is sealed: name the file of its recovery key (with the secret)",
-                         path);
+        return error_set(error, ERROR_REFUSED,
+                         "%s is sealed: name the file of its recovery key (with the secret)", path);
     if (header->sealed_key.len != STREAM_KEY_BYTES + crypto_box_SEALBYTES ||
         crypto_box_seal_open(stream_key, header->sealed_key.data, header->sealed_key.len, key->public_key,
                              key->secret_key) != 0)

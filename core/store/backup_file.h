@@ -19,8 +19,8 @@ bool backup_file_write(const char *copy, const char *path, Hopnhat__BackupHeader
  * ERROR_MEMORY. */
 Hopnhat__BackupHeader *backup_file_header(const char *path, struct arena *arena, struct error *error);
 
-/* Writes the copy of the store in it to the new file `to`, if it is whole and unaltered: else there is no such
- * file afterwards. `key` may be NULL for one that is not sealed. Errors: those of backup_file_header,
+/* Writes the copy of the store in it to the new file `to`, if it is whole and unaltered: else there is no
+ * such file afterwards. `key` may be NULL for one that is not sealed. Errors: those of backup_file_header,
  * ERROR_REFUSED where another key is needed, ERROR_STORE, ERROR_FULL. */
 bool backup_file_extract(const char *path, const struct recovery_key *key, const char *to,
                          struct arena *arena, struct error *error);

@@ -21,8 +21,8 @@ struct MDB_cursor;
 struct environment *environment_open(const char *directory, const char *const *names, size_t name_count,
                                      uint64_t map_bytes, struct error *error);
 
-/* The same for reading only, beside another process that may be writing: LMDB allows that, and a long read then
- * never holds the writer up (though it keeps old pages in use). All databases must be there.
+/* The same for reading only, beside another process that may be writing: LMDB allows that, and a long read
+ * then never holds the writer up (though it keeps old pages in use). All databases must be there.
  * ERROR_NOT_FOUND where there is no store. */
 struct environment *environment_open_reading(const char *directory, const char *const *names,
                                              size_t name_count, struct error *error);
@@ -44,8 +44,8 @@ struct environment_usage environment_usage(const struct environment *environment
 /* Writes a compact copy of a snapshot to the file `path`, which must not be there. Blocks for long. */
 bool environment_copy(struct environment *environment, const char *path, struct error *error);
 
-/* The same of the store in `directory`, which another process may hold: the copy is hot. ERROR_NOT_FOUND where
- * there is none. This process must not have it open. */
+/* The same of the store in `directory`, which another process may hold: the copy is hot. ERROR_NOT_FOUND
+ * where there is none. This process must not have it open. */
 bool environment_copy_beside(const char *directory, const char *path, struct error *error);
 
 struct transaction {

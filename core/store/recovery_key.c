@@ -12,7 +12,8 @@ enum { HEX_DIGITS = 2 * RECOVERY_KEY_BYTES, FILE_BYTES = 1024 };
 
 static const char TITLE[] = "hopnhat recovery key 1";
 
-_Static_assert(RECOVERY_KEY_BYTES == crypto_box_PUBLICKEYBYTES && RECOVERY_KEY_BYTES == crypto_box_SECRETKEYBYTES,
+_Static_assert(RECOVERY_KEY_BYTES == crypto_box_PUBLICKEYBYTES &&
+                   RECOVERY_KEY_BYTES == crypto_box_SECRETKEYBYTES,
                "a recovery key is a pair of crypto_box");
 
 static bool write_text(const char *path, const char *text, struct error *error)
@@ -63,8 +64,7 @@ bool recovery_key_read(const char *path, struct recovery_key *key, struct error 
     fclose(file);
     text[size] = '\0';
     *key = (struct recovery_key){0};
-    bool sound =
-        strncmp(text, TITLE, strlen(TITLE)) == 0 && read_line(text, "\npublic ", key->public_key);
+    bool sound = strncmp(text, TITLE, strlen(TITLE)) == 0 && read_line(text, "\npublic ", key->public_key);
     key->has_secret = sound && read_line(text, "\nsecret ", key->secret_key);
     sodium_memzero(text, sizeof text);
     if (key->has_secret)

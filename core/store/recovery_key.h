@@ -14,7 +14,8 @@ struct recovery_key {
     bool has_secret;
 };
 
-/* Draws a pair and writes it to a new file of mode 0600. ERROR_STORE, also where the file is there already. */
+/* Draws a pair and writes it to a new file of mode 0600. ERROR_STORE, also where the file is there already.
+ */
 bool recovery_key_make(const char *path, struct recovery_key *key, struct error *error);
 
 /* Reads a file that recovery_key_make wrote; one from which the line with the secret was taken out gives the

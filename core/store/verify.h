@@ -38,7 +38,8 @@ struct verify_log {
 };
 
 /* Goes over a database of LogRows under their dots: seqs without gaps, every link computed again and compared
- * with what is stored. Returns the logs by replica, to be ended with verify_logs_free. False: out of memory. */
+ * with what is stored. Returns the logs by replica, to be ended with verify_logs_free. False: out of memory.
+ */
 bool verify_logs(struct verify *verify, struct transaction *transaction, unsigned database,
                  struct verify_log **logs, struct error *error);
 struct verify_log *verify_log_of(struct verify_log *logs, uint64_t replica);

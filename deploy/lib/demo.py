@@ -1,11 +1,7 @@
 """What deploy/demo shows, once everything is built. See there."""
-import csv
-import datetime
 import decimal
-import io
 import json
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -22,7 +18,6 @@ STATE = os.path.join(BUILD, "demo.json")  # of a demo that was left running
 OFFICES = (("quang-tri", "Quảng Trị", "partners-quang-tri.csv"),
            ("da-nang", "Đà Nẵng", "partners-da-nang.csv"),
            ("hau-giang", "Hậu Giang", "partners-hau-giang.txt"))
-YEARS_AHEAD = 10  # a year of two digits is the latest that is at most so far ahead
 READY_S, SYNC_S, STOP_S = 20, 60, 15
 
 
@@ -105,73 +100,6 @@ class Daemon:
             self.child.wait(STOP_S)
 
 
-def fold(text):
-    plain = unicodedata.normalize("NFD", text).replace("đ", "d").replace("Đ", "D")
-    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).casefold().split())
-
-
-def read_countries():
-    """Code by folded name, in either language, and by itself."""
-    codes = {}
-    with open(os.path.join(ROOT, "data", "countries.csv"), encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            for name in (row["code"], row["name_en"], row["name_vi"]):
-                codes[fold(name)] = row["code"]
-    return codes
-
-
-def read_list(name):
-    """The rows of one of the lists, each as (line, cells by heading), and the number of headings."""
-    with open(os.path.join(ROOT, "data", name), "rb") as file:
-        data = file.read()
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("cp1258")
-    text = unicodedata.normalize("NFC", text)
-    first = text.split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
-    headings = [fold(cell) for cell in next(reader)]
-    rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    return headings, rows
-
-
-FIELDS = {
-    "name": ("ten doi tac", "ten to chuc", "name"),
-    "country": ("quoc gia", "nuoc", "country"),
-    "sectors": ("linh vuc", "sector"),
-    "since": ("ngay thiet lap quan he", "nam", "since"),
-    "committed_usd": ("cam ket (usd)", "gia tri", "committed_usd"),
-    "status": ("tinh trang", "trang thai", "status"),
-    "notes": ("ghi chu", "notes"),
-}
-
-
-def whole_year(text):
-    """dd/mm/yy with all four digits of its year; any other text as it is."""
-    match = re.fullmatch(r"(\d{1,2}/\d{1,2}/)(\d\d)", text)
-    if not match:
-        return text
-    latest = datetime.date.today().year + YEARS_AHEAD
-    year = latest - (latest - int(match.group(2))) % 100
-    return f"{match.group(1)}{year}"
-
-
-def assignments(headings, row, countries):
-    """What `add` is to be told of a row. ValueError says what is wrong with it."""
-    if len(row) != len(headings):
-        raise ValueError(f"{len(row)} cells, not {len(headings)}")
-    cells = dict(zip(headings, (cell.strip() for cell in row)))
-    values = {field: next((cells[name] for name in names if name in cells), "")
-              for field, names in FIELDS.items()}
-    if values["country"]:
-        if fold(values["country"]) not in countries:
-            raise ValueError(f"country: {values['country']} is not known")
-        values["country"] = countries[fold(values["country"])]
-    values["since"] = whole_year(values["since"])
-    return [f"{field}={value}" for field, value in values.items() if value]
-
-
 class Demo:
     """One run: the daemons, and what was found wrong."""
 
@@ -201,23 +129,19 @@ class Demo:
         say(self.hub.do("office", "list").rstrip())
 
     def enter(self):
-        heading("Each office enters its own list of partners, kept the way it keeps it")
-        countries, rows = read_countries(), []
+        heading("Each office imports its own list of partners, kept the way it keeps it")
+        rows, rejected = [], []
         for office, (_, _, name) in zip(self.offices, OFFICES):
-            headings, lines = read_list(name)
-            entered, rejected = 0, []
-            for line, row in lines:
-                try:
-                    done = office.call("add", "partner", *assignments(headings, row, countries))
-                    reason = done.stderr.strip().removeprefix("hopnhat-agent: ") if done.returncode else None
-                except ValueError as wrong:
-                    reason = str(wrong)
-                entered += reason is None
-                if reason is not None:
-                    rejected.append(f"line {line}: {reason}")
-            rows.append([office.code, name, entered, "; ".join(rejected) or "none"])
-        table(["office", "list", "rows in", "rejected"], rows)
-        return sum(row[2] for row in rows)
+            done = office.call("import", "partner", os.path.join(ROOT, "data", name), "--json")
+            if done.returncode not in (0, 3):
+                raise Failed(f"{office.code} cannot import {name}: {done.stderr.strip()}")
+            answer = json.loads(done.stdout)
+            rejected += [f"{name}, line {row['line']}: {row['reason']}" for row in answer["rejected"]]
+            rows.append([office.code, name, answer["encoding"], answer["added"], len(answer["rejected"])])
+        table(["office", "list", "encoding", "rows in", "rejected"], rows)
+        for line in rejected:
+            say(f"   {line}")
+        return sum(row[3] for row in rows)
 
     def sync(self):
         """Twice, so that each has what the others sent."""

@@ -165,10 +165,8 @@ static Hopnhat__Message *begin_push(struct author *author, size_t count)
 
 static Hopnhat__Message *sign(struct author *author, Hopnhat__Message *message)
 {
-    uint8_t text[13 + 16 + LINK_BYTES] = "hopnhat log 1";
-    put_u64_le(text + 13, author->replica);
-    put_u64_le(text + 21, author->seq);
-    memcpy(text + 29, author->link, LINK_BYTES);
+    uint8_t text[SIGNED_LINK_BYTES];
+    chain_signed_text(author->replica, author->seq, author->link, text);
     message->push->signature.len = SIGNATURE_BYTES;
     message->push->signature.data = arena_alloc(&author->arena, SIGNATURE_BYTES);
     keys_sign(&author->signing_keys, bytes_of(text, sizeof text), message->push->signature.data);

@@ -3,8 +3,11 @@
 
 #include "agent/log.h"
 #include "hub/admission.h"
+#include "hub/quarantine.h"
 #include "hub/registry.h"
 #include "model/fold.h"
+#include "store/key.h"
+#include "store/rows.h"
 
 #include <stdio.h>
 
@@ -271,12 +274,90 @@ static void headquarters_moves_office(struct world *world, struct arena *arena)
     world_trace(world, "hq moves office %zu", office);
 }
 
+/* A change in quarantine that nobody has decided on, by chance; seq 0: none. */
+static struct dot draw_refused(struct world *world, struct arena *arena)
+{
+    struct transaction transaction;
+    struct cursor cursor;
+    struct error error;
+    struct dot found = {0, 0};
+    uint64_t skip = world_random(world, 4);
+    if (!transaction_begin(&transaction, world->hub->environment, false, &error))
+        return found;
+    cursor_open(&cursor, &transaction, HUB_QUARANTINE);
+    for (bool more = cursor_seek(&cursor, bytes_of(NULL, 0)); more; more = cursor_next(&cursor)) {
+        const Hopnhat__Quarantined *row =
+            row_unpack(&transaction, cursor.value, &hopnhat__quarantined__descriptor, arena);
+        if (!row || row->state != HOPNHAT__QUARANTINE_STATE__QUARANTINE_WAITING)
+            continue;
+        found = (struct dot){row->refusal->replica, row->refusal->seq};
+        if (skip-- == 0)
+            break;
+    }
+    cursor_close(&cursor);
+    transaction_abort(&transaction);
+    return found;
+}
+
+/* Headquarters takes away what stood against the change: gives its record to whoever wrote it, for everyone
+ * to see. */
+static void make_room(struct world *world, struct dot dot, struct arena *arena)
+{
+    struct transaction transaction;
+    struct error error;
+    struct change change;
+    struct new_edit edit;
+    struct key key;
+    const struct replica *replica = registry_replica(world->hub, dot.replica);
+    if (!replica || !transaction_begin(&transaction, world->hub->environment, false, &error))
+        return;
+    key_dot(&key, dot.replica, dot.seq);
+    const Hopnhat__LogRow *row =
+        row_get(&transaction, HUB_LOG, key_bytes(&key), &hopnhat__log_row__descriptor, arena);
+    bool read =
+        row && change_unpack(&change, dot, bytes_of(row->logged.data, row->logged.len), arena, &error);
+    transaction_abort(&transaction);
+    if (!read)
+        return;
+    const Hopnhat__Edit *first = change.body->edits[0];
+    struct wishes wishes = {.type = catalog_type(world->hub->catalog, first->type), .arena = arena};
+    Hopnhat__Record *record = hub_sees(world, first->type, first->record.data, arena);
+    if (!record || !wishes.type)
+        return;
+    wish(&wishes, HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, ASSIGN_SET, "everyone");
+    wish(&wishes, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, ASSIGN_SET, replica->office);
+    if (!edit_make(wishes.type, record, wishes.list, wishes.count, arena, &edit, &error) ||
+        (edit.op_count && !headquarters_write(world->hub, &edit, 1, "hq", world->now_ms, &error)))
+        world_fail(world, "headquarters cannot give a record away: %s", error.text);
+}
+
+/* Headquarters decides on a change that was refused; what still stands against it keeps it there. */
+static void headquarters_decides(struct world *world, struct arena *arena)
+{
+    const struct decision decision = {.author = "hq", .wall_ms = world->now_ms};
+    struct error error;
+    struct dot dot = draw_refused(world, arena);
+    if (!dot.seq)
+        return;
+    bool release = world_chance(world, 80);
+    if (release && world_chance(world, 70))
+        make_room(world, dot, arena);
+    bool done = release ? quarantine_release(world->hub, dot, &decision, &error)
+                        : quarantine_drop(world->hub, dot, &decision, &error);
+    if (!done && error.code != ERROR_REFUSED && error.code != ERROR_INPUT && error.code != ERROR_LIMIT)
+        world_fail(world, "headquarters cannot decide: %s", error.text);
+    world_trace(world, "hq %s a refused change: %s", release ? "releases" : "drops",
+                done ? "done" : error.text);
+}
+
 static void headquarters_writes(struct world *world)
 {
     struct arena arena;
     world_hub_turn(world); /* one writer: the daemon commits before it takes an own edit */
     arena_init(&arena, EDIT_ARENA_BYTES);
-    if (world_chance(world, 15))
+    if (world_chance(world, 20))
+        headquarters_decides(world, &arena);
+    else if (world_chance(world, 15))
         headquarters_moves_office(world, &arena);
     else
         headquarters_edits(world, &arena);

@@ -3,6 +3,7 @@
 
 #include "agent/mirror.h"
 #include "hub/admission.h"
+#include "hub/history.h"
 #include "hub/registry.h"
 #include "model/fold.h"
 #include "store/key.h"
@@ -107,6 +108,17 @@ static void compare_record(struct comparison *comparison, const Hopnhat__Record 
     }
 }
 
+/* All changes of the record merged again, as its history lists them, are the record. */
+static void check_history(struct comparison *comparison, const Hopnhat__Record *record)
+{
+    struct error error;
+    const Hopnhat__Record *again =
+        history_replay(&comparison->hub, record, UINT64_MAX, 0, &comparison->arena, &error);
+    if (!again || !same_bags(record, again))
+        world_fail(comparison->world, "the history of %02x%02x… merged again is not the record (%s)",
+                   record->id.data[0], record->id.data[1], again ? "content" : error.text);
+}
+
 static void compare_all(struct comparison *comparison)
 {
     struct world *world = comparison->world;
@@ -120,6 +132,7 @@ static void compare_all(struct comparison *comparison)
         if (!bytes_equal(fold_group(record), bytes_of_string(record->group)))
             world_fail(world, "a record stands in another group than its field reads");
         compare_record(comparison, record);
+        check_history(comparison, record);
         sum_group(comparison, record);
     }
     cursor_close(&cursor);

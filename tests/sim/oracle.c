@@ -4,6 +4,7 @@
 #include "world.h"
 
 #include "hub/admission.h"
+#include "hub/quarantine.h"
 #include "store/key.h"
 #include "store/rows.h"
 
@@ -100,10 +101,9 @@ static void each_op(struct oracle *oracle,
     cursor_open(&cursor, &oracle->transaction, HUB_LOG);
     for (bool more = cursor_seek(&cursor, bytes_of(NULL, 0)); more; more = cursor_next(&cursor)) {
         struct dot dot = {get_u64_be(cursor.key.data), get_u64_be(cursor.key.data + 8)};
-        struct bytes row_bytes;
         struct change change;
         struct error error;
-        bool refused = transaction_get(&oracle->transaction, HUB_QUARANTINE, cursor.key, &row_bytes);
+        bool refused = quarantine_holds(&oracle->transaction, dot, &oracle->arena);
         const Hopnhat__LogRow *row =
             row_unpack(&oracle->transaction, cursor.value, &hopnhat__log_row__descriptor, &oracle->arena);
         if (!row || !change_unpack(&change, dot, bytes_of(row->logged.data, row->logged.len), &oracle->arena,

@@ -384,7 +384,8 @@ static void note_backup(struct world *world)
     Hopnhat__Backup backup = HOPNHAT__BACKUP__INIT;
     backup.replicas = replicas;
     backup.watermarks = watermarks;
-    for (const struct replica *one = world->hub->replicas; one && backup.n_replicas < 256; one = one->hh.next) {
+    for (const struct replica *one = world->hub->replicas; one && backup.n_replicas < 256;
+         one = one->hh.next) {
         replicas[backup.n_replicas++] = one->number;
         watermarks[backup.n_watermarks++] = one->watermark;
     }

@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add, comparable, fields  # noqa: E402
-from hopnhat_test import check, equal, main  # noqa: E402
+from hopnhat_test import check, equal, main, wait_until  # noqa: E402
 
 SYNC = ("sync", "--wait", "--timeout", "60")
 
@@ -29,10 +29,16 @@ def catch_up(world):
     world.hub.do("verify")
 
 
+def content(daemon, type_name):
+    """The records by id, without the rev: an agent keeps that under which it had one before a restore."""
+    return {record["id"]: {key: value for key, value in comparable(record).items() if key != "rev"}
+            for record in daemon.records(type_name)}
+
+
 def same_everywhere(world, type_name):
-    wanted = {record["id"]: comparable(record) for record in world.hub.records(type_name)}
+    wanted = content(world.hub, type_name)
     for agent in world.offices.values():
-        got = {record["id"]: comparable(record) for record in agent.records(type_name)}
+        got = content(agent, type_name)
         equal(got, wanted, f"{type_name}s of {agent.name}")
     return wanted
 
@@ -204,7 +210,7 @@ def both(bench, agent_first):
         world["hue"].start()
         world["hue"].do(*SYNC, deadline_s=70)
     restore(world.hub, bench.path("b-hub"))
-    world.start_hub()
+    world.hub.start("--listen", world.address, "--custody-wait", "3")
     if not agent_first:
         world["da-nang"].do(*SYNC, deadline_s=70)
         world["hue"].start()
@@ -218,6 +224,35 @@ def test_agent_then_hub(bench):
 
 def test_hub_before_the_agent_s_first_contact(bench):
     both(bench, False)
+
+
+def test_what_headquarters_did_since_the_backup_comes_back_from_custody(bench):
+    world = Federation(bench, "hue", "da-nang")
+    record = add(world["hue"], "partner", "name=Old", "status=prospect")
+    world.sync()
+    world.hub.do("backup", bench.path("b"))
+    world.hub.do("set", "partner", record, "status=active")
+    of_headquarters = add(world.hub, "partner", "name=Made at headquarters", "owner=hue")
+    world.hub.do("office", "add", "ha-noi", "--name", "Hà Nội")
+    world.join("ha-noi")
+    theirs = add(world["ha-noi"], "partner", "name=Of an office that the backup does not know")
+    world.sync()
+    wait_until(lambda: world.hub.status()["not_in_custody"] == 0, 20, "all of the log is in custody")
+    # the newest office reaches the restored hub first, and is let in
+    world["hue"].stop()
+    world["da-nang"].stop()
+    restore(world.hub, bench.path("b"))
+    check(world.hub.status()["custody_awaited"], "the hub waits for custody")
+    world.hub.start("--listen", world.address, "--custody-wait", "15")
+    wait_until(lambda: "ha-noi" in world.hub.do("office", "list").out, 30, "the office is known again")
+    world["hue"].start()
+    world["da-nang"].start()
+    catch_up(world)
+    shown = same_everywhere(world, "partner")
+    equal(set(shown), {record, of_headquarters, theirs}, "nothing is lost")
+    equal(shown[record]["fields"]["status"], "active", "what headquarters settled")
+    check(not world.hub.status()["custody_awaited"], "the hub serves")
+    equal(world.hub.status()["quarantined"], 0, "nothing was refused")
 
 
 if __name__ == "__main__":

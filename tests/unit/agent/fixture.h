@@ -37,6 +37,8 @@ struct fixture {
     struct bytes catalog; /* packed, in the arena */
     struct arena arena;   /* of the whole test */
     Hopnhat__Message *queue[QUEUE];
+    Hopnhat__Message
+        *custody; /* the last one sent; these come beside everything else, and are not in the queue */
     size_t first, last;
     unsigned dropped;
     uint64_t wall_ms;
@@ -58,6 +60,10 @@ static inline bool take_message(void *context, const Hopnhat__Message *message)
     size_t size = hopnhat__message__get_packed_size(message);
     uint8_t *packed = arena_alloc(&fixture->arena, size);
     hopnhat__message__pack(message, packed);
+    if (message->body_case == HOPNHAT__MESSAGE__BODY_CUSTODY) {
+        fixture->custody = hopnhat__message__unpack(&fixture->arena.protobuf, size, packed);
+        return true;
+    }
     assert_true(fixture->last < QUEUE);
     fixture->queue[fixture->last] = hopnhat__message__unpack(&fixture->arena.protobuf, size, packed);
     assert_non_null(fixture->queue[fixture->last]);
@@ -225,7 +231,7 @@ static inline void open_agent(struct fixture *fixture)
 {
     struct error error = {0};
     const struct agent_options options = options_of(fixture);
-    const struct agent_outlet outlet = {fixture, take_message, count_drop};
+    const struct agent_outlet outlet = {.context = fixture, .send = take_message, .drop_link = count_drop};
     fixture->agent = agent_open(fixture->directory, &options, &error);
     if (!fixture->agent)
         fail_msg("%s", error.text);

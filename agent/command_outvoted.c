@@ -1,0 +1,92 @@
+#include "agent/command.h"
+
+#include "api/commands.h"
+#include "api/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+static bool print_row(void *user, json_t *row, struct error *error)
+{
+    const struct cli *cli = user;
+    const json_t *winner = json_object_get(row, "winner");
+    if (cli->json) {
+        cli_print_json(row);
+        return true;
+    }
+    char *own = table_text(json_object_get(row, "value")),
+         *read = table_text(json_object_get(winner, "value"));
+    const char *by = text_of(row, "by"), *office = text_of(winner, "office");
+    if (own && read)
+        printf("%s of %s \"%s\"\n    written here: \"%s\"\n    read is:      \"%s\" of %s, %s%s\n"
+               "    bring it back: %s outvoted take-back %s %s %s\n\n",
+               text_of(row, "field"), text_of(row, "type"), text_of(row, "title"), own, read,
+               *office ? office : "another office", text_of(winner, "time"),
+               strcmp(by, "person") == 0 ? ", settled"
+               : strcmp(by, "open") == 0 ? ", not settled yet"
+                                         : "",
+               cli->program->name, text_of(row, "type"), text_of(row, "id"), text_of(row, "field"));
+    bool done = (own && read) || error_set(error, ERROR_MEMORY, "out of memory");
+    free(own);
+    free(read);
+    return done;
+}
+
+static bool run_list(struct cli *cli, struct error *error)
+{
+    return command_each(cli, "/v1/outvoted?limit=100", "outvoted", print_row, cli, error);
+}
+
+static bool send_decision(struct cli *cli, bool dismiss, struct error *error)
+{
+    json_t *answer = NULL;
+    json_t *body =
+        json_pack("{s:s, s:s, s:b}", "author", cli_author(), "field", cli->arguments[2], "dismiss", dismiss);
+    bool done = body ? cli_call(cli, "POST", body, &answer, error, "/v1/outvoted/%s/%s", cli->arguments[0],
+                                cli->arguments[1])
+                     : error_set(error, ERROR_USAGE, "what was given is no UTF-8 text");
+    json_decref(body);
+    if (done && cli->json)
+        cli_print_json(answer);
+    json_decref(answer);
+    return done;
+}
+
+static bool run_take_back(struct cli *cli, struct error *error)
+{
+    return send_decision(cli, false, error);
+}
+
+static bool run_dismiss(struct cli *cli, struct error *error)
+{
+    return send_decision(cli, true, error);
+}
+
+const struct cli_command agent_command_outvoted = {
+    .name = "outvoted",
+    .arguments = "",
+    .help = "show values that were written here and are not what is read, with what is read instead",
+    .run = run_list,
+};
+const struct cli_command agent_command_take_back = {
+    .name = "outvoted take-back",
+    .arguments = "TYPE ID FIELD",
+    .help = "write the value again that was outvoted",
+    .least = 3,
+    .most = 3,
+    .run = run_take_back,
+};
+const struct cli_command agent_command_dismiss = {
+    .name = "outvoted dismiss",
+    .arguments = "TYPE ID FIELD",
+    .help = "show that value no more",
+    .least = 3,
+    .most = 3,
+    .run = run_dismiss,
+};

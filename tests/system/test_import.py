@@ -1,0 +1,321 @@
+#!/usr/bin/env python3
+"""Lists in and out with real processes: the three lists of data/, hostile files, keys, undo, kills."""
+import csv
+import decimal
+import io
+import json
+import os
+import re
+import sys
+import unicodedata
+import zipfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from hopnhat_test import ROOT, Process, check, equal, main
+from federation import Federation, add
+
+LISTS = {"quang-tri": ("partners-quang-tri.csv", 40, 0), "da-nang": ("partners-da-nang.csv", 35, 0),
+         "hau-giang": ("partners-hau-giang.txt", 30, 2)}
+IMPORT_S = 120
+
+
+def data(name):
+    return os.path.join(ROOT, "data", name)
+
+
+def bring(daemon, *arguments, status=0):
+    """`import --json`: the answer."""
+    result = daemon.call("import", *arguments, "--json", deadline_s=IMPORT_S)
+    equal(result.status, status, f"status of {result.describe()}")
+    return result.json()
+
+
+def counts(answer):
+    return answer["added"], answer["changed"], answer["unchanged"], len(answer["rejected"])
+
+
+def write(bench, name, content, encoding="utf-8"):
+    path = bench.path(name)
+    with open(path, "wb") as file:
+        file.write(content if isinstance(content, bytes) else content.encode(encoding))
+    return path
+
+
+def read_sum(name):
+    """The sum of the amounts of a list, read by means of its own: digits of the last column that is all
+    digits and marks, of rows that are whole."""
+    with open(data(name), "rb") as file:
+        raw = file.read()
+    text = raw.decode("cp1258" if name.endswith(".txt") else "utf-8-sig")
+    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=text.split("\n")[0].count)))
+    headings = [unicodedata.normalize("NFC", cell) for cell in rows[0]]
+    at = next(headings.index(name) for name in ("Cam kết (USD)", "committed_usd", "Giá trị") if name in headings)
+    total = decimal.Decimal(0)
+    for row in rows[1:]:
+        cell = row[at].strip() if len(row) == len(headings) else ""
+        if re.fullmatch(r"\$[\d,]+\.\d\d", cell):
+            total += decimal.Decimal(cell[1:].replace(",", ""))
+        elif re.fullmatch(r"[\d.]+", cell):
+            total += decimal.Decimal(cell.replace(".", ""))
+    return total
+
+
+def held_sum(daemon, office):
+    """The exact sum of the amounts of an office's partners, as the daemon holds them."""
+    return sum(decimal.Decimal(record["fields"].get("committed_usd", "0"))
+               for record in daemon.records("partner") if office in (None, record["owner"]))
+
+
+def test_the_three_lists(bench):
+    sides = Federation(bench, *LISTS)
+    for office, (name, rows, rejected) in LISTS.items():
+        answer = bring(sides[office], "partner", data(name), status=3 if rejected else 0)
+        equal(counts(answer), (rows, 0, 0, rejected), name)
+        equal(held_sum(sides[office], office), read_sum(name), f"the sum of {name}")
+    equal(answer["encoding"], "windows-1258", "encoding of the third")
+    equal(answer["assumed"], True, "it is assumed")
+    equal(answer["not_taken"], ["STT"], "columns that are no field")
+    equal([(row["line"], row["field"]) for row in answer["rejected"]], [(14, None), (24, "since")], "rejected")
+    check("31/02/2019" in answer["rejected"][1]["reason"] and "committed_usd" in answer["rejected"][1]["reason"],
+          "all that is wrong with a row is said")
+    sides.sync()
+    expected = sum(read_sum(name) for name, _, _ in LISTS.values())
+    equal(held_sum(sides.hub, None), expected, "the sum at the hub")
+    equal(expected, decimal.Decimal(257159640), "the sum of the lists")
+    first = next(record["fields"] for record in sides["hau-giang"].records("partner")
+                 if record["fields"]["name"] == "Golden West Humanitarian Foundation")
+    equal(first, {"name": "Golden West Humanitarian Foundation", "country": "US", "sectors": ["Khuyết tật"],
+                  "since": "1994-01-10", "committed_usd": "6602992", "status": "dormant"}, "the first row")
+    again = bring(sides["da-nang"], "partner", data("partners-da-nang.csv"), "--key", "name,country,since")
+    equal(counts(again), (0, 0, 35, 0), "the same list again, by a key")
+
+
+def test_a_list_by_key(bench):
+    sides = Federation(bench, "hue", "da-nang")
+    hue = sides["hue"]
+    equal(counts(bring(hue, "partner", write(bench, "a.csv", """Tên,Nước,Lĩnh vực,Ghi chú,Cam kết
+Plan,Pháp,Y tế,một,1.000
+Oxfam,Anh,Y tế;Giáo dục,hai,
+"""))), (2, 0, 0, 0), "first")
+    second = write(bench, "b.csv", """Tên;Nước;Lĩnh vực;Ghi chú;Cam kết
+PLAN ;FR;Giáo dục;ba;2.000,5
+oxfam;GB;;hai;
+CARE;Đức;;;7
+care;DE;;;7
+Care;DE;;;8
+;;x;;
+""")
+    dry = bring(hue, "partner", second, "--key", "name,country", "--dry-run", status=3)
+    answer = bring(hue, "partner", second, "--key", "name,country", status=3)
+    equal(counts(answer), (1, 1, 1, 3), "updated")
+    equal(counts(dry), counts(answer), "what the dry run said")
+    check("import" not in dry, "a dry run writes nothing")
+    equal([row["line"] for row in answer["rejected"]], [5, 6, 7], "rejected: two that differ, one without a key")
+    plan = next(record for record in hue.records("partner") if record["fields"]["name"] == "Plan")
+    equal(plan["fields"], {"name": "Plan", "country": "FR", "sectors": ["Giáo dục"], "notes": ["một", "ba"],
+                           "committed_usd": "2000.5"}, "the updated record")
+    repeated = write(bench, "c.csv", "name,country\nCARE,DE\nCARE,DE\n")
+    equal(counts(bring(hue, "partner", repeated, "--key", "name,country")), (0, 0, 2, 0), "said twice")
+    add(hue, "partner", "name=CARE", "country=DE")
+    several = bring(hue, "partner", repeated, "--key", "name,country", status=3)
+    equal(len(several["rejected"]), 2, "a key of several records")
+    result = hue.call("import", "partner", repeated, "--key", "since")
+    check(result.status == 1 and "since" in result.err, f"a key without a column: {result.describe()}")
+
+
+def test_rows_of_others_are_rejected(bench):
+    sides = Federation(bench, "hue", "da-nang")
+    project = write(bench, "p.csv", "title,province\nCầu Hiền Lương,Quảng Trị\n")
+    equal(counts(bring(sides["hue"], "aid_project", project)), (1, 0, 0, 0), "one's own")
+    sides.sync()
+    changed = write(bench, "q.csv", "title,province\nCầu Hiền Lương,Huế\nMới,Huế\n")
+    answer = bring(sides["da-nang"], "aid_project", changed, "--key", "title", status=3)
+    equal(counts(answer), (1, 0, 0, 1), "another office's record stays")
+    check("may not write" in answer["rejected"][0]["reason"], str(answer))
+
+
+def read_fields(daemon):
+    """Fields by id; members of sets in one order."""
+    return {record["id"]: {name: sorted(value) if isinstance(value, list) else value
+                           for name, value in record["fields"].items()}
+            for record in daemon.records("partner")}
+
+
+def test_undo(bench):
+    sides = Federation(bench, "hue", "da-nang")
+    hue, da_nang = sides["hue"], sides["da-nang"]
+    bring(hue, "partner", write(bench, "a.csv", "name,country,sectors,notes,status\n"
+                                                "Plan,FR,a;b,một,active\nOxfam,GB,a,,active\n"))
+    sides.sync()
+    before = read_fields(hue)
+    answer = bring(hue, "partner", write(bench, "b.csv", """name,country,sectors,notes,status,website
+Plan,FR,b;c,hai,ended,example.org
+Oxfam,GB,b,,dormant,
+CARE,DE,,,,
+Misereor,DE,,,,
+"""), "--key", "name")
+    equal(counts(answer), (2, 2, 0, 0), "imported")
+    sides.sync()
+    oxfam = next(key for key, value in before.items() if value["name"] == "Oxfam")
+    care = next(record["id"] for record in da_nang.records("partner", "--where", "name=CARE"))
+    da_nang.do("set", "partner", oxfam, "status=prospect")
+    da_nang.do("set", "partner", care, "website=https://care.org")
+    sides.sync()
+    result = hue.call("import", "--undo", str(answer["import"]), "--json")
+    equal(result.status, 3, f"status of {result.describe()}")
+    undone = result.json()
+    equal((undone["deleted"], undone["restored"], len(undone["kept"])), (1, 2, 2), str(undone))
+    equal({(row["id"], row["field"]) for row in undone["kept"]}, {(oxfam, "status"), (care, None)}, "kept")
+    sides.sync()
+    for side in (hue, da_nang, sides.hub):
+        after = read_fields(side)
+        equal(set(after), set(before) | {care}, f"records of {side.name}")
+        equal({**after[oxfam], "status": "active"}, before[oxfam], "all else of Oxfam is as before")
+        equal({key: value for key, value in after.items() if key not in (oxfam, care)},
+              {key: value for key, value in before.items() if key != oxfam}, "Plan is as before")
+    check(hue.call("import", "--undo", str(answer["import"])).status == 1, "it is taken back once")
+    check(hue.call("import", "--undo", "99").status == 1, "an import that is none")
+    equal([row["import"] for row in hue.do("import", "--imports", "--json").lines()], [2, 1], "imports")
+
+
+def test_an_own_export_changes_nothing(bench):
+    sides = Federation(bench, "hue", "da-nang")
+    hue = sides["hue"]
+    values = {"name": '=cmd|"/c calc"!A1', "sectors": 'a;b', "address": "một\nhai, \"ba\"", "website": "'+x",
+              "committed_usd": "1.2340", "since": "2001-05", "profile": "---"}
+    record = add(hue, "partner", *(f"{key}={value}" for key, value in values.items()), "sectors=c\\d",
+                 "notes+=x\n---\ny", "notes+=-1; 2", "country=LA", "contacts+=@lan")
+    add(hue, "partner", "name=Plan", "status=active")
+    shown = hue.record("partner", record)
+    for form in ("--csv", "--json"):
+        path = bench.path("own" + form)
+        hue.do("export", "partner", form, "--out", path)
+        equal(counts(bring(hue, "partner", path)), (0, 0, 2, 0), f"import of an own export, {form}")
+        equal(counts(bring(hue, "partner", path, "--key", "id")), (0, 0, 2, 0), f"with --key id, {form}")
+    equal(hue.record("partner", record), shown, "the record is as it was")
+    with open(bench.path("own--csv"), "rb") as file:
+        raw = file.read()
+    check(raw.startswith(b"\xef\xbb\xbf"), "a byte order mark for Excel")
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""))}
+    for row in rows.values():
+        for name, cell in row.items():
+            check(cell[:1] not in ("=", "+", "-", "@"), f"{name} may run in a spreadsheet: {cell}")
+    equal(rows[record]["committed_usd"], "1.2340", "a decimal that reads back")
+    sheet = bench.path("own.xlsx")
+    hue.do("export", "partner", "--xlsx", "--out", sheet)
+    with zipfile.ZipFile(sheet) as file:
+        content = file.read("xl/worksheets/sheet1.xml").decode()
+    check("=cmd|" in content and "<f>" not in content, "texts of a workbook are no formulas")
+    edited = raw.decode("utf-8").replace(",active,", ",ended,")
+    sides.sync()
+    sides["da-nang"].do("set", "partner", rows[record]["id"], "website=https://a.example")
+    sides.sync()
+    answer = bring(hue, "partner", write(bench, "edited.csv", edited), status=3)
+    equal(counts(answer), (0, 1, 0, 1), "one edited row; one field that somebody else has written since")
+    equal(answer["rejected"][0]["field"], "website", "which")
+
+
+def test_lists_as_offices_keep_them(bench):
+    hue = Federation(bench, "hue")["hue"]
+    body = [("Hội hữu nghị Việt – Lào", "Lào", "05/06/99", "1.234.567,5", "Đang hoạt động"),
+            ("Quỹ\u00a0Châu\u00a0Á", "Hoa Kỳ", "2/3/2001", "$1,234,567.00", "Tiềm năng"),
+            ("Viện Gớt", "CHLB Đức", "2010-07-01", "12", "đã kết thúc")]
+    text = "DANH SÁCH ĐỐI TÁC NĂM 2025\n\nSTT\tTên tổ chức\tQuốc gia\tNgày bắt đầu\tSố tiền\tTình trạng\n" + \
+        "".join(f"{number}\t" + "\t".join(row) + "\n" for number, row in enumerate(body, 1)) + \
+        "\tTổng cộng\t\t\t2.469.146,5\t\n"
+    forms = {"utf-8": text.encode(), "utf-16": b"\xff\xfe" + text.encode("utf-16-le"),
+             "utf-16be": b"\xfe\xff" + text.replace("\n", "\r\n").encode("utf-16-be"),
+             "nfd": unicodedata.normalize("NFD", text).encode()}
+    seen = None
+    for name, raw in forms.items():
+        answer = bring(hue, "partner", write(bench, name, raw))
+        equal(counts(answer), (3, 0, 0, 0), name)
+        equal((answer["line"], answer["totals"], answer["separator"]), (3, [7], "\t"), name)
+        found = [record["fields"] for record in hue.records("partner")][-3:]
+        equal(found, seen or found, f"the same from {name}")
+        seen = found
+    equal([(one["name"], one["country"], one["since"], one["committed_usd"], one["status"]) for one in seen],
+          [("Hội hữu nghị Việt – Lào", "LA", "1999-06-05", "1234567.5", "active"),
+           ("Quỹ Châu Á", "US", "2001-03-02", "1234567", "prospect"),
+           ("Viện Gớt", "DE", "2010-07-01", "12", "ended")], "what was read")
+    odd = write(bench, "odd.csv", "Bên ta,Bên bạn\nHuế,Plan\n")
+    check(hue.call("import", "partner", odd).status == 1, "no known heading is an error")
+    equal(counts(bring(hue, "partner", odd, "--map", "bên bạn=name")), (1, 0, 0, 0), "--map")
+    check(hue.call("import", "partner", odd, "--map", "x").status == 2, "a map that is none")
+    check(hue.call("import", "partner", odd, "--encoding", "klingon").status == 2, "no such encoding")
+    check(hue.call("import", "partner", bench.path("none.csv")).status == 1, "no such file")
+    check(hue.call("import", "partner").status == 2, "no file given")
+
+
+def test_hostile_lists(bench):
+    hue = Federation(bench, "hue")["hue"]
+    whole = {"nul": b"name,country\nA\0B,FR\n", "invalid": b"name\nT\xe1\xbb\x95 ch\xe1\xbb\xa9c\nab\xffcd\n",
+             "columns": b"name" + b"," * 1000000 + b"\nPlan\n", "empty": b"", "bytes": bytes(range(1, 256)) * 200,
+             "half": b"\xff\xfen\0a\0m", "quotes": b'"' * 100001, "commas": b"," * 100000}
+    for name, raw in whole.items():
+        result = hue.call("import", "partner", write(bench, name, raw), deadline_s=IMPORT_S)
+        check(result.status == 1 and "hopnhat-agent: " in result.err, f"{name}: {result.describe()}")
+    equal(hue.records("partner"), [], "nothing of them was written")
+    rows = b"name,country,notes\n" + b"x" * 70 * 1024 + b",FR,\n" + b"Plan" + b",y" * 5000 + b"\n" + \
+        b"=cmd|' /C calc'!A0,FR,\n" + b"bell\x07,FR,\n" + b'"open,FR,\nOxfam,GB,"a\nb"\n' + b"Short\n" + \
+        b";" * 900 + b",FR,\n" + b"Care,FR,,,,\n"
+    answer = bring(hue, "partner", write(bench, "rows", rows), status=3)
+    equal([row["line"] for row in answer["rejected"]], [2, 3, 5, 6, 9], "rows that are left out")
+    equal(sorted(record["fields"]["name"] for record in hue.records("partner")),
+          sorted(["=cmd|' /C calc'!A0", "Oxfam", ";" * 900, "Care"]), "the others are in, as they stood")
+    hue.do("add", "partner", "name=still here")
+
+
+def big_list(bench, rows):
+    return write(bench, "big.csv", "Tên,Quốc gia,Cam kết,Ghi chú\n" +
+                 "".join(f"Tổ chức {i},Pháp,{i}.000,dòng {i}\n" for i in range(1, rows + 1)))
+
+
+def test_a_kill_leaves_all_or_nothing(bench):
+    """50,000 rows; the daemon is killed at several moments of the import."""
+    rows = 50000
+    sides = Federation(bench, "hue")
+    hue = sides["hue"]
+    path = big_list(bench, rows)
+    add(hue, "partner", "name=before")
+    outcomes = set()
+    for delay_s in (0.15, 0.3, 0.5, 0.7, 0.9, 1.2, None):
+        command = Process([hue.program, "--data", hue.data, "import", "partner", path, "--json"],
+                          bench.path("import.log"), bench.environment())
+        if delay_s is None:
+            equal(command.wait(IMPORT_S), 0, "the import that nobody disturbs")
+        else:
+            wait_or_end(command, delay_s)
+            hue.kill()
+            command.wait(IMPORT_S)
+            hue.start()
+        held = len(hue.records("partner")) - 1
+        check(held % rows == 0, f"{held} of {rows} rows after a kill at {delay_s} s")
+        outcomes.add(held // rows)
+    check(len(outcomes) > 1, "there is an import in the end")
+    sides.sync()
+    equal(len(sides.hub.records("partner")), held + 1, "all of it is at the hub")
+
+
+def wait_or_end(process, seconds):
+    """Lets that time pass, or less where the process ends."""
+    try:
+        process.child.wait(seconds)
+    except Exception:  # pylint: disable=broad-except  # it runs on
+        pass
+
+
+def test_the_hub_imports_too(bench):
+    sides = Federation(bench, "hue")
+    answer = bring(sides.hub, "partner", data("partners-quang-tri.csv"))
+    equal(counts(answer), (40, 0, 0, 0), "at headquarters")
+    sides.sync()
+    equal(len(sides["hue"].records("partner")), 40, "records in the office")
+    sides["hue"].stop()
+    equal(counts(bring(sides["hue"], "partner", data("partners-da-nang.csv"))), (35, 0, 0, 0), "no daemon runs")
+    result = sides.hub.call("import", "--undo", str(answer["import"]), "--json")
+    equal(json.loads(result.out)["deleted"], 40, f"undone: {result.describe()}")
+
+
+if __name__ == "__main__":
+    main(globals())

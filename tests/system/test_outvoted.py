@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""An office is told when a value that it wrote is not what is read, and can bring it back."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from federation import Federation, add, fields
+from hopnhat_test import check, equal, main
+
+
+def outvoted(daemon):
+    return daemon.do("outvoted", "--json").lines()
+
+
+def apart(world, record, **assignments):
+    """Each office writes its assignment while the hub is away; then all sync."""
+    world.hub.stop()
+    for office, assignment in assignments.items():
+        world[office.replace("_", "-")].do("set", "partner", record, assignment)
+    world.start_hub()
+    world.sync()
+
+
+def start(bench):
+    world = Federation(bench, "hue", "da-nang")
+    record = add(world["hue"], "partner", "name=One", "status=prospect")
+    world.sync()
+    return world, record
+
+
+def test_outvoted_by_rule(bench):
+    world, record = start(bench)
+    apart(world, record, hue="address=Hue", da_nang="address=Da Nang")  # da-nang's is the latest
+    row, = outvoted(world["hue"])
+    equal((row["field"], row["value"], row["by"]), ("address", "Hue", "rule"), "what was outvoted")
+    equal((row["winner"]["value"], row["winner"]["office"]), ("Da Nang", "da-nang"), "the winner")
+    equal(outvoted(world["da-nang"]), [], "da-nang lost nothing")
+    equal(world["da-nang"].status()["outvoted"], 0, "in da-nang's status")
+    equal(world["hue"].status()["outvoted"], 1, "in status")
+    text = world["hue"].do("outvoted").out
+    check('written here: "Hue"' in text and "outvoted take-back" in text, f"for people: {text!r}")
+    world["hue"].do("outvoted", "take-back", "partner", record, "address")
+    world.sync()
+    for daemon in (world.hub, world["hue"], world["da-nang"]):
+        equal(fields(daemon, "partner", record)["address"], "Hue", f"the address at {daemon.name}")
+    equal(outvoted(world["hue"]), [], "nothing at hue")
+    row, = outvoted(world["da-nang"])
+    equal((row["value"], row["by"], row["winner"]["value"]), ("Da Nang", "person", "Hue"), "da-nang's turn")
+    world["da-nang"].do("outvoted", "dismiss", "partner", record, "address")
+    equal((outvoted(world["da-nang"]), world["da-nang"].status()["outvoted"]), ([], 0), "dismissed")
+
+
+def test_outvoted_by_a_person(bench):
+    world, record = start(bench)
+    apart(world, record, hue="status=active", da_nang="status=dormant")
+    row, = outvoted(world["hue"])
+    equal(row["by"], "open", "not settled yet")
+    equal(outvoted(world["da-nang"]), [], "da-nang's is read for now")
+    world.hub.do("resolve", "partner", record, "status", "--value", "ended")
+    world.sync()
+    for office, value in (("hue", "active"), ("da-nang", "dormant")):
+        row, = outvoted(world[office])
+        equal((row["value"], row["by"], row["winner"]["value"], row["winner"]["office"]),
+              (value, "person", "ended", "headquarters"), f"the row of {office}")
+    world["hue"].do("set", "partner", record, "status=prospect")
+    equal(outvoted(world["hue"]), [], "hue has written again")
+    world.sync()
+    row, = outvoted(world["da-nang"])
+    equal(row["winner"]["value"], "prospect", "what is read now")
+
+
+def test_outvoted_before_it_was_seen(bench):
+    """hue's value comes to headquarters, and is settled there before hue hears anything."""
+    world, record = start(bench)
+    world["hue"].stop()
+    world["hue"].do("set", "partner", record, "status=active", "address=Hue")
+    world["da-nang"].do("set", "partner", record, "status=dormant")
+    world["da-nang"].do("sync", "--wait")
+    before = bench.path("hue-before")
+    bench.run(["cp", "-a", world["hue"].data, before])
+    world["hue"].do("sync", "--wait")
+    world.hub.do("resolve", "partner", record, "status", "--value", "ended")
+    bench.run(["rm", "-r", world["hue"].data])
+    bench.run(["mv", before, world["hue"].data])  # as if its link had been cut after the push
+    world["hue"].start()
+    world["hue"].do("sync", "--wait")
+    row, = outvoted(world["hue"])
+    equal((row["field"], row["value"], row["by"]), ("status", "active", "person"), "the row")
+    equal(row["winner"]["value"], "ended", "the winner")
+    equal(fields(world["hue"], "partner", record)["address"], "Hue", "the address stands")
+
+
+def test_what_is_not_outvoted(bench):
+    world, record = start(bench)
+    world["da-nang"].do("set", "partner", record, "name=Two")  # it saw One
+    world.sync()
+    apart(world, record, hue="address=Same", da_nang="address=Same")
+    apart(world, record, hue="sectors+=a", da_nang="sectors+=b")
+    for office in ("hue", "da-nang"):
+        equal(outvoted(world[office]), [], f"of {office}")
+    world["hue"].do("outvoted", "take-back", "partner", record, "name", status=1)
+    world["hue"].do("outvoted", "dismiss", "partner", record, "name", status=1)
+    world["hue"].do("outvoted", "dismiss", "partner", record, "bogus", status=1)
+
+
+def test_a_unit_comes_back_whole(bench):
+    world = Federation(bench, "hue", "da-nang")
+    project = add(world["hue"], "aid_project", "title=One", "approval_no=1", "committed_usd=100")
+    world.sync()
+    world.hub.stop()
+    world["hue"].do("set", "aid_project", project, "approval_no=2", "committed_usd=200")
+    world.hub.do("set", "aid_project", project, "approval_no=3", "committed_usd=300")
+    world.start_hub()
+    world.sync()
+    world.hub.do("set", "aid_project", project, "approval_no=4", "committed_usd=400")
+    world.sync()
+    equal({row["field"] for row in outvoted(world["hue"])}, {"approval_no", "committed_usd"}, "both are told")
+    world["hue"].do("outvoted", "take-back", "aid_project", project, "committed_usd")
+    world.sync()
+    got = fields(world.hub, "aid_project", project)
+    equal((got["approval_no"], got["committed_usd"]), ("2", "200"), "one writing")
+    equal(outvoted(world["hue"]), [], "nothing left")
+
+
+if __name__ == "__main__":
+    main(globals())
