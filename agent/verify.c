@@ -230,6 +230,7 @@ static bool check_rows(struct look *look, struct error *error)
         {AGENT_CONFLICT, "conflict", RECORD_KEY_BYTES + 4, NULL, NULL},
         {AGENT_CURSOR, "cursor", 0, NULL, look_at_cursor},
         {AGENT_CATALOG, "catalog", 4, NULL, look_at_catalog},
+        {AGENT_OUTVOTED, "outvoted", RECORD_KEY_BYTES + 4, &hopnhat__outvoted__descriptor, NULL},
         {AGENT_CUSTODY, "custody", 16, NULL, look_at_piece},
     };
     bool done = verify_logs(look->verify, look->transaction, AGENT_LOG, &look->logs, error);

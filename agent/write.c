@@ -125,10 +125,9 @@ bool agent_write_check(const struct agent *agent, const struct new_edit *edit, c
     if (!check_call(edit, 1, NULL, error))
         return false;
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
-    bool taken =
-        change_pack(&change, &arena, &stored, error) &&
-        change_unpack(&unpacked, (struct dot){log->replica, log->head + 1}, stored, &arena, error) &&
-        check_edit(agent->catalog, &unpacked, 0, before, &writer, &reason, error);
+    bool taken = change_pack(&change, &arena, &stored, error) &&
+                 change_unpack(&unpacked, (struct dot){log->replica, log->head + 1}, stored, &arena, error) &&
+                 check_edit(agent->catalog, &unpacked, 0, before, &writer, &reason, error);
     if (!taken && error->code == ERROR_CORRUPT)
         error->code = ERROR_INPUT;
     arena_release(&arena);

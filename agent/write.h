@@ -17,8 +17,8 @@ bool agent_write(struct agent *agent, const struct new_edit *edits, size_t count
 bool agent_write_in(struct agent *agent, struct transaction *transaction, const struct new_edit *edits,
                     size_t count, const char *author, uint64_t wall_ms, struct dot *dot, struct error *error);
 
-/* Whether this edit of a record that now stands as `before` (NULL: there is none) would be taken. The errors of
- * agent_write; changes nothing. */
+/* Whether this edit of a record that now stands as `before` (NULL: there is none) would be taken. The errors
+ * of agent_write; changes nothing. */
 bool agent_write_check(const struct agent *agent, const struct new_edit *edit, const Hopnhat__Record *before,
                        struct error *error);
 

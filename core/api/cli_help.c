@@ -21,8 +21,10 @@ void cli_help_program(const struct cli_program *program, FILE *to)
     fprintf(to, "\nfor every command:\n");
     for (size_t i = 0; i < CLI_COMMON_OPTIONS; i++)
         print_option(&cli_common_options[i], to);
-    fprintf(to, "\nExit status: 0 done, 1 an error (its text on stderr), 2 wrong usage, 3 an import that left rows "
-                "out.\n");
+    fprintf(
+        to,
+        "\nExit status: 0 done, 1 an error (its text on stderr), 2 wrong usage, 3 an import that left rows "
+        "out.\n");
 }
 
 void cli_help_command(const struct cli_program *program, const struct cli_command *command, FILE *to)

@@ -34,7 +34,7 @@ enum {
     LIMIT_LOGS_PER_AGENT = 64, /* replica numbers that one installation may have had */
     LIMIT_GROUPS_PER_OFFICE = 64,
     LIMIT_RECONCILE_BUCKETS = 4096,
-    LIMIT_BUCKET_BYTES = 8 * 1024 * 1024, /* records of one bucket in a Reconciled; past it the group is pulled */
+    LIMIT_BUCKET_BYTES = 8 * 1024 * 1024, /* of records in a bucket; past it the group is pulled instead */
     LIMIT_CHAIN_QUERIES = 64,
     LIMIT_CUSTODY_PIECES = 65536, /* of headquarters' log that an agent keeps; no more are taken past it */
 
@@ -48,11 +48,11 @@ enum {
     /* HTTP, command line */
     LIMIT_HTTP_BODY_BYTES = 4 * 1024 * 1024,        /* over TCP */
     LIMIT_HTTP_LOCAL_BODY_BYTES = 64 * 1024 * 1024, /* over the Unix socket: a whole list is one request */
-    LIMIT_IMPORT_BYTES = 24 * 1024 * 1024, /* a list, as a file and as text */
+    LIMIT_IMPORT_BYTES = 24 * 1024 * 1024,          /* a list, as a file and as text */
     LIMIT_IMPORT_ROWS = 200000,
-    LIMIT_IMPORT_EDITS = 50,                /* records in one change of an import */
-    LIMIT_IMPORT_CHANGE_BYTES = 32 * 1024,  /* values in one, unless one record has more */
-    LIMIT_PAGE_RECORDS = 1000, /* records in one answer; more come by `after` */
+    LIMIT_IMPORT_EDITS = 50,               /* records in one change of an import */
+    LIMIT_IMPORT_CHANGE_BYTES = 32 * 1024, /* values in one, unless one record has more */
+    LIMIT_PAGE_RECORDS = 1000,             /* records in one answer; more come by `after` */
 };
 
 #endif

@@ -72,9 +72,10 @@ void chain_start(uint64_t replica, uint8_t link[LINK_BYTES]);
 bool chain_next(const uint8_t previous[LINK_BYTES], const Hopnhat__LoggedChange *logged,
                 uint8_t link[LINK_BYTES], struct error *error);
 
-/* What an installation signs of its log (Ed25519): "hopnhat log 1", replica, seq (8 bytes each, little endian), and
- * the link at that seq. */
 enum { SIGNED_LINK_BYTES = 13 + 8 + 8 + LINK_BYTES };
+
+/* What an installation signs of its log (Ed25519): "hopnhat log 1", replica, seq (8 bytes each, little
+ * endian), and the link at that seq. */
 void chain_signed_text(uint64_t replica, uint64_t seq, const uint8_t link[LINK_BYTES],
                        uint8_t text[SIGNED_LINK_BYTES]);
 

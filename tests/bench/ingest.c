@@ -1,5 +1,5 @@
-/* How many changes a second the hub admits, durable and with its followers running, beside plain LMDB with the same keys, sizes and commits,
- * in turns in one run. Usage: ingest [DIRECTORY [RECORDS]] */
+/* How many changes a second the hub admits, durable and with its followers running, beside plain LMDB with
+ * the same keys, sizes and commits, in one run. Usage: ingest [DIRECTORY [RECORDS]] */
 #include "author.h"
 #include "floor.h"
 

@@ -194,6 +194,16 @@ static bool matches(const struct put *put, const struct overwritten *over, const
            bytes_equal(put->value, bytes_of_string(value));
 }
 
+/* How many entries that value was put as. More than one: an image that was put back a second time did not
+ * know that its tail had been authored again before, and it was authored once more (docs/merge.md). */
+static size_t count_puts(const struct oracle *oracle, const struct overwritten *over)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < oracle->put_count; i++)
+        count += matches(&oracle->puts[i], over, over->value);
+    return count;
+}
+
 /* What a person saw superseded stays superseded, whatever the entries are called since. */
 static void check_overwritten(struct oracle *oracle)
 {
@@ -201,6 +211,8 @@ static void check_overwritten(struct oracle *oracle)
     const struct overwritten *all = truth_overwritten(oracle->world, &count);
     for (size_t i = 0; i < count; i++) {
         bool written = false;
+        if (oracle->world->mode->agent_put_back && count_puts(oracle, &all[i]) > 1)
+            continue;
         for (size_t j = 0; j < oracle->put_count && !written; j++)
             written = matches(&oracle->puts[j], &all[i], all[i].by);
         for (size_t j = 0; j < oracle->put_count && written; j++)

@@ -195,6 +195,25 @@ def test_the_hub_comes_back_from_an_old_backup(bench):
         equal(shown[old]["fields"]["website"], "https://example.org", "the website")
 
 
+def test_a_machine_is_replaced(bench):
+    """As docs/operations.md has it: the store of a new machine, from a backup, and without one."""
+    world = Federation(bench, "hue", "da-nang")
+    saved = add(world["hue"], "partner", "name=Saved")
+    world.sync()
+    world["hue"].do("backup", bench.path("b"))
+    after = add(world["hue"], "partner", "name=After the backup")
+    world.sync()
+    world["hue"].kill()
+    world["da-nang"].kill()
+    new = world.offices["hue"] = bench.agent("hue-new")
+    new.do("restore", bench.path("b"))
+    new.start()
+    del world.offices["da-nang"]
+    world.join("da-nang", "da-nang-new")
+    catch_up(world)
+    equal(set(same_everywhere(world, "partner")), {saved, after}, "nothing is lost")
+
+
 def both(bench, agent_first):
     world = Federation(bench, "hue", "da-nang")
     old = add(world["hue"], "partner", "name=Old")

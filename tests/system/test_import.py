@@ -47,9 +47,11 @@ def read_sum(name):
     with open(data(name), "rb") as file:
         raw = file.read()
     text = raw.decode("cp1258" if name.endswith(".txt") else "utf-8-sig")
-    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=text.split("\n")[0].count)))
+    separator = max(",;\t", key=text.split("\n")[0].count)
+    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
     headings = [unicodedata.normalize("NFC", cell) for cell in rows[0]]
-    at = next(headings.index(name) for name in ("Cam kết (USD)", "committed_usd", "Giá trị") if name in headings)
+    known = ("Cam kết (USD)", "committed_usd", "Giá trị")
+    at = next(place for place, heading in enumerate(headings) if heading in known)
     total = decimal.Decimal(0)
     for row in rows[1:]:
         cell = row[at].strip() if len(row) == len(headings) else ""
@@ -75,8 +77,9 @@ def test_the_three_lists(bench):
     equal(answer["encoding"], "windows-1258", "encoding of the third")
     equal(answer["assumed"], True, "it is assumed")
     equal(answer["not_taken"], ["STT"], "columns that are no field")
-    equal([(row["line"], row["field"]) for row in answer["rejected"]], [(14, None), (24, "since")], "rejected")
-    check("31/02/2019" in answer["rejected"][1]["reason"] and "committed_usd" in answer["rejected"][1]["reason"],
+    rejected = answer["rejected"]
+    equal([(row["line"], row["field"]) for row in rejected], [(14, None), (24, "since")], "rejected")
+    check("31/02/2019" in rejected[1]["reason"] and "committed_usd" in rejected[1]["reason"],
           "all that is wrong with a row is said")
     sides.sync()
     expected = sum(read_sum(name) for name, _, _ in LISTS.values())
@@ -110,7 +113,8 @@ Care;DE;;;8
     equal(counts(answer), (1, 1, 1, 3), "updated")
     equal(counts(dry), counts(answer), "what the dry run said")
     check("import" not in dry, "a dry run writes nothing")
-    equal([row["line"] for row in answer["rejected"]], [5, 6, 7], "rejected: two that differ, one without a key")
+    lines = [row["line"] for row in answer["rejected"]]
+    equal(lines, [5, 6, 7], "rejected: two that differ, one without a key")
     plan = next(record for record in hue.records("partner") if record["fields"]["name"] == "Plan")
     equal(plan["fields"], {"name": "Plan", "country": "FR", "sectors": ["Giáo dục"], "notes": ["một", "ba"],
                            "committed_usd": "2000.5"}, "the updated record")
@@ -249,8 +253,10 @@ def test_lists_as_offices_keep_them(bench):
 
 def test_hostile_lists(bench):
     hue = Federation(bench, "hue")["hue"]
-    whole = {"nul": b"name,country\nA\0B,FR\n", "invalid": b"name\nT\xe1\xbb\x95 ch\xe1\xbb\xa9c\nab\xffcd\n",
-             "columns": b"name" + b"," * 1000000 + b"\nPlan\n", "empty": b"", "bytes": bytes(range(1, 256)) * 200,
+    whole = {"nul": b"name,country\nA\0B,FR\n",
+             "invalid": b"name\nT\xe1\xbb\x95 ch\xe1\xbb\xa9c\nab\xffcd\n",
+             "columns": b"name" + b"," * 1000000 + b"\nPlan\n",
+             "empty": b"", "bytes": bytes(range(1, 256)) * 200,
              "half": b"\xff\xfen\0a\0m", "quotes": b'"' * 100001, "commas": b"," * 100000}
     for name, raw in whole.items():
         result = hue.call("import", "partner", write(bench, name, raw), deadline_s=IMPORT_S)
@@ -312,7 +318,8 @@ def test_the_hub_imports_too(bench):
     sides.sync()
     equal(len(sides["hue"].records("partner")), 40, "records in the office")
     sides["hue"].stop()
-    equal(counts(bring(sides["hue"], "partner", data("partners-da-nang.csv"))), (35, 0, 0, 0), "no daemon runs")
+    alone = bring(sides["hue"], "partner", data("partners-da-nang.csv"))
+    equal(counts(alone), (35, 0, 0, 0), "no daemon runs")
     result = sides.hub.call("import", "--undo", str(answer["import"]), "--json")
     equal(json.loads(result.out)["deleted"], 40, f"undone: {result.describe()}")
 

@@ -55,6 +55,7 @@ def test_outvoted_by_a_person(bench):
     apart(world, record, hue="status=active", da_nang="status=dormant")
     row, = outvoted(world["hue"])
     equal(row["by"], "open", "not settled yet")
+    world["hue"].do("verify")
     equal(outvoted(world["da-nang"]), [], "da-nang's is read for now")
     world.hub.do("resolve", "partner", record, "status", "--value", "ended")
     world.sync()

@@ -58,6 +58,8 @@ def test_release_admits_after_all(bench):
     equal((row["state"], row["note"]), ("released", "it was right"), "the record of it")
     world.hub.do("quarantine", "release", dot, status=1)
     world.hub.do("quarantine", "drop", dot, status=1)
+    for daemon in (world.hub, world["da-nang"]):
+        daemon.do("verify")
 
 
 def test_what_was_superseded_stays_so(bench):

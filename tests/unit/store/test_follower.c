@@ -82,7 +82,7 @@ static void gathers_wakeups(void **state)
     for (int i = 0; i < 100; i++)
         follower_wake(follower);
     assert_int_equal(work.steps, steps);
-    assert_true(follower_settle(follower, &error)); /* does not wait for the minute */
+    assert_true(follower_settle(follower, &error));    /* does not wait for the minute */
     assert_in_range(work.steps, steps + 1, steps + 2); /* a wake-up may come while the first step runs */
     follower_wake(follower);
     follower_stop(follower); /* neither does this */
