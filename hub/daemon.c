@@ -123,7 +123,8 @@ static bool turn(struct hub_daemon *daemon, struct error *error)
     if (daemon->followed != daemon->hub->rev)
         follow_wake(daemon->service.follow);
     daemon->followed = daemon->hub->rev;
-    return loop_run_once(daemon->loop, hub_wait_ms(daemon->hub, wall_ms), error);
+    return environment_is_sound(daemon->hub->environment, error) &&
+           loop_run_once(daemon->loop, hub_wait_ms(daemon->hub, wall_ms), error);
 }
 
 static void release(struct hub_daemon *daemon)

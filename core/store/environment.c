@@ -14,6 +14,7 @@ struct environment {
     MDB_dbi *databases;
     size_t database_count;
     char *directory;
+    bool broken;
 };
 
 static bool failed(struct error *error, int code, const char *what, const char *where)
@@ -170,9 +171,17 @@ bool transaction_begin(struct transaction *transaction, struct environment *envi
     int code = mdb_txn_begin(environment->handle, NULL, writes ? 0 : MDB_RDONLY, &transaction->handle);
     if (code) {
         transaction->handle = NULL;
+        environment->broken = environment->broken || code == MDB_PANIC;
         return failed(error, code, "cannot begin a transaction on", environment->directory);
     }
     return true;
+}
+
+bool environment_is_sound(const struct environment *environment, struct error *error)
+{
+    return !environment->broken ||
+           error_set(error, ERROR_STORE, "a write to %s failed half way: start again, and look at the disk",
+                     environment->directory);
 }
 
 static void fail(struct transaction *transaction, int code, const char *what)

@@ -33,6 +33,10 @@ void environment_close(struct environment *environment);
 /* Removes reader slots that dead processes left. */
 void environment_check_readers(struct environment *environment);
 
+/* False once the disk has failed in the middle of a commit: LMDB then refuses everything until the
+ * environment is opened anew, which needs a new process, since other threads may hold it. */
+bool environment_is_sound(const struct environment *environment, struct error *error);
+
 struct environment_usage {
     uint64_t used_bytes; /* pages handed out so far */
     uint64_t map_bytes;
