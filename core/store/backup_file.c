@@ -27,7 +27,6 @@ struct stream {
     bool sealed;
     crypto_secretstream_xchacha20poly1305_state state;
     struct bytes head; /* the packed head: authenticated with the first chunk */
-    crypto_generichash_state hash;
     uint64_t size;
 };
 
@@ -229,8 +228,9 @@ static bool get_content(struct stream *stream, const Hopnhat__BackupHeader *head
                         FILE *to, const char *to_path, struct error *error)
 {
     uint8_t chunk[CHUNK_BYTES], hash[HASH_BYTES], stream_header[STREAM_HEADER_BYTES];
+    crypto_generichash_state state;
     uint64_t left = header->content_bytes;
-    crypto_generichash_init(&stream->hash, NULL, 0, HASH_BYTES);
+    crypto_generichash_init(&state, NULL, 0, HASH_BYTES);
     stream->sealed = header->has_sealed_key;
     bool done = !stream->sealed || get(stream, stream_header, sizeof stream_header, error);
     if (done && stream->sealed &&
@@ -241,7 +241,7 @@ static bool get_content(struct stream *stream, const Hopnhat__BackupHeader *head
         done = get_chunk(stream, left, chunk, &size, error);
         if (!done)
             break;
-        crypto_generichash_update(&stream->hash, chunk, size);
+        crypto_generichash_update(&state, chunk, size);
         left -= size;
         if (to && fwrite(chunk, 1, size, to) != size)
             done = file_error("cannot write", to_path, error);
@@ -249,7 +249,7 @@ static bool get_content(struct stream *stream, const Hopnhat__BackupHeader *head
     if (done && fgetc(stream->file) != EOF)
         done = error_set(error, ERROR_CORRUPT, "%s is longer than it was written", stream->path);
     fclose(stream->file);
-    crypto_generichash_final(&stream->hash, hash, HASH_BYTES);
+    crypto_generichash_final(&state, hash, HASH_BYTES);
     if (done && !bytes_equal(bytes_of(hash, HASH_BYTES),
                              bytes_of(header->content_hash.data, header->content_hash.len)))
         done = error_set(error, ERROR_CORRUPT, "%s has been altered: its content is not what was written",

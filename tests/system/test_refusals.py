@@ -152,7 +152,7 @@ def test_wrong_requests(bench):
             (400, "POST", "/v1/records/partner", b'{"set":{"name":"a","name":"b"}}'),
             (400, "POST", "/v1/records/partner", b"[" * 5000),
             (400, "POST", "/v1/records/partner", b'{"set":{"name":' + b"[" * 3000),
-            (413, "POST", "/v1/records/partner", b" " * (4 * 1024 * 1024 + 1)),
+            (413, "POST", "/v1/records/partner", b" " * (64 * 1024 * 1024 + 1)),
             (400, "GET", "/v1/records/partner?limit=-1", b""), (404, "GET", "/v1/records/%ff", b""),
             (400, "GET", "/v1/rejected?after=x", b"")):
         got, answer = call_http(agent, method, path, body)
