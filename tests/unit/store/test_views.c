@@ -76,7 +76,7 @@ static void assert_same_rows(struct views *a, struct views *b)
     }
     transaction_abort(&left);
     transaction_abort(&right);
-    uint64_t count_a, count_b;
+    uint64_t count_a = 0, count_b = 0;
     assert_true(views_count(a, PARTNER, &count_a, &error) && views_count(b, PARTNER, &count_b, &error));
     assert_int_equal(count_a, count_b);
     assert_int_equal(a->skipped, b->skipped);
