@@ -37,7 +37,8 @@ static void clear(const struct backup_work *work)
 bool backup_work_begin(struct backup_work *work, const char *data, bool make, struct error *error)
 {
     if (!join(work->data, data, ".", error) || !join(work->live, data, "store", error) ||
-        !join(work->directory, data, "work", error) || !join(work->store, work->directory, "store", error) ||
+        !join(work->directory, data, "staging", error) ||
+        !join(work->store, work->directory, "store", error) ||
         !join(work->copy, work->store, "data.mdb", error))
         return false;
     if (make && mkdir(data, 0700) != 0 && errno != EEXIST)

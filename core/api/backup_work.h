@@ -1,4 +1,5 @@
-/* The directory DATA/work, in which a backup's copy of the store is made and looked at before it is used. */
+/* The directory DATA/staging, in which a backup's copy of the store is made and looked at before it is used.
+ */
 #ifndef HOPNHAT_API_BACKUP_WORK_H
 #define HOPNHAT_API_BACKUP_WORK_H
 
@@ -9,9 +10,9 @@ enum { BACKUP_PATH_BYTES = 4096 };
 struct backup_work {
     char data[BACKUP_PATH_BYTES];      /* DATA */
     char live[BACKUP_PATH_BYTES];      /* DATA/store */
-    char directory[BACKUP_PATH_BYTES]; /* DATA/work */
-    char store[BACKUP_PATH_BYTES];     /* DATA/work/store */
-    char copy[BACKUP_PATH_BYTES];      /* DATA/work/store/data.mdb: not there yet */
+    char directory[BACKUP_PATH_BYTES]; /* DATA/staging */
+    char store[BACKUP_PATH_BYTES];     /* DATA/staging/store */
+    char copy[BACKUP_PATH_BYTES];      /* DATA/staging/store/data.mdb: not there yet */
     int lock;
 };
 

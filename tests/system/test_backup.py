@@ -57,7 +57,7 @@ def test_a_running_hub_and_agent_are_backed_up_and_verified(bench):
         check(daemon.status()["last_backup"], f"{daemon.name} knows when it was backed up")
         daemon.do("verify")
         daemon.do("verify", path)
-        check(not os.path.exists(os.path.join(daemon.data, "work")), "the work directory is removed")
+        check(not os.path.exists(os.path.join(daemon.data, "staging")), "the staging directory is removed")
     world.sync()
     equal(world.hub.status()["backups"], 1, "backups that are kept")
 
