@@ -133,6 +133,7 @@ static void connect_if_due(struct agent_daemon *daemon)
     if (daemon->connecting || loop_now_ms() < daemon->retry_at)
         return;
     daemon->connecting = true;
+    link_agent_set_patience(daemon->link, (unsigned)agent_session_patience_ms(daemon->session));
     if (link_agent_connect(daemon->link, daemon->agent->hub_address, daemon->agent->hub_key,
                            &daemon->agent->link_keys, &error))
         return;

@@ -52,12 +52,15 @@ static void sum_buckets(struct agent *agent, struct transaction *transaction,
 }
 
 Hopnhat__Reconcile *reconcile_ask(struct agent *agent, const struct reconciliation *round,
-                                  uint32_t credit_bytes, struct arena *arena, struct error *error)
+                                  size_t digest_bytes, size_t credit_bytes, struct arena *arena,
+                                  struct error *error)
 {
     struct transaction transaction;
+    size_t left = round->buckets - round->next, most = digest_bytes / 8 + 1;
+    uint32_t count = (uint32_t)(left < most ? left : most);
     Hopnhat__Reconcile *question = arena_alloc(arena, sizeof *question);
     struct digest *sums = arena_alloc(arena, round->buckets * sizeof *sums);
-    uint8_t *digests = arena_alloc(arena, 8 * (size_t)(round->buckets - round->next));
+    uint8_t *digests = arena_alloc(arena, 8 * (size_t)count);
     char *group = arena_string(arena, round->group, strlen(round->group));
     if (!question || !sums || !digests || !group) {
         error_set(error, ERROR_MEMORY, "out of memory");
@@ -74,10 +77,10 @@ Hopnhat__Reconcile *reconcile_ask(struct agent *agent, const struct reconciliati
     question->group = group;
     question->first = round->next;
     question->buckets = round->buckets;
-    question->credit_bytes = credit_bytes;
-    question->digests = (ProtobufCBinaryData){8 * (size_t)(round->buckets - round->next), digests};
-    for (uint32_t i = round->next; i < round->buckets; i++)
-        put_u64_le(digests + 8 * (size_t)(i - round->next), sums[i].low);
+    question->credit_bytes = (uint32_t)credit_bytes;
+    question->digests = (ProtobufCBinaryData){8 * (size_t)count, digests};
+    for (uint32_t i = 0; i < count; i++)
+        put_u64_le(digests + 8 * (size_t)i, sums[round->next + i].low);
     return failed ? NULL : question;
 }
 

@@ -18,9 +18,10 @@ struct reconciliation {
 bool reconcile_begin(struct agent *agent, struct reconciliation *round, const char *group,
                      struct error *error);
 
-/* The next question, in the arena; goes over the whole mirror. NULL on error. */
+/* The next question, in the arena, of about digest_bytes; goes over the whole mirror. NULL on error. */
 Hopnhat__Reconcile *reconcile_ask(struct agent *agent, const struct reconciliation *round,
-                                  uint32_t credit_bytes, struct arena *arena, struct error *error);
+                                  size_t digest_bytes, size_t credit_bytes, struct arena *arena,
+                                  struct error *error);
 
 /* Takes the answer in one transaction. At the group's end its cursor stands at the rev of the first answer,
  * and round->group is empty. Errors: ERROR_CORRUPT for an answer that does not fit, the store's. */

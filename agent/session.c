@@ -38,6 +38,8 @@ struct agent_session *agent_session_new(struct agent *agent, const struct agent_
     session->outlet = *outlet;
     arena_init(&session->arena, LIMIT_MESSAGE_ARENA_BYTES);
     arena_init(&session->message, LIMIT_MESSAGE_ARENA_BYTES);
+    rate_start(&session->up, MOST_UP_BYTES);
+    rate_start(&session->down, MOST_DOWN_BYTES);
     return session;
 }
 
@@ -103,10 +105,20 @@ static void end_session(struct agent_session *session)
     arena_release(&session->arena);
 }
 
-void session_lose_link(struct agent_session *session, const char *why)
+/* The link has gone: what was under way was too much for it, perhaps. */
+static void link_lost(struct agent_session *session)
 {
+    if (session_asked(session, REQUEST_PUSH))
+        rate_lost(&session->up);
+    if (session_asked(session, REQUEST_PULL) && !session->agent->at_head)
+        rate_lost(&session->down);
     end_session(session);
     session_move(session, SESSION_DOWN);
+}
+
+void session_lose_link(struct agent_session *session, const char *why)
+{
+    link_lost(session);
     session->outlet.drop_link(session->outlet.context, why);
 }
 
@@ -139,6 +151,15 @@ size_t session_asked(const struct agent_session *session, enum request_kind kind
     for (size_t i = 0; i < SESSION_REQUESTS; i++)
         count += session->requests[i].number && session->requests[i].kind == kind;
     return count;
+}
+
+size_t session_under_way(const struct agent_session *session, enum request_kind kind)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < SESSION_REQUESTS; i++)
+        if (session->requests[i].number && session->requests[i].kind == kind)
+            bytes += session->requests[i].mark.size_bytes;
+    return bytes;
 }
 
 void session_forget(struct agent_session *session, enum request_kind kind)
@@ -218,8 +239,7 @@ void agent_session_link_up(struct agent_session *session, uint64_t wall_ms)
 void agent_session_link_down(struct agent_session *session, uint64_t wall_ms)
 {
     pass_time(session, wall_ms);
-    end_session(session);
-    session_move(session, SESSION_DOWN);
+    link_lost(session);
 }
 
 static void take_busy(struct agent_session *session, const struct request *request, const Hopnhat__Busy *busy)
@@ -370,13 +390,22 @@ void agent_session_receive(struct agent_session *session, const Hopnhat__Message
     pump(session, wall_ms);
 }
 
-/* When the request's answer is overdue: counted from the last sign of the hub. */
+uint64_t agent_session_patience_ms(const struct agent_session *session)
+{
+    if (session->up.round_trip_ms == 0)
+        return MOST_PATIENCE_MS;
+    uint64_t patience_ms = LEAST_PATIENCE_MS + 30 * session->up.round_trip_ms;
+    return patience_ms < MOST_PATIENCE_MS ? patience_ms : MOST_PATIENCE_MS;
+}
+
+/* When the request's answer is overdue: counted from the last sign of the hub. As little is under way, any
+ * link that works brings one much sooner, however thin it is. */
 static uint64_t deadline(const struct agent_session *session, const struct request *request)
 {
     if (request->kind == REQUEST_HISTORY)
         return request->sent_ms + HISTORY_MS;
     uint64_t from_ms = request->sent_ms > session->heard_ms ? request->sent_ms : session->heard_ms;
-    return from_ms + (request->wait_ms ? request->wait_ms + PULL_ANSWER_MS : ANSWER_MS);
+    return from_ms + request->wait_ms + agent_session_patience_ms(session);
 }
 
 void agent_session_tick(struct agent_session *session, uint64_t wall_ms)
@@ -400,7 +429,8 @@ void agent_session_poke(struct agent_session *session, uint64_t wall_ms)
     if (session->state == SESSION_WAITING || session->state == SESSION_STOPPED) {
         session_hello(session, wall_ms);
     } else if (session->state == SESSION_OPEN) {
-        session_forget(session, REQUEST_PULL);
+        if (session->agent->at_head)
+            session_forget(session, REQUEST_PULL); /* it may be held */
         session->urgent = true;
     }
     pump(session, wall_ms);

@@ -42,6 +42,9 @@ void agent_session_tick(struct agent_session *session, uint64_t wall_ms);
 /* In how many milliseconds the next tick is due; -1: nothing is awaited. */
 int64_t agent_session_wait_ms(const struct agent_session *session, uint64_t wall_ms);
 
+/* How long the hub may be silent before the link is taken for dead: the longer, the slower it has been. */
+uint64_t agent_session_patience_ms(const struct agent_session *session);
+
 /* Somebody waits for a sync: has the hub answer at once, so that a head is reported after now. */
 void agent_session_poke(struct agent_session *session, uint64_t wall_ms);
 

@@ -2,27 +2,54 @@
 #include "agent/feed.h"
 #include "agent/session_state.h"
 
-void session_pull(struct agent_session *session, uint64_t wall_ms)
+/* Asks once. The first of several Pulls may be held by the hub; the others are answered at once. */
+static bool pull(struct agent_session *session, size_t under_way, uint64_t wall_ms)
 {
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
     Hopnhat__Pull pull = HOPNHAT__PULL__INIT;
-    if (session_asked(session, REQUEST_PULL) || !session_is_due(session, session->ask_after_ms))
-        return;
-    size_t credit = session->credit_bytes < session->feed_bytes ? session->credit_bytes : session->feed_bytes;
+    bool ahead = under_way > 0, catching_up = !session->agent->at_head;
+    size_t credit = rate_chunk_bytes(&session->down);
+    if (credit > session->feed_bytes)
+        credit = session->feed_bytes;
     pull.has_applied = session->applied != 0;
     pull.applied = session->applied;
     pull.credit_bytes = (uint32_t)credit;
     pull.has_wait_ms = true;
-    pull.wait_ms = session->urgent ? 0 : PULL_WAIT_MS;
+    pull.wait_ms = session->urgent || ahead ? 0 : PULL_WAIT_MS;
+    pull.has_ahead = pull.ahead = ahead;
     message.body_case = HOPNHAT__MESSAGE__BODY_PULL;
     message.pull = &pull;
-    bool catching_up = !session->agent->at_head;
     struct request *request = session_ask(session, &message, REQUEST_PULL, wall_ms);
     if (!request)
-        return;
+        return false;
     request->wait_ms = pull.wait_ms;
     request->catching_up = catching_up;
+    request->mark = rate_sent(&session->down, credit + FEED_BYTES, under_way, session->now_ms);
     session->urgent = false;
+    return true;
+}
+
+void session_pull(struct agent_session *session, uint64_t wall_ms)
+{
+    while (session_is_due(session, session->ask_after_ms)) {
+        size_t asked = session_asked(session, REQUEST_PULL);
+        size_t used = session_under_way(session, REQUEST_PULL);
+        bool more = !session->agent->at_head && session->applied != 0 && asked < PULLS_IN_FLIGHT &&
+                    used + rate_chunk_bytes(&session->down) <= session->down.window_bytes;
+        if ((asked && !more) || !pull(session, used, wall_ms))
+            return;
+    }
+}
+
+/* What came in answer to a Pull while more was known to be there says how fast the link is. */
+static void measure(struct agent_session *session, const struct request *request, const Hopnhat__Feed *feed)
+{
+    struct rate_mark mark = request->mark;
+    size_t size = hopnhat__feed__get_packed_size(feed) + FEED_BYTES;
+    mark.filled = mark.filled && 2 * size >= mark.size_bytes;
+    mark.size_bytes = size;
+    if (request->catching_up)
+        rate_answered(&session->down, &mark, session->now_ms);
 }
 
 void session_take_feed(struct agent_session *session, const struct request *request,
@@ -36,9 +63,8 @@ void session_take_feed(struct agent_session *session, const struct request *requ
         session->applied = request->number;
         session->custody_due = session->custody_due || feed->custody;
         session_progress(session);
-        if (request->catching_up)
-            session->credit_bytes = session_window(session->credit_bytes, took_ms, session->feed_bytes);
-        if (feed->has_time && took_ms < QUICK_MS)
+        measure(session, request, feed);
+        if (feed->has_time && took_ms < CONTACT_MS)
             clock_contact(&agent->clock, request->sent_wall_ms, wall_ms, feed->time);
         if (agent->at_head && agent->digests_equal) {
             session->mended = 0;
@@ -107,7 +133,9 @@ void session_reconcile(struct agent_session *session, uint64_t wall_ms)
     }
     arena_reset(&session->message);
     message.body_case = HOPNHAT__MESSAGE__BODY_RECONCILE;
-    message.reconcile = reconcile_ask(session->agent, &session->round, (uint32_t)session->feed_bytes,
+    size_t credit =
+        session->down.window_bytes < session->feed_bytes ? session->down.window_bytes : session->feed_bytes;
+    message.reconcile = reconcile_ask(session->agent, &session->round, session->up.window_bytes, credit,
                                       &session->message, &error);
     if (message.reconcile)
         session_ask(session, &message, REQUEST_RECONCILE, wall_ms);

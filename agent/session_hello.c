@@ -208,8 +208,6 @@ static void open_session(struct agent_session *session, uint64_t wall_ms)
         session->logs[i].sent = agent_log(session->agent, session->replicas[i])->acknowledged;
     session->push_bytes = bounded(welcome->has_push_bytes, welcome->push_bytes, LIMIT_PUSH_BYTES);
     session->feed_bytes = bounded(welcome->has_feed_bytes, welcome->feed_bytes, LIMIT_FEED_BYTES);
-    if (session->window_bytes == 0)
-        session->window_bytes = session->credit_bytes = FIRST_WINDOW_BYTES;
     session->welcome = NULL;
     arena_release(&session->arena);
     feed_forget_told(session->agent);
@@ -281,6 +279,8 @@ void session_take_welcome(struct agent_session *session, const struct request *r
         session_lose_link(session, "the hub's Welcome does not fit");
         return;
     }
+    rate_round_trip(&session->up, session->now_ms - request->sent_ms);
+    rate_round_trip(&session->down, session->now_ms - request->sent_ms);
     arena_reset(&session->arena);
     session->id = welcome->session;
     session->welcome_sent_wall_ms = request->sent_wall_ms;

@@ -2,6 +2,7 @@
 #ifndef HOPNHAT_AGENT_SESSION_STATE_H
 #define HOPNHAT_AGENT_SESSION_STATE_H
 
+#include "agent/link_rate.h"
 #include "agent/reconcile.h"
 #include "agent/session.h"
 
@@ -17,22 +18,23 @@ enum session_state {
 };
 
 enum {
-    PUSHES_IN_FLIGHT = 4,
+    PUSHES_IN_FLIGHT = 8,
+    PULLS_IN_FLIGHT = 4,
     HISTORIES_IN_FLIGHT = 4,
-    SESSION_REQUESTS = PUSHES_IN_FLIGHT + HISTORIES_IN_FLIGHT + 3,
+    SESSION_REQUESTS = PUSHES_IN_FLIGHT + PULLS_IN_FLIGHT + HISTORIES_IN_FLIGHT + 3,
     PULL_WAIT_MS = 120 * 1000,
-    ANSWER_MS = 90 * 1000,      /* without any message from the hub: the link is of no use */
-    PULL_ANSWER_MS = 60 * 1000, /* for a held Pull: past its wait_ms */
-    HISTORY_MS = 10 * 1000,     /* somebody waits for it */
+    LEAST_PATIENCE_MS = 30 * 1000, /* see session_patience_ms */
+    MOST_PATIENCE_MS = 180 * 1000,
+    HISTORY_MS = 10 * 1000, /* somebody waits for it */
     HELLO_GAP_MS = 250,
     HELLO_GAP_MOST_MS = 10 * 1000,
     STOPPED_MS = 5 * 60 * 1000,
     BYE_MS = 2000,
-    LEAST_WINDOW_BYTES = 4 * 1024,
-    FIRST_WINDOW_BYTES = 64 * 1024,
-    MOST_WINDOW_BYTES = PUSHES_IN_FLIGHT * LIMIT_PUSH_BYTES,
-    QUICK_MS = 1000, /* an answer within this time widens the window, one after SLOW_MS narrows it */
-    SLOW_MS = 2000,
+    MOST_UP_BYTES = 4 * LIMIT_PUSH_BYTES,
+    MOST_DOWN_BYTES = 4 * LIMIT_FEED_BYTES,
+    PUSH_BYTES = 90,   /* of a Push beside its changes, about: signature, numbers, frame */
+    FEED_BYTES = 64,   /* of a Feed beside its items */
+    CONTACT_MS = 1000, /* an answer that took no longer sets the clock */
 };
 
 enum request_kind {
@@ -51,10 +53,10 @@ struct request {
     enum request_kind kind;
     uint64_t sent_ms, sent_wall_ms;
     uint32_t wait_ms; /* of a Pull */
-    size_t log;       /* of a Push: place in the session's logs, seqs, clock reading and size */
+    size_t log;       /* of a Push: place in the session's logs, seqs, clock reading */
     uint64_t first, last, time;
-    size_t size_bytes;
-    bool catching_up; /* of a Pull: more was known to be there */
+    struct rate_mark mark; /* of a Push, or of a Pull by its credit */
+    bool catching_up;      /* of a Pull: more was known to be there */
 };
 
 /* A log as named in the Hello. */
@@ -91,10 +93,9 @@ struct agent_session {
     size_t query_count, query_log;
 
     size_t push_bytes, feed_bytes; /* the hub's bounds */
-    size_t window_bytes;           /* most that is under way unacknowledged */
-    size_t credit_bytes;
-    uint32_t applied; /* request of the last part applied in this session; 0: none */
-    bool urgent;      /* the next Pull is to be answered at once */
+    struct link_rate up, down;     /* what may be under way; kept from session to session */
+    uint32_t applied;              /* request of the last part applied in this session; 0: none */
+    bool urgent;                   /* the next Pull is to be answered at once */
     struct reconciliation round;
     /* headquarters' log in custody here: something is to be said of it; the hub has all that is held; from
      * where on it wants it back (want_replica 0: it does not) */
@@ -113,7 +114,9 @@ void session_move(struct agent_session *session, enum session_state to);
 struct request *session_ask(struct agent_session *session, Hopnhat__Message *message, enum request_kind kind,
                             uint64_t wall_ms);
 
-/* How many requests of the kind wait for an answer; forgets all of them. */
+/* How many requests of the kind wait for an answer, and how many bytes of Pushes or Pulls; forgets all of
+ * them. */
+size_t session_under_way(const struct agent_session *session, enum request_kind kind);
 size_t session_asked(const struct agent_session *session, enum request_kind kind);
 void session_forget(struct agent_session *session, enum request_kind kind);
 
@@ -174,16 +177,6 @@ void session_take_custody(struct agent_session *session, const Hopnhat__Custody 
 static inline bool session_is_due(const struct agent_session *session, uint64_t at_ms)
 {
     return session->now_ms >= at_ms;
-}
-
-/* The window after an answer that took that long. */
-static inline size_t session_window(size_t bytes, uint64_t took_ms, size_t most)
-{
-    if (took_ms < QUICK_MS)
-        return bytes < most / 2 ? 2 * bytes : most;
-    if (took_ms > SLOW_MS)
-        return bytes / 2 > LEAST_WINDOW_BYTES ? bytes / 2 : LEAST_WINDOW_BYTES;
-    return bytes;
 }
 
 #endif

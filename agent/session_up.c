@@ -12,15 +12,6 @@ struct batch {
     bool admitted_known;
 };
 
-static size_t bytes_in_flight(const struct agent_session *session)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < SESSION_REQUESTS; i++)
-        if (session->requests[i].number && session->requests[i].kind == REQUEST_PUSH)
-            bytes += session->requests[i].size_bytes;
-    return bytes;
-}
-
 /* Former logs before the present one, which is the first in the list. */
 static bool next_log(const struct agent_session *session, size_t *place)
 {
@@ -123,6 +114,7 @@ static bool send_batch(struct agent_session *session, size_t place, size_t most,
     batch.push.has_more = batch.push.more = last < batch.log->head;
     message.body_case = HOPNHAT__MESSAGE__BODY_PUSH;
     message.push = &batch.push;
+    size_t used = session_under_way(session, REQUEST_PUSH);
     struct request *request = session_ask(session, &message, REQUEST_PUSH, wall_ms);
     if (!request)
         return false;
@@ -130,7 +122,7 @@ static bool send_batch(struct agent_session *session, size_t place, size_t most,
     request->first = log->sent + 1;
     request->last = last;
     request->time = batch.push.time;
-    request->size_bytes = batch.size_bytes;
+    request->mark = rate_sent(&session->up, batch.size_bytes + PUSH_BYTES, used, session->now_ms);
     log->sent = last;
     return true;
 }
@@ -139,9 +131,9 @@ void session_push(struct agent_session *session, uint64_t wall_ms)
 {
     size_t place;
     while (session_asked(session, REQUEST_PUSH) < PUSHES_IN_FLIGHT && next_log(session, &place)) {
-        size_t used = bytes_in_flight(session);
-        size_t most = session->window_bytes / 2;
-        if (used && used + most > session->window_bytes)
+        size_t used = session_under_way(session, REQUEST_PUSH);
+        size_t most = rate_chunk_bytes(&session->up);
+        if (used && used + most > session->up.window_bytes)
             return;
         if (!send_batch(session, place, most < session->push_bytes ? most : session->push_bytes, wall_ms))
             return;
@@ -213,8 +205,7 @@ void session_take_ack(struct agent_session *session, const struct request *reque
     }
     session_progress(session);
     session->logs[request->log].waits_catalog = ack->has_waiting_catalog;
-    session->window_bytes =
-        session_window(session->window_bytes, session->now_ms - request->sent_ms, MOST_WINDOW_BYTES);
+    rate_answered(&session->up, &request->mark, session->now_ms);
     if (ack->watermark >= request->last)
         return;
     if (ack->has_waiting_catalog)

@@ -27,8 +27,14 @@ static bool out_of_memory(struct error *error)
 static bool is_sound(const Hopnhat__Reconcile *request)
 {
     return request->buckets > 0 && request->buckets <= LIMIT_RECONCILE_BUCKETS &&
-           request->first < request->buckets &&
-           request->digests.len == 8 * (size_t)(request->buckets - request->first);
+           request->first < request->buckets && request->digests.len > 0 && request->digests.len % 8 == 0 &&
+           request->digests.len / 8 <= request->buckets - request->first;
+}
+
+/* The number after the last bucket that the request speaks of. */
+static uint32_t end_of(const Hopnhat__Reconcile *request)
+{
+    return request->first + (uint32_t)(request->digests.len / 8);
 }
 
 /* Calls `visit` for every record of the group in a bucket that the request speaks of. */
@@ -45,7 +51,7 @@ static bool each_record(struct comparison *comparison, struct error *error,
         if (cursor.value.size != FEED_ROW_BYTES || cursor.value.data[0] == HOPNHAT__ITEM_KIND__ITEM_LEFT)
             continue;
         uint32_t bucket = digest_bucket(cursor.value.data + 5, comparison->request->buckets);
-        if (bucket >= comparison->request->first)
+        if (bucket >= comparison->request->first && bucket < end_of(comparison->request))
             done = visit(comparison, bucket, get_u32_be(cursor.value.data + 1), cursor.value.data + 5);
     }
     cursor_close(&cursor);
@@ -85,7 +91,7 @@ static bool choose(struct comparison *comparison, size_t *records, struct error 
     size_t credit_bytes = request->credit_bytes < LIMIT_FEED_BYTES ? request->credit_bytes : LIMIT_FEED_BYTES;
     size_t size = 0;
     uint32_t at = request->first;
-    for (; at < request->buckets; at++) {
+    for (; at < end_of(request); at++) {
         struct bucket *bucket = &comparison->buckets[at];
         if (bucket->digest.low == get_u64_le(request->digests.data + 8 * (size_t)(at - request->first)))
             continue;

@@ -31,12 +31,22 @@ struct hub_session *session_find(const struct hub *hub, const uint8_t key[LINK_K
     return session;
 }
 
+/* Forgets the oldest part under way. */
+static void drop_sent(struct hub_session *session)
+{
+    struct sent_part *part = session->sent;
+    session->sent = part->next;
+    feed_state_release(&part->after);
+    free(part);
+}
+
 void session_end(struct hub *hub, struct hub_session *session)
 {
     HASH_DEL(hub->sessions, session);
     hub->custody.stale = true;
     feed_state_release(&session->confirmed);
-    feed_state_release(&session->sent);
+    while (session->sent)
+        drop_sent(session);
     free(session);
 }
 
@@ -87,25 +97,49 @@ static void receive_join(struct hub *hub, const struct link_peer *peer, uint32_t
     arena_release(&arena);
 }
 
+/* Where the agent stands once it has applied all that is under way, and what follows the last of it. */
+static const struct feed_state *standing(struct hub_session *session, struct sent_part ***end)
+{
+    const struct feed_state *state = &session->confirmed;
+    for (*end = &session->sent; **end; *end = &(**end)->next)
+        state = &(**end)->after;
+    return state;
+}
+
+static struct waiting_pull take_pull(struct hub_session *session)
+{
+    struct waiting_pull pull = session->pulls[0];
+    session->pull_count--;
+    memmove(session->pulls, session->pulls + 1, session->pull_count * sizeof *session->pulls);
+    return pull;
+}
+
+/* Answers the Pull that waits longest. */
 static void send_part(struct hub *hub, struct hub_session *session, const struct hub_outlet *outlet)
 {
     struct arena arena;
     struct error error;
+    struct sent_part **end, *part = calloc(1, sizeof *part);
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    const struct feed_state *state = standing(session, &end);
     const struct feed_reader reader = reader_of(hub, session);
-    session->pulling = false;
+    const struct waiting_pull pull = take_pull(session);
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
-    if (feed_part(hub, &reader, &session->confirmed, session->credit_bytes, &arena, &message.feed,
-                  &session->sent, &error)) {
+    error_set(&error, ERROR_MEMORY, "out of memory");
+    if (part &&
+        feed_part(hub, &reader, state, pull.credit_bytes, &arena, &message.feed, &part->after, &error)) {
         message.body_case = HOPNHAT__MESSAGE__BODY_FEED;
         if (custody_waits(hub, session))
             message.feed->has_custody = message.feed->custody = session->custody_flagged = true;
-        session->sent_request = session->pull_request;
-        reply(outlet, &session->peer, session->id, session->pull_request, &message);
+        part->request = pull.request;
+        *end = part;
+        reply(outlet, &session->peer, session->id, pull.request, &message);
     } else {
         log_error("cannot read the feed of office %s: %s", session->installation->office, error.text);
-        session->sent_request = 0;
-        reply_busy(outlet, &session->peer, session->id, session->pull_request, 5000);
+        if (part)
+            feed_state_release(&part->after);
+        free(part);
+        reply_busy(outlet, &session->peer, session->id, pull.request, 5000);
     }
     arena_release(&arena);
 }
@@ -113,34 +147,43 @@ static void send_part(struct hub *hub, struct hub_session *session, const struct
 /* A Pull says which part was applied last: that is where the agent stands. */
 static bool confirm(struct hub_session *session, uint32_t applied)
 {
-    if (session->sent_request && applied == session->sent_request) {
-        feed_state_release(&session->confirmed);
-        session->confirmed = session->sent;
-        session->sent = (struct feed_state){0};
-        session->confirmed_request = session->sent_request;
-        session->sent_request = 0;
+    const struct sent_part *part = session->sent;
+    if (applied == session->confirmed_request)
         return true;
+    while (part && part->request != applied)
+        part = part->next;
+    if (!part)
+        return false;
+    while (session->confirmed_request != applied) {
+        session->confirmed_request = session->sent->request;
+        feed_state_release(&session->confirmed);
+        session->confirmed = session->sent->after;
+        session->sent->after = (struct feed_state){0};
+        drop_sent(session);
     }
-    session->sent_request = 0; /* it was not applied, and will be sent again */
-    return applied == session->confirmed_request;
+    return true;
 }
 
 static void receive_pull(struct hub_session *session, uint32_t request, const Hopnhat__Pull *pull,
                          uint64_t wall_ms, const struct hub_outlet *outlet)
 {
-    if (!confirm(session, pull->applied)) {
+    bool first = pull->applied == 0 && !session->sent;
+    if (!pull->ahead)
+        session->pull_count = 0;
+    if (!confirm(session, pull->applied) || session->pull_count == PULLS_WAITING) {
         reply_error(outlet, &session->peer, session->id, request, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO,
                     "the part that was applied last is not known here");
         return;
     }
+    while (!pull->ahead && session->sent)
+        drop_sent(session); /* what was under way was not applied, and is sent again */
     uint64_t hold_ms = pull->wait_ms < LONGEST_HOLD_MS ? pull->wait_ms : LONGEST_HOLD_MS;
-    bool first = session->confirmed_request == 0;
-    session->pulling = true;
-    session->pull_request = request;
-    session->credit_bytes = pull->credit_bytes < LIMIT_FEED_BYTES ? pull->credit_bytes : LIMIT_FEED_BYTES;
-    if (session->credit_bytes == 0)
-        session->credit_bytes = 1; /* one record at least, or the agent would never arrive */
-    session->hold_until_ms = first ? wall_ms : wall_ms + hold_ms;
+    struct waiting_pull *waiting = &session->pulls[session->pull_count++];
+    waiting->request = request;
+    waiting->credit_bytes = pull->credit_bytes < LIMIT_FEED_BYTES ? pull->credit_bytes : LIMIT_FEED_BYTES;
+    if (waiting->credit_bytes == 0)
+        waiting->credit_bytes = 1; /* one record at least, or the agent would never arrive */
+    waiting->hold_until_ms = first ? wall_ms : wall_ms + hold_ms;
 }
 
 static void receive_reconcile(struct hub *hub, struct hub_session *session, uint32_t request,
@@ -318,6 +361,18 @@ void hub_receive(struct hub *hub, const struct link_peer *peer, const Hopnhat__M
     receive_request(hub, session, message, wall_ms, outlet);
 }
 
+/* Answers the Pulls whose time has come, or for which there is something. */
+static void answer_pulls(struct hub *hub, struct hub_session *session, uint64_t wall_ms,
+                         const struct hub_outlet *outlet)
+{
+    const struct feed_reader reader = reader_of(hub, session);
+    struct sent_part **end;
+    while (session->pull_count &&
+           (session->pulls[0].hold_until_ms <= wall_ms ||
+            feed_has_news(hub, &reader, standing(session, &end)) || custody_waits(hub, session)))
+        send_part(hub, session, outlet);
+}
+
 void hub_turn(struct hub *hub, uint64_t wall_ms, const struct hub_outlet *outlet)
 {
     struct hub_session *session, *next;
@@ -325,18 +380,14 @@ void hub_turn(struct hub *hub, uint64_t wall_ms, const struct hub_outlet *outlet
     custody_turn(hub);
     HASH_ITER(hh, hub->sessions, session, next)
     {
-        if (!session->pulling)
+        if (session->pull_count == 0)
             continue;
         session->installation = registry_installation(hub, session->key);
         if (!session->installation || session->installation->revoked ||
-            !registry_office(hub, session->installation->office)) {
+            !registry_office(hub, session->installation->office))
             session_end(hub, session); /* the next message is told why */
-            continue;
-        }
-        const struct feed_reader reader = reader_of(hub, session);
-        if (session->hold_until_ms <= wall_ms || feed_has_news(hub, &reader, &session->confirmed) ||
-            custody_waits(hub, session))
-            send_part(hub, session, outlet);
+        else
+            answer_pulls(hub, session, wall_ms, outlet);
     }
 }
 
@@ -344,9 +395,10 @@ int64_t hub_wait_ms(const struct hub *hub, uint64_t wall_ms)
 {
     int64_t wait_ms = hub->turn ? 0 : -1;
     for (const struct hub_session *session = hub->sessions; session; session = session->hh.next) {
-        if (!session->pulling)
+        if (session->pull_count == 0)
             continue;
-        int64_t left_ms = session->hold_until_ms > wall_ms ? (int64_t)(session->hold_until_ms - wall_ms) : 0;
+        uint64_t until_ms = session->pulls[0].hold_until_ms;
+        int64_t left_ms = until_ms > wall_ms ? (int64_t)(until_ms - wall_ms) : 0;
         if (wait_ms < 0 || left_ms < wait_ms)
             wait_ms = left_ms;
     }

@@ -8,12 +8,24 @@
 
 #include "wire.pb-c.h"
 
-enum { PROTOCOL_VERSION = 1 };
+enum { PROTOCOL_VERSION = 1, PULLS_WAITING = 4 };
 
 /* Where answers go. Sending may fail: the agent asks again. The message lives for the call only. */
 struct hub_outlet {
     void *context;
     bool (*send)(void *context, const struct link_peer *peer, const Hopnhat__Message *message);
+};
+
+/* A part of the feed that the agent has not said to have applied. */
+struct sent_part {
+    struct sent_part *next;
+    uint32_t request;
+    struct feed_state after; /* where the agent stands once it has applied it */
+};
+
+struct waiting_pull {
+    uint32_t request, credit_bytes;
+    uint64_t hold_until_ms;
 };
 
 /* One agent at work, by its link key. A new Hello of a key ends its older session. */
@@ -25,11 +37,10 @@ struct hub_session {
     uint64_t logs[LIMIT_LOGS_PER_AGENT]; /* replica numbers, as in the Hello */
     size_t log_count;
     struct feed_state confirmed; /* where the agent stands for sure */
-    struct feed_state sent;      /* where it stands once it has applied the part that was sent last */
-    uint32_t confirmed_request, sent_request; /* request numbers of those parts; 0: none */
-    bool pulling;                             /* a Pull waits for its answer */
-    uint32_t pull_request, credit_bytes;
-    uint64_t hold_until_ms;
+    uint32_t confirmed_request;  /* the Pull that was answered with the part it applied last; 0: none */
+    struct sent_part *sent;      /* parts under way, in their order */
+    struct waiting_pull pulls[PULLS_WAITING];
+    size_t pull_count; /* that wait for their answers, in their order */
     uint64_t last_message_ms;
     /* custody.c: whether the agent has said what it holds, and how much of headquarters' logs that is with
      * what is in every backup; whether it is to hold more, and has been told so in a Feed */

@@ -213,6 +213,11 @@ bool link_agent_connect(struct link_agent *link, const char *endpoint, const uin
     return begun;
 }
 
+void link_agent_set_patience(struct link_agent *link, unsigned heartbeat_timeout_ms)
+{
+    link->options.heartbeat_timeout_ms = heartbeat_timeout_ms;
+}
+
 bool link_agent_is_up(const struct link_agent *link)
 {
     return link->up;

@@ -43,6 +43,9 @@ void link_agent_free(struct link_agent *link);
 bool link_agent_connect(struct link_agent *link, const char *endpoint, const uint8_t hub_key[LINK_KEY_BYTES],
                         const struct link_keys *own, struct error *error);
 
+/* After how much silence either side gives up the connections made from now on. */
+void link_agent_set_patience(struct link_agent *link, unsigned heartbeat_timeout_ms);
+
 /* Ends the connection or attempt, if there is one, without a call of `changed`. What was sent and has not
  * left is dropped. */
 void link_agent_close(struct link_agent *link);

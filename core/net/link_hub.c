@@ -15,7 +15,7 @@
 enum {
     /* An agent has few requests under way; what one may pile up at the hub is bounded by this and MAXMSGSIZE.
      */
-    QUEUE_MESSAGES = 8,
+    QUEUE_MESSAGES = 24,
     BACKLOG = 1024,
     ROUTING_BYTES = 5, /* libzmq's own routing id: a zero and a number */
 };

@@ -211,14 +211,17 @@ void truth_sent(struct world *world, struct node *node, const Hopnhat__Message *
     if (message->body_case == HOPNHAT__MESSAGE__BODY_RECONCILED)
         for (size_t i = 0; i < message->reconciled->n_records; i++)
             check_sent_record(world, node, message->reconciled->records[i], message->reconciled->group);
-    if (message->body_case != HOPNHAT__MESSAGE__BODY_FEED || !session)
+    const struct sent_part *part = session ? session->sent : NULL;
+    while (part && part->next)
+        part = part->next;
+    if (message->body_case != HOPNHAT__MESSAGE__BODY_FEED || !part)
         return;
     for (size_t i = 0; i < message->feed->n_items; i++) {
         const Hopnhat__FeedItem *item = message->feed->items[i];
-        if (item->group >= session->sent.group_count)
+        if (item->group >= part->after.group_count)
             world_fail(world, "a feed item of no group");
         else if (item->kind != HOPNHAT__ITEM_KIND__ITEM_LEFT)
-            check_sent_record(world, node, item->record, session->sent.cursors[item->group].group);
+            check_sent_record(world, node, item->record, part->after.cursors[item->group].group);
         else if (item->record->n_fields)
             world_fail(world, "a leak: a record that left was sent with fields");
     }

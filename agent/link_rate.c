@@ -1,0 +1,72 @@
+#include "agent/link_rate.h"
+
+enum { CHUNKS_IN_WINDOW = 4 };
+
+void rate_start(struct link_rate *rate, size_t most_bytes)
+{
+    *rate = (struct link_rate){.window_bytes = RATE_FIRST_WINDOW_BYTES, .most_bytes = most_bytes};
+}
+
+struct rate_mark rate_sent(const struct link_rate *rate, size_t size_bytes, size_t under_way, uint64_t now_ms)
+{
+    return (struct rate_mark){.sent_ms = now_ms,
+                              .answered_bytes = rate->answered_bytes,
+                              .size_bytes = size_bytes,
+                              .alone = under_way == 0 && size_bytes <= RATE_LEAST_WINDOW_BYTES,
+                              .filled = 2 * (under_way + size_bytes) >= rate->window_bytes};
+}
+
+uint64_t rate_bytes_per_second(const struct link_rate *rate)
+{
+    uint64_t best = 0;
+    for (size_t i = 0; i < RATE_SAMPLES; i++)
+        if (rate->samples[i] > best)
+            best = rate->samples[i];
+    return best;
+}
+
+static void resize(struct link_rate *rate)
+{
+    uint64_t span_ms = rate->round_trip_ms + RATE_QUEUED_MS;
+    if (span_ms < RATE_LEAST_WINDOW_MS)
+        span_ms = RATE_LEAST_WINDOW_MS;
+    if (span_ms > RATE_MOST_WINDOW_MS)
+        span_ms = RATE_MOST_WINDOW_MS;
+    uint64_t window = rate_bytes_per_second(rate) * span_ms / 1000;
+    if (window > 2 * (uint64_t)rate->window_bytes)
+        window = 2 * (uint64_t)rate->window_bytes;
+    if (window > rate->most_bytes)
+        window = rate->most_bytes;
+    rate->window_bytes = window > RATE_LEAST_WINDOW_BYTES ? (size_t)window : RATE_LEAST_WINDOW_BYTES;
+}
+
+void rate_round_trip(struct link_rate *rate, uint64_t took_ms)
+{
+    rate->round_trip_ms = took_ms ? took_ms : 1;
+}
+
+void rate_answered(struct link_rate *rate, const struct rate_mark *mark, uint64_t now_ms)
+{
+    uint64_t took_ms = now_ms > mark->sent_ms ? now_ms - mark->sent_ms : 1;
+    rate->answered_bytes += mark->size_bytes;
+    uint64_t sample = (rate->answered_bytes - mark->answered_bytes) * 1000 / took_ms;
+    if (mark->alone)
+        rate_round_trip(rate, took_ms);
+    if (!mark->filled && sample <= rate_bytes_per_second(rate))
+        return;
+    rate->samples[rate->next_sample++ % RATE_SAMPLES] = sample;
+    if (mark->filled)
+        resize(rate);
+}
+
+void rate_lost(struct link_rate *rate)
+{
+    size_t most = rate->most_bytes, less = rate->window_bytes / 4;
+    rate_start(rate, most);
+    rate->window_bytes = less > RATE_LEAST_WINDOW_BYTES ? less : RATE_LEAST_WINDOW_BYTES;
+}
+
+size_t rate_chunk_bytes(const struct link_rate *rate)
+{
+    return rate->window_bytes / CHUNKS_IN_WINDOW;
+}

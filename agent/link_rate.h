@@ -1,0 +1,62 @@
+/* How fast the link to the hub is in one direction, by what was answered, and how much may be under way in
+ * it. Pure; times are milliseconds that never go back. */
+#ifndef HOPNHAT_AGENT_LINK_RATE_H
+#define HOPNHAT_AGENT_LINK_RATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    RATE_SAMPLES = 8,
+    RATE_LEAST_WINDOW_BYTES = 1024,
+    RATE_FIRST_WINDOW_BYTES = 16 * 1024,
+    RATE_QUEUED_MS = 1000,       /* of link that may wait, beyond what is in flight */
+    RATE_LEAST_WINDOW_MS = 2000, /* the window holds so much of link at least, and at most: */
+    RATE_MOST_WINDOW_MS = 4000,
+};
+
+struct link_rate {
+    uint64_t answered_bytes;        /* since the start */
+    uint64_t samples[RATE_SAMPLES]; /* bytes a second; 0: none */
+    size_t next_sample;
+    uint64_t round_trip_ms; /* of something small; 0: not known */
+    size_t window_bytes, most_bytes;
+};
+
+/* What was so when something was sent. */
+struct rate_mark {
+    uint64_t sent_ms, answered_bytes;
+    size_t size_bytes;
+    bool alone;  /* nothing else was under way, and it is small: its answer tells the round trip */
+    bool filled; /* the window was in use, so the answer tells what the link can carry */
+};
+
+/* Before the first answer, with a bound for the window. */
+void rate_start(struct link_rate *rate, size_t most_bytes);
+
+/* Something of that size is sent while `under_way` bytes are unanswered. */
+struct rate_mark rate_sent(const struct link_rate *rate, size_t size_bytes, size_t under_way,
+                           uint64_t now_ms);
+
+/* A small question was answered in that time. */
+void rate_round_trip(struct link_rate *rate, uint64_t took_ms);
+
+/* It has been answered. The rate of a sample is all that was answered since it was sent, by the time that
+ * took (as in BBR, Cardwell et al. 2016); the best of the last RATE_SAMPLES counts. The window is what the
+ * link carries in a round trip and RATE_QUEUED_MS, within the bounds above; it grows at most twofold by one
+ * answer.
+ */
+void rate_answered(struct link_rate *rate, const struct rate_mark *mark, uint64_t now_ms);
+
+/* The link went with something unanswered: the next one is tried with less. */
+void rate_lost(struct link_rate *rate);
+
+/* Bytes a second; 0: not known. */
+uint64_t rate_bytes_per_second(const struct link_rate *rate);
+
+/* The most that one message should hold: several fit the window, so that it is kept full, and that what is
+ * urgent gets in between. */
+size_t rate_chunk_bytes(const struct link_rate *rate);
+
+#endif
