@@ -3,6 +3,7 @@
 #include "agent/service.h"
 #include "api/commands.h"
 #include "api/commands_backup.h"
+#include "api/commands_people.h"
 
 static bool run_rejected(struct cli *cli, struct error *error)
 {
@@ -19,10 +20,11 @@ const struct cli_command agent_command_rejected = {
 static const struct cli_option options[] = {
     {"hub", "ADDRESS", "where the hub listens: tcp://HOST:PORT"},
     {"code", "CODE", "the one-time code, as `hopnhat-hub enrol` printed it"},
-    {"http", "ADDRESS:PORT", "also serve HTTP there, for reading; a numeric address"},
+    {"http", "ADDRESS:PORT", "also serve HTTP there, for the holders of accounts; a numeric address"},
     {"wait", NULL, "until this office is caught up"},
     {"timeout", "SECONDS", "how long to wait; 60 if not given"},
     COMMAND_BACKUP_OPTIONS,
+    COMMAND_PEOPLE_OPTIONS,
     COMMAND_OPTIONS,
 };
 
@@ -47,6 +49,12 @@ static const struct cli_command *const commands[] = {
     &agent_command_outvoted,
     &agent_command_sync,
     &command_status,
+    &command_account_add,
+    &command_account_set,
+    &command_account_list,
+    &command_account_remove,
+    &command_passwd,
+    &command_audit,
     &agent_command_backup,
     &agent_command_restore,
     &agent_command_verify,

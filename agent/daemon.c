@@ -252,7 +252,7 @@ void agent_daemon_free(struct agent_daemon *daemon)
     frame_buffer_release(&daemon->out);
     loop_free(daemon->loop);
     net_free(daemon->net);
-    follow_close(daemon->service.follow);
+    agent_service_end(&daemon->service);
     agent_close(daemon->agent);
     arena_release(&daemon->arena);
     free(daemon);

@@ -322,12 +322,12 @@ static json_t *handle_rejected(struct api_call *call, struct error *error)
 }
 
 static const struct api_route routes[] = {
-    {"GET", "/v1/rejected", handle_rejected},
-    {"GET", "/v1/outvoted", handle_outvoted},
-    {"POST", "/v1/outvoted/{type}/{id}", handle_take_back},
-    {"POST", "/v1/sync", handle_sync},
-    {"POST", "/v1/backups", agent_handle_backup},
-    {"POST", "/v1/recovery-key", agent_handle_recovery_key},
+    {"GET", "/v1/rejected", handle_rejected, ROLE_READER},
+    {"GET", "/v1/outvoted", handle_outvoted, ROLE_READER},
+    {"POST", "/v1/outvoted/{type}/{id}", handle_take_back, ROLE_EDITOR},
+    {"POST", "/v1/sync", handle_sync, ROLE_READER},
+    {"POST", "/v1/backups", agent_handle_backup, ROLE_LOCAL},
+    {"POST", "/v1/recovery-key", agent_handle_recovery_key, ROLE_LOCAL},
 };
 
 void agent_service_start(struct agent_service *service, struct agent *agent)
@@ -349,9 +349,18 @@ void agent_service_start(struct agent_service *service, struct agent *agent)
                     .history = history,
                     .status = status},
         .api = {.records = &service->records,
+                .people = &service->people,
                 .routes = routes,
                 .route_count = sizeof routes / sizeof *routes},
     };
+    people_start(&service->people, agent->environment, AGENT_ACCOUNT, AGENT_AUDIT);
+}
+
+void agent_service_end(struct agent_service *service)
+{
+    people_end(&service->people);
+    follow_close(service->follow);
+    service->follow = NULL;
 }
 
 void *agent_service_open(const char *data, const struct api_service **api, struct error *error)
@@ -375,7 +384,7 @@ void *agent_service_open(const char *data, const struct api_service **api, struc
 void agent_service_close(void *opened)
 {
     struct agent_service *service = opened;
-    follow_close(service->follow);
+    agent_service_end(service);
     agent_close(service->agent);
     free(service);
 }

@@ -11,7 +11,7 @@
 #define HOPNHAT_AGENT_SERVICE_H
 
 #include "agent/follow.h"
-#include "api/router.h"
+#include "api/people.h"
 
 /* A question for the hub, within the handling of one request (agent/ask.h); all zero: nothing is asked. */
 struct agent_asking {
@@ -27,6 +27,7 @@ struct agent_asking {
 struct agent_service {
     struct records records;
     struct api_service api;
+    struct people people;
     struct agent *agent;
     struct transaction transaction; /* of the snapshot under way */
     struct transaction operation;   /* that writes many records (agent/bulk.c) */
@@ -40,6 +41,9 @@ struct agent_service {
 
 /* Fills in *service, which must not move afterwards, for an open agent, which is borrowed. */
 void agent_service_start(struct agent_service *service, struct agent *agent);
+
+/* Ends what agent_service_start began; the agent stays open. */
+void agent_service_end(struct agent_service *service);
 
 /* For struct store_opener: opens the agent's store in this process. */
 void *agent_service_open(const char *data, const struct api_service **api, struct error *error);

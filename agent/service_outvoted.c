@@ -221,8 +221,8 @@ json_t *handle_take_back(struct api_call *call, struct error *error)
             return NULL;
         return json_pack("{s:b}", "changed", 0);
     }
-    const char *author = json_string_value(json_object_get(call->body, "author"));
-    if (!make_edit(call, type, id.bytes, definition, &edit, error))
+    const char *author;
+    if (!api_author(call, &author, error) || !make_edit(call, type, id.bytes, definition, &edit, error))
         return NULL;
     if (edit.op_count &&
         !call->records->write(call->records->context, &edit, 1, author, call->wall_ms, error))

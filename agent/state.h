@@ -33,6 +33,8 @@ enum agent_database {
     AGENT_CUSTODY,  /* replica of the hub, first seq -> last seq (8), the sealed piece */
     AGENT_IMPORT,   /* number (8) -> Import; number, place (4) -> ImportedRecord */
     AGENT_OUTVOTED, /* type, record, field (4) -> Outvoted */
+    AGENT_ACCOUNT,  /* people who come over TCP, by name */
+    AGENT_AUDIT,    /* administrative acts, by number */
     AGENT_DATABASES,
 };
 

@@ -1,6 +1,7 @@
 #include "agent/verify.h"
 
 #include "agent/mirror.h"
+#include "store/audit.h"
 #include "store/key.h"
 #include "store/meta.h"
 #include "store/recovery_key.h"
@@ -232,11 +233,13 @@ static bool check_rows(struct look *look, struct error *error)
         {AGENT_CATALOG, "catalog", 4, NULL, look_at_catalog},
         {AGENT_OUTVOTED, "outvoted", RECORD_KEY_BYTES + 4, &hopnhat__outvoted__descriptor, NULL},
         {AGENT_CUSTODY, "custody", 16, NULL, look_at_piece},
+        {AGENT_ACCOUNT, "account", 0, &hopnhat__account__descriptor, NULL},
     };
     bool done = verify_logs(look->verify, look->transaction, AGENT_LOG, &look->logs, error);
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         verify_rows(look->verify, look->transaction, tables[i].database, tables[i].name, tables[i].key_bytes,
                     tables[i].type, tables[i].look, look);
+    audit_verify(look->verify, look->transaction, AGENT_AUDIT);
     for (const struct verify_log *log = look->logs; log; log = log->hh.next)
         if (!log->known)
             verify_break(look->verify, "log %016" PRIx64 ": it is none of this installation's", log->replica);

@@ -2,6 +2,7 @@
 
 #include "api/commands.h"
 #include "api/commands_backup.h"
+#include "api/commands_people.h"
 #include "hub/custody.h"
 #include "hub/daemon.h"
 #include "hub/service.h"
@@ -35,7 +36,7 @@ static const struct cli_command command_run = {
 static const struct cli_option options[] = {
     {"catalog", "FILE", "the catalog, in YAML"},
     {"listen", "tcp://ADDRESS:PORT", "where agents connect; " DEFAULT_LISTEN " if not given"},
-    {"http", "ADDRESS:PORT", "also serve HTTP there, for reading; a numeric address"},
+    {"http", "ADDRESS:PORT", "also serve HTTP there, for the holders of accounts; a numeric address"},
     {"custody-wait", "SECONDS",
      "how long a restored hub waits for offices to give back headquarters' own log; 60 if not given"},
     {"name", "NAME", "the office's name"},
@@ -47,6 +48,7 @@ static const struct cli_option options[] = {
     {"all", NULL, "also what has been decided on"},
     {"note", "TEXT", "why, for the record"},
     COMMAND_BACKUP_OPTIONS,
+    COMMAND_PEOPLE_OPTIONS,
     COMMAND_OPTIONS,
 };
 
@@ -77,6 +79,12 @@ static const struct cli_command *const commands[] = {
     &hub_command_quarantine_show,
     &hub_command_quarantine_release,
     &hub_command_quarantine_drop,
+    &command_account_add,
+    &command_account_set,
+    &command_account_list,
+    &command_account_remove,
+    &command_passwd,
+    &command_audit,
     &hub_command_backup,
     &hub_command_restore,
     &hub_command_verify,

@@ -138,7 +138,7 @@ static void release(struct hub_daemon *daemon)
     frame_buffer_release(&daemon->out);
     loop_free(daemon->loop);
     net_free(daemon->net);
-    follow_close(daemon->service.follow);
+    hub_service_end(&daemon->service);
     hub_close(daemon->hub);
     arena_release(&daemon->arena);
     free(daemon);

@@ -214,19 +214,19 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
 }
 
 static const struct api_route routes[] = {
-    {"GET", "/v1/offices", handle_offices},
-    {"POST", "/v1/offices", handle_office_add},
-    {"PATCH", "/v1/offices/{code}", handle_office_set},
-    {"POST", "/v1/offices/{code}/enrolments", handle_enrol},
-    {"POST", "/v1/offices/{code}/revoke", handle_revoke},
-    {"GET", "/v1/quarantine", handle_quarantine},
-    {"GET", "/v1/quarantine/{change}", handle_quarantined},
-    {"POST", "/v1/quarantine/{change}/release", handle_quarantine_release},
-    {"POST", "/v1/quarantine/{change}/drop", handle_quarantine_drop},
-    {"POST", "/v1/catalog/check", handle_catalog_check},
-    {"POST", "/v1/catalog/apply", handle_catalog_apply},
-    {"POST", "/v1/backups", backups_handle},
-    {"POST", "/v1/recovery-key", backups_handle_recovery_key},
+    {"GET", "/v1/offices", handle_offices, ROLE_READER},
+    {"POST", "/v1/offices", handle_office_add, ROLE_MANAGER},
+    {"PATCH", "/v1/offices/{code}", handle_office_set, ROLE_MANAGER},
+    {"POST", "/v1/offices/{code}/enrolments", handle_enrol, ROLE_ADMINISTRATOR},
+    {"POST", "/v1/offices/{code}/revoke", handle_revoke, ROLE_ADMINISTRATOR},
+    {"GET", "/v1/quarantine", handle_quarantine, ROLE_READER},
+    {"GET", "/v1/quarantine/{change}", handle_quarantined, ROLE_READER},
+    {"POST", "/v1/quarantine/{change}/release", handle_quarantine_release, ROLE_MANAGER},
+    {"POST", "/v1/quarantine/{change}/drop", handle_quarantine_drop, ROLE_MANAGER},
+    {"POST", "/v1/catalog/check", handle_catalog_check, ROLE_READER},
+    {"POST", "/v1/catalog/apply", handle_catalog_apply, ROLE_ADMINISTRATOR},
+    {"POST", "/v1/backups", backups_handle, ROLE_LOCAL},
+    {"POST", "/v1/recovery-key", backups_handle_recovery_key, ROLE_LOCAL},
 };
 
 void hub_service_start(struct hub_service *service, struct hub *hub)
@@ -248,9 +248,18 @@ void hub_service_start(struct hub_service *service, struct hub *hub)
                     .history = history,
                     .status = status},
         .api = {.records = &service->records,
+                .people = &service->people,
                 .routes = routes,
                 .route_count = sizeof routes / sizeof *routes},
     };
+    people_start(&service->people, hub->environment, HUB_ACCOUNT, HUB_AUDIT);
+}
+
+void hub_service_end(struct hub_service *service)
+{
+    people_end(&service->people);
+    follow_close(service->follow);
+    service->follow = NULL;
 }
 
 void *hub_service_open(const char *data, const struct api_service **api, struct error *error)
@@ -274,7 +283,7 @@ void *hub_service_open(const char *data, const struct api_service **api, struct 
 void hub_service_close(void *opened)
 {
     struct hub_service *service = opened;
-    follow_close(service->follow);
+    hub_service_end(service);
     hub_close(service->hub);
     free(service);
 }

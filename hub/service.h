@@ -17,13 +17,14 @@
 #ifndef HOPNHAT_HUB_SERVICE_H
 #define HOPNHAT_HUB_SERVICE_H
 
-#include "api/router.h"
+#include "api/people.h"
 #include "hub/admission.h"
 #include "hub/follow.h"
 
 struct hub_service {
     struct records records;
     struct api_service api;
+    struct people people;
     struct hub *hub;
     struct transaction transaction; /* of the snapshot under way */
     struct admission operation;     /* that writes many records (hub/bulk.c) */
@@ -33,6 +34,9 @@ struct hub_service {
 
 /* Fills in *service, which must not move afterwards, for an open hub, which is borrowed. */
 void hub_service_start(struct hub_service *service, struct hub *hub);
+
+/* Ends what hub_service_start began; the hub stays open. */
+void hub_service_end(struct hub_service *service);
 
 /* For struct store_opener: opens the hub's store in this process. */
 void *hub_service_open(const char *data, const struct api_service **api, struct error *error);

@@ -118,8 +118,8 @@ json_t *handle_catalog_check(struct api_call *call, struct error *error)
 json_t *handle_catalog_apply(struct api_call *call, struct error *error)
 {
     struct hub_service *service = call->records->context;
-    const char *author = json_string_value(json_object_get(call->body, "author"));
-    struct judgement *judgement = judge(call, error);
+    const char *author;
+    struct judgement *judgement = api_author(call, &author, error) ? judge(call, error) : NULL;
     if (!judgement)
         return NULL;
     if (judgement->errors.count)

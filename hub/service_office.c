@@ -169,9 +169,8 @@ static json_t *write_office(struct api_call *call, const Hopnhat__Record *before
 {
     struct hub_service *service = call->records->context;
     struct new_edit edit;
-    error->code = ERROR_NONE;
-    const char *author = api_body_string(call, "author", error);
-    if (error->code != ERROR_NONE ||
+    const char *author;
+    if (!api_author(call, &author, error) ||
         !edit_make(office_type(service), before, list->items, list->count, call->arena, &edit, error) ||
         !groups_fit(service, code, &edit, error))
         return NULL;

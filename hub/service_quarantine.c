@@ -136,13 +136,12 @@ static json_t *decided(struct api_call *call, decide_function *decide, struct er
     static const char *const keys[] = {"author", "note", NULL};
     struct hub_service *service = call->records->context;
     struct decision decision = {
-        .author = json_string_value(json_object_get(call->body, "author")),
         .note = json_string_value(json_object_get(call->body, "note")),
         .wall_ms = call->wall_ms,
     };
     struct dot dot;
-    if (!api_body_keys(call, keys, error) || !dot_parse(call->parts[0], &dot, error) ||
-        !decide(service->hub, dot, &decision, error))
+    if (!api_body_keys(call, keys, error) || !api_author(call, &decision.author, error) ||
+        !dot_parse(call->parts[0], &dot, error) || !decide(service->hub, dot, &decision, error))
         return NULL;
     return handle_quarantined(call, error);
 }

@@ -27,6 +27,8 @@ const char *const hub_databases[HUB_DATABASES] = {
     [HUB_CATALOG] = "catalog",
     [HUB_BACKUP] = "backup",
     [HUB_IMPORT] = "import",
+    [HUB_ACCOUNT] = "account",
+    [HUB_AUDIT] = "audit",
 };
 
 static struct hub *open_files(const char *directory, const struct hub_options *options, bool make,

@@ -2,6 +2,7 @@
 
 #include "hub/verify_records.h"
 #include "model/catalog.h"
+#include "store/audit.h"
 #include "store/key.h"
 #include "store/meta.h"
 #include "store/recovery_key.h"
@@ -147,10 +148,12 @@ static void check_others(struct look *look)
         {HUB_QUARANTINE, "quarantine", 16, &hopnhat__quarantined__descriptor, look_at_quarantined},
         {HUB_CATALOG, "catalog", 4, NULL, look_at_catalog},
         {HUB_BACKUP, "backup", 8, &hopnhat__backup__descriptor, NULL},
+        {HUB_ACCOUNT, "account", 0, &hopnhat__account__descriptor, NULL},
     };
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         verify_rows(look->verify, look->transaction, tables[i].database, tables[i].name, tables[i].key_bytes,
                     tables[i].type, tables[i].look, look);
+    audit_verify(look->verify, look->transaction, HUB_AUDIT);
     uint64_t quarantined = meta_number(look->transaction, HUB_META, "quarantined", 0);
     if (quarantined != look->waiting && !look->transaction->failed)
         verify_break(look->verify,

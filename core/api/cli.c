@@ -146,8 +146,11 @@ static bool read_options(struct cli *cli, int argc, char **argv, struct error *e
     const struct cli_option *row;
     int found;
     for (size_t i = 0; (row = option_at(cli->program, i)) && i < MOST_OPTIONS - 1; i++)
-        table[i] =
-            (struct option){row->name, row->argument ? required_argument : no_argument, NULL, (int)i + 256};
+        table[i] = (struct option){row->name,
+                                   is_yes_or_no(row) ? optional_argument
+                                   : row->argument   ? required_argument
+                                                     : no_argument,
+                                   NULL, (int)i + 256};
     opterr = 0;
     while ((found = getopt_long(argc, argv, ":", table, NULL)) != -1) {
         if (found == ':')

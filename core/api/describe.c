@@ -6,21 +6,21 @@
 #include <ctype.h>
 
 const struct api_route record_routes[] = {
-    {"GET", "/v1/status", handle_status},
-    {"GET", "/v1/catalog", handle_catalog},
-    {"GET", "/v1/conflicts", handle_conflicts},
-    {"GET", "/v1/search", handle_search},
-    {"GET", "/v1/report/{type}", handle_report},
-    {"GET", "/v1/records/{type}", handle_list},
-    {"POST", "/v1/records/{type}", handle_add},
-    {"GET", "/v1/records/{type}/{id}", handle_get},
-    {"PATCH", "/v1/records/{type}/{id}", handle_set},
-    {"DELETE", "/v1/records/{type}/{id}", handle_delete},
-    {"POST", "/v1/records/{type}/{id}/resolve", handle_resolve},
-    {"POST", "/v1/imports/{type}", handle_import},
-    {"GET", "/v1/imports", handle_imports},
-    {"POST", "/v1/imports/{number}/undo", handle_import_undo},
-    {"GET", "/v1/records/{type}/{id}/history", handle_history},
+    {"GET", "/v1/status", handle_status, ROLE_READER},
+    {"GET", "/v1/catalog", handle_catalog, ROLE_READER},
+    {"GET", "/v1/conflicts", handle_conflicts, ROLE_READER},
+    {"GET", "/v1/search", handle_search, ROLE_READER},
+    {"GET", "/v1/report/{type}", handle_report, ROLE_READER},
+    {"GET", "/v1/records/{type}", handle_list, ROLE_READER},
+    {"POST", "/v1/records/{type}", handle_add, ROLE_EDITOR},
+    {"GET", "/v1/records/{type}/{id}", handle_get, ROLE_READER},
+    {"PATCH", "/v1/records/{type}/{id}", handle_set, ROLE_EDITOR},
+    {"DELETE", "/v1/records/{type}/{id}", handle_delete, ROLE_EDITOR},
+    {"POST", "/v1/records/{type}/{id}/resolve", handle_resolve, ROLE_EDITOR},
+    {"POST", "/v1/imports/{type}", handle_import, ROLE_MANAGER},
+    {"GET", "/v1/imports", handle_imports, ROLE_READER},
+    {"POST", "/v1/imports/{number}/undo", handle_import_undo, ROLE_MANAGER},
+    {"GET", "/v1/records/{type}/{id}/history", handle_history, ROLE_READER},
 };
 const size_t record_route_count = sizeof record_routes / sizeof *record_routes;
 

@@ -90,10 +90,10 @@ static bool read_request(struct import *import, struct error *error)
     struct tm now;
     if (!api_body_keys(call, keys, error))
         return false;
+    if (!api_author(call, &import->author, error))
+        return false;
     error->code = ERROR_NONE;
-    import->author = api_body_string(call, "author", error);
-    if (error->code == ERROR_NONE)
-        import->file = api_body_string(call, "file", error);
+    import->file = api_body_string(call, "file", error);
     if (error->code != ERROR_NONE)
         return false;
     import->dry_run = json_is_true(json_object_get(call->body, "dry_run"));

@@ -297,11 +297,9 @@ json_t *handle_import_undo(struct api_call *call, struct error *error)
     undo->context = call->records->context;
     undo->kept = json_array();
     arena_init(&undo->arena, LIMIT_MESSAGE_ARENA_BYTES);
-    error->code = ERROR_NONE;
-    undo->author = api_body_string(call, "author", error);
     if (!undo->kept)
         out_of_memory(error);
-    else if (error->code == ERROR_NONE && run(undo, error) &&
+    else if (api_author(call, &undo->author, error) && run(undo, error) &&
              !(json =
                    json_pack("{s:I, s:I, s:I, s:O}", "deleted", (json_int_t)undo->deleted, "restored",
                              (json_int_t)undo->restored, "gone", (json_int_t)undo->gone, "kept", undo->kept)))

@@ -70,9 +70,8 @@ static json_t *answer_written(struct api_call *call, const struct new_edit *edit
 json_t *call_write(struct api_call *call, const struct new_edit *edit, struct error *error)
 {
     const struct records *records = call->records;
-    error->code = ERROR_NONE;
-    const char *author = api_body_string(call, "author", error);
-    if (error->code != ERROR_NONE)
+    const char *author;
+    if (!api_author(call, &author, error))
         return NULL;
     if (edit->op_count == 0)
         return answer_written(call, edit, false, error);

@@ -1,14 +1,16 @@
 #include "api/router.h"
 
 #include "api/handlers.h"
+#include "api/people.h"
 #include "api/wall.h"
 #include "base/limits.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <utf8proc.h>
 
-enum { CALL_ARENA_BYTES = 256 * 1024 * 1024 };
+enum { CALL_ARENA_BYTES = 256 * 1024 * 1024, SHOWN_BYTES = 200 };
 
 static int status_of(enum error_code code)
 {
@@ -102,13 +104,66 @@ static void mend_text(char *text)
     }
 }
 
+/* Whether it is put on record. */
+static bool is_act(const struct api_call *call, const struct api_route *route)
+{
+    return call->people && strcmp(route->method, "GET") != 0 &&
+           (route->role == ROLE_LOCAL || route->role >= ROLE_MANAGER);
+}
+
+/* What the body says, for the record: without secrets, and long texts by their size. */
+static char *detail_of(const struct api_call *call)
+{
+    json_t *shown = json_object();
+    const char *key;
+    json_t *value;
+    json_object_foreach(call->body, key, value)
+    {
+        if (strcmp(key, "author") == 0)
+            continue;
+        if (strstr(key, "password"))
+            json_object_set_new(shown, key, json_string("***"));
+        else if (json_string_length(value) > SHOWN_BYTES)
+            json_object_set_new(shown, key, json_sprintf("(%zu bytes)", json_string_length(value)));
+        else
+            json_object_set(shown, key, value);
+    }
+    char *text = json_dumps(shown, JSON_COMPACT);
+    char *detail = text ? arena_string(call->arena, text, strlen(text)) : NULL;
+    free(text);
+    json_decref(shown);
+    return detail;
+}
+
+/* An act is on record before it is done; where it then fails, that is too. */
+static json_t *carry_out(struct api_call *call, const struct api_route *route, struct error *error)
+{
+    const char *path = call->request->path;
+    if (!is_act(call, route))
+        return route->handler(call, error);
+    char *act = arena_format(call->arena, "%s %s", route->method, path);
+    char *failed = arena_format(call->arena, "failed: %s %s", route->method, path);
+    if (!act || !failed) {
+        error_set(error, ERROR_MEMORY, "out of memory");
+        return NULL;
+    }
+    if (!people_record(call->people, call, act, detail_of(call), error))
+        return NULL;
+    json_t *json = route->handler(call, error);
+    struct error unrecorded;
+    if (!json && !people_record(call->people, call, failed, error->text, &unrecorded))
+        log_error("%s: %s", failed, unrecorded.text);
+    return json;
+}
+
 static void run(struct api_call *call, const struct api_route *route, struct http_response *response)
 {
     struct error error = {0};
-    json_t *json = read_body(call, &error) ? route->handler(call, &error) : NULL;
+    json_t *json = read_body(call, &error) ? carry_out(call, route, &error) : NULL;
     json_decref(call->body);
     if (json) {
         answer_json(response, json);
+        response->cookie = call->cookie ? strdup(call->cookie) : NULL;
         return;
     }
     mend_text(error.text);
@@ -119,19 +174,31 @@ void api_handle(const struct api_service *service, const struct http_request *re
                 struct http_response *response)
 {
     struct arena arena;
-    struct api_call call = {
-        .request = request, .records = service->records, .wall_ms = wall_ms, .arena = &arena};
+    struct api_call call = {.request = request,
+                            .records = service->records,
+                            .people = service->people,
+                            .wall_ms = wall_ms,
+                            .arena = &arena};
+    struct error error;
     bool known = false;
     arena_init(&arena, CALL_ARENA_BYTES);
     const struct api_route *route = find(service->routes, service->route_count, &call, &known);
     if (!route)
         route = find(record_routes, record_route_count, &call, &known);
+    if (!route && service->people)
+        route = find(people_routes, people_route_count, &call, &known);
     if (!route && known)
         http_response_error(response, 405, "usage", "this path does not know that method");
     else if (!route)
         http_response_error(response, 404, "not_found", "there is no such path");
-    else if (!request->local && strcmp(request->method, "GET") != 0)
-        http_response_error(response, 403, "refused", "changes are made over the Unix socket only");
+    else if (!people_identify(service->people, &call, &error))
+        http_response_error(response, 403, "refused", error.text);
+    else if (!request->local && route->role == ROLE_LOCAL)
+        http_response_error(response, 403, "refused", "this is done on the machine itself only");
+    else if (call.role < route->role && call.role == ROLE_ANYONE)
+        http_response_error(response, 401, "refused", "log in first: POST /v1/session");
+    else if (call.role < route->role)
+        http_response_error(response, 403, "refused", "this account's role does not allow it");
     else
         run(&call, route, response);
     arena_release(&arena);
@@ -146,6 +213,13 @@ static enum http_handled handle(void *user, struct http_request *request, struct
 struct http_handler api_http_handler(struct api_service *service)
 {
     return (struct http_handler){.handle = handle, .user = service};
+}
+
+bool api_author(const struct api_call *call, const char **author, struct error *error)
+{
+    error->code = ERROR_NONE;
+    *author = call->request->local ? api_body_string(call, "author", error) : call->account;
+    return error->code == ERROR_NONE;
 }
 
 const char *api_body_string(const struct api_call *call, const char *key, struct error *error)

@@ -5,14 +5,18 @@
  * Answers are 200 with the handler's object, or an error {"error":{"code":…,"text":…}} with 400 (input,
  * usage), 403 (refused), 404 (not_found), 405, 413 (limit), 503 (unavailable, network), 507 (full) or 500.
  *
- * Requests that come over TCP may read only: there is nobody yet who says who they are. */
+ * Who calls, and what for: people.h. Each route names the role that it needs; what needs a manager or more,
+ * and what only the machine's own socket may do, is put on record before it is done (store/audit.h). */
 #ifndef HOPNHAT_API_ROUTER_H
 #define HOPNHAT_API_ROUTER_H
 
 #include "api/records.h"
 #include "net/http_server.h"
+#include "store/account.h"
 
 enum { API_PATH_PARTS = 4 };
+
+struct people;
 
 /* One request under way, as a handler sees it. */
 struct api_call {
@@ -22,6 +26,10 @@ struct api_call {
     json_t *body;                      /* an object; an empty one where the request has none */
     const char *parts[API_PATH_PARTS]; /* what stands for the {…} of the pattern */
     struct arena *arena;               /* ends with the call */
+    struct people *people;             /* NULL: there are no accounts here */
+    enum role role;                    /* of who calls; over the Unix socket an administrator's */
+    const char *account;               /* his account; NULL: none */
+    char *cookie;                      /* set by a handler: of a Set-Cookie */
 };
 
 /* Returns the answer as a new reference, or NULL with an error. */
@@ -30,11 +38,13 @@ typedef json_t *api_handler(struct api_call *call, struct error *error);
 struct api_route {
     const char *method, *pattern; /* "/v1/records/{type}/{id}" */
     api_handler *handler;
+    enum role role; /* that it needs */
 };
 
 /* What one daemon serves: its own routes before the shared ones of records. */
 struct api_service {
     const struct records *records;
+    struct people *people; /* NULL: whoever comes over TCP is nobody */
     const struct api_route *routes;
     size_t route_count;
 };
@@ -45,6 +55,10 @@ void api_handle(const struct api_service *service, const struct http_request *re
 
 /* A handler for the HTTP server that answers at once from `service`, which is borrowed. */
 struct http_handler api_http_handler(struct api_service *service);
+
+/* In whose name the caller writes: the account, or over the Unix socket what the body says (NULL: nothing).
+ * ERROR_INPUT where that is no string. */
+bool api_author(const struct api_call *call, const char **author, struct error *error);
 
 /* The string under a key of the body; NULL where there is none. ERROR_INPUT (and NULL) where it is no string.
  */

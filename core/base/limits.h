@@ -52,7 +52,10 @@ enum {
     LIMIT_IMPORT_ROWS = 200000,
     LIMIT_IMPORT_EDITS = 50,               /* records in one change of an import */
     LIMIT_IMPORT_CHANGE_BYTES = 32 * 1024, /* values in one, unless one record has more */
-    LIMIT_PAGE_RECORDS = 1000,             /* records in one answer; more come by `after` */
+    LIMIT_ACCOUNTS = 1000,
+    LIMIT_LOGINS = 1000, /* under way at once; the one that was not used for longest ends */
+    LIMIT_LOGINS_PER_ACCOUNT = 32,
+    LIMIT_PAGE_RECORDS = 1000, /* records in one answer; more come by `after` */
 };
 
 #endif

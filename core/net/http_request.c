@@ -5,6 +5,7 @@
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static bool wrong_encoding(const char *text, struct error *error)
 {
@@ -67,7 +68,7 @@ bool http_request_make(struct http_request *request, const char *method, const c
                        struct bytes body, struct arena *arena, struct error *error)
 {
     size_t size = strcspn(path_and_query, "?");
-    *request = (struct http_request){.method = method, .body = body, .local = true};
+    *request = (struct http_request){.method = method, .body = body, .local = true, .uid = geteuid()};
     if (*path_and_query != '/')
         return wrong_encoding(path_and_query, error);
     request->path = decode(path_and_query, size, false, arena, error);
@@ -107,6 +108,7 @@ void http_response_error(struct http_response *response, int status, const char 
     /* Each character of the text may need six in JSON */
     size_t size = strlen(text) * 6 + strlen(code) + 64, used;
     free(response->body);
+    free(response->cookie);
     *response = (struct http_response){.status = status, .body = malloc(size)};
     if (!response->body)
         return;

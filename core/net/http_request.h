@@ -21,7 +21,9 @@ struct http_request {
     struct http_parameter *parameters; /* of the query, in their order */
     size_t parameter_count;
     struct bytes body;
-    bool local; /* from this machine, by a user who may open the daemon's socket or its store */
+    bool local;       /* from this machine, by a user who may open the daemon's socket or its store */
+    unsigned uid;     /* of that user */
+    char address[48]; /* of one who came over TCP, in numbers; else "" */
     struct MHD_Connection *connection; /* the server's; NULL without one */
 };
 
@@ -31,6 +33,7 @@ struct http_response {
     const char *content_type; /* NULL: "application/json" */
     char *body;
     size_t body_size;
+    char *cookie; /* of a Set-Cookie, malloc'd, goes with the response; NULL: none */
 };
 
 /* A local request without a server; in the arena, but for the method and the body, which are borrowed.
@@ -50,7 +53,7 @@ size_t http_request_query_all(const struct http_request *request, const char *na
 const char *http_request_header(const struct http_request *request, const char *name);
 
 /* Makes *response an error of that status with the JSON body {"error":{"code":…,"text":…}}; frees a former
- * body. Without memory the body is missing. */
+ * body and cookie. Without memory the body is missing. */
 void http_response_error(struct http_response *response, int status, const char *code, const char *text);
 
 /* The text in the form in which it may stand in a path or a query, in the arena; NULL without memory. */

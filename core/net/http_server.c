@@ -3,9 +3,11 @@
 #include "base/limits.h"
 #include "net/http_listen.h"
 
+#include <arpa/inet.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -54,15 +56,20 @@ static enum MHD_Result queue(struct http_connection *state, struct http_response
     state->state = ANSWERED;
     if (!made) {
         free(response->body);
-        response->body = NULL;
+        free(response->cookie);
+        response->body = response->cookie = NULL;
         return MHD_NO;
     }
     response->body = NULL;
     const char *type = response->content_type ? response->content_type : "application/json";
     enum MHD_Result result = MHD_NO;
     if (MHD_add_response_header(made, "Content-Type", type) == MHD_YES &&
-        MHD_add_response_header(made, "X-Content-Type-Options", "nosniff") == MHD_YES)
+        MHD_add_response_header(made, "X-Content-Type-Options", "nosniff") == MHD_YES &&
+        MHD_add_response_header(made, "Cache-Control", "no-store") == MHD_YES &&
+        (!response->cookie || MHD_add_response_header(made, "Set-Cookie", response->cookie) == MHD_YES))
         result = MHD_queue_response(state->request.connection, (unsigned)response->status, made);
+    free(response->cookie);
+    response->cookie = NULL;
     MHD_destroy_response(made);
     return result;
 }
@@ -86,6 +93,32 @@ static bool is_from_here(struct http_connection *state)
            (!origin || http_origin_is_host(origin, host));
 }
 
+/* Who is at the other end of a Unix socket: its mode keeps others out already, unless somebody changed it. */
+static bool read_peer(struct http_connection *state)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(state->request.connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (!info || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+        return false;
+    state->request.uid = peer.uid;
+    return peer.uid == 0 || peer.uid == geteuid();
+}
+
+static void read_address(struct http_connection *state)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(state->request.connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *address = info ? info->client_addr : NULL;
+    char *text = state->request.address;
+    const socklen_t size = sizeof state->request.address;
+    if (address && address->sa_family == AF_INET)
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, text, size);
+    else if (address && address->sa_family == AF_INET6)
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, text, size);
+}
+
 static size_t body_bound(const struct http_connection *state)
 {
     return state->server->address ? LIMIT_HTTP_BODY_BYTES : LIMIT_HTTP_LOCAL_BODY_BYTES;
@@ -104,6 +137,11 @@ static enum MHD_Result begin(struct http_connection *state)
     if (!is_from_here(state))
         return queue_error(state, MHD_HTTP_FORBIDDEN, "refused",
                            "the request's Host or Origin is not this server's; see the option for its names");
+    if (state->request.local && !read_peer(state))
+        return queue_error(state, MHD_HTTP_FORBIDDEN, "refused",
+                           "this socket serves root and the user that the daemon runs as");
+    if (!state->request.local)
+        read_address(state);
     if (state->request.parameter_count > HTTP_PARAMETERS)
         return queue_error(state, MHD_HTTP_BAD_REQUEST, "limit", "the query passes HTTP_PARAMETERS");
     if (length && strtoull(length, NULL, 10) > DROPPED_BODIES * body_bound(state))
@@ -163,7 +201,7 @@ void http_answer(struct http_request *request, struct http_response *response)
     state->later = *response;
     state->later_type = response->content_type ? strdup(response->content_type) : NULL;
     state->later.content_type = state->later_type;
-    response->body = NULL;
+    response->body = response->cookie = NULL;
     state->server->resumed = true;
     MHD_resume_connection(state->request.connection);
 }
@@ -233,6 +271,7 @@ static void complete_request(void *user, struct MHD_Connection *connection, void
         return;
     free(state->later_type);
     free(state->later.body);
+    free(state->later.cookie);
     free(state->method);
     free(state->path);
     free(state->body);

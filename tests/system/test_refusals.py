@@ -1,12 +1,9 @@
 #!/usr/bin/env python3
 """Wrong commands, wrong values and strangers: a status, a text that says what is wrong, nothing changed."""
-import json
 import os
 import shutil
 import socket
 import sys
-import urllib.error
-import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add, call_http, comparable  # noqa: E402
@@ -162,25 +159,6 @@ def test_wrong_requests(bench):
         link.connect(os.path.join(agent.data, "control.sock"))
         link.sendall(b"\0\xff no HTTP at all\r\n\r\n")
     equal(agent.status()["pending"], 0, "nothing was logged")
-
-
-def test_http_over_tcp_only_reads(bench):
-    world = Federation(bench, "hue")
-    world["hue"].stop()
-    port = bench.free_port()
-    world["hue"].start("--http", f"127.0.0.1:{port}")
-    record = add(world["hue"], "partner", "name=One")
-    place = f"http://127.0.0.1:{port}/v1/records/partner"
-    with urllib.request.urlopen(f"{place}/{record}", timeout=10) as answer:
-        equal(json.load(answer)["fields"]["name"], "One", "what is read")
-    wanted = urllib.request.Request(place, data=b'{"set":{"name":"Two"}}', method="POST")
-    try:
-        with urllib.request.urlopen(wanted, timeout=10) as answer:
-            equal(answer.status, 403, "the status of a write")
-    except urllib.error.HTTPError as error:
-        equal(error.code, 403, "the status of a write")
-    equal(len(world["hue"].records("partner")), 1, "partners")
-    world["hue"].stop()
 
 
 def test_only_the_owner_reaches_the_store(bench):

@@ -109,14 +109,17 @@ static void wrong_requests_change_nothing(void **state)
     free(path);
 }
 
-static void only_the_local_socket_writes(void **state)
+static void who_is_nobody_gets_nothing(void **state)
 {
     struct fake *fake = *state;
     struct http_request request = {.method = "POST", .path = "/v1/records/partner"};
     struct http_response response = {.status = 200};
     request.body = bytes_of_string("{\"set\":{\"name\":\"x\"}}");
     api_handle(&fake->service, &request, 1, &response);
-    assert_int_equal(response.status, 403);
+    assert_int_equal(response.status, 401);
+    request.method = "GET";
+    api_handle(&fake->service, &request, 1, &response);
+    assert_int_equal(response.status, 401);
     assert_int_equal(fake->count, 0);
     free(response.body);
 }
@@ -216,7 +219,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(fields_are_set_added_and_removed, fake_setup, fake_teardown),
         cmocka_unit_test_setup_teardown(what_changes_nothing_is_not_written, fake_setup, fake_teardown),
         cmocka_unit_test_setup_teardown(wrong_requests_change_nothing, fake_setup, fake_teardown),
-        cmocka_unit_test_setup_teardown(only_the_local_socket_writes, fake_setup, fake_teardown),
+        cmocka_unit_test_setup_teardown(who_is_nobody_gets_nothing, fake_setup, fake_teardown),
         cmocka_unit_test_setup_teardown(lists_are_filtered, fake_setup, fake_teardown),
         cmocka_unit_test_setup_teardown(lists_come_in_pages, fake_setup, fake_teardown),
         cmocka_unit_test_setup_teardown(deletion_and_return, fake_setup, fake_teardown),
