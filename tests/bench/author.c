@@ -89,7 +89,8 @@ static bool say_hello(struct author *author, struct hub *hub, const struct hub_o
     Hopnhat__LogHead log = HOPNHAT__LOG_HEAD__INIT, *logs[] = {&log};
     struct link_peer peer = {.connection = 1};
     memcpy(peer.key, author->link_keys.public_key, LINK_KEY_BYTES);
-    log.replica = author->replica = author_random(author);
+    keys_random(&author->replica, sizeof author->replica);
+    log.replica = author->replica;
     chain_start(author->replica, author->link);
     hello.protocol = PROTOCOL_VERSION;
     hello.time = time_of_ms(wall_ms());
@@ -110,14 +111,15 @@ bool author_start(struct author *author, struct hub *hub, const char *office, co
 {
     *author = (struct author){.random = UINT64_C(0x853c49e6748fea9b)};
     arena_init(&author->arena, (size_t)LIMIT_MESSAGE_ARENA_BYTES * 4);
-    author->catalog = catalog_load(catalog_packed(hub->catalog), error);
-    return author->catalog && add_office(hub, office, error) && join(author, hub, office, error) &&
-           say_hello(author, hub, outlet, error);
+    author->catalog_tag = catalog_tag(hub->catalog);
+    author->group = GROUP_EVERYONE;
+    snprintf(author->office, sizeof author->office, "%s", office);
+    return (registry_office(hub, office) || add_office(hub, office, error)) &&
+           join(author, hub, office, error) && say_hello(author, hub, outlet, error);
 }
 
 void author_end(struct author *author)
 {
-    catalog_free(author->catalog);
     arena_release(&author->arena);
 }
 
@@ -128,7 +130,7 @@ static bool add_change(struct author *author, Hopnhat__Push *push, const struct 
     struct change change;
     struct new_change fresh = {.replica = author->replica,
                                .time = time_of_ms(wall_ms()),
-                               .catalog_tag = catalog_tag(author->catalog),
+                               .catalog_tag = author->catalog_tag,
                                .author = "bench",
                                .edits = edit,
                                .edit_count = 1};
@@ -197,8 +199,8 @@ Hopnhat__Message *author_new_records(struct author *author, size_t count, struct
         snprintf(amount, sizeof amount, "%llu", (unsigned long long)(number % 9000000 + 1));
         snprintf(since, sizeof since, "%llu-0%llu-1%llu", (unsigned long long)(number % 30 + 1990),
                  (unsigned long long)(number % 9 + 1), (unsigned long long)(number % 8));
-        struct new_op ops[] = {put(HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, GROUP_EVERYONE),
-                               put(HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, "bench"),
+        struct new_op ops[] = {put(HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, author->group),
+                               put(HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, author->office),
                                put(16, name),
                                put(19, countries[number % 4]),
                                put(20, "Trẻ em"),

@@ -10,8 +10,9 @@ struct author {
     struct link_keys link_keys;
     uint64_t replica, seq;
     uint8_t link[LINK_BYTES];
-    uint32_t session, request;
-    struct catalog *catalog;
+    uint32_t session, request, catalog_tag;
+    char office[LIMIT_OFFICE_CODE_BYTES + 1];
+    const char *group;  /* of new records: everyone, if nothing else is set after author_start */
     struct arena arena; /* of the push being made */
     uint64_t random;
 };
@@ -23,7 +24,7 @@ struct hub *author_make_hub(const char *directory, struct error *error);
 /* The bench's own generator, so that runs are alike. */
 uint64_t author_random(struct author *author);
 
-/* Adds an office to the hub, joins it and begins a session. False with the reason. */
+/* Adds the office to the hub if it is not there, joins it and begins a session. False with the reason. */
 bool author_start(struct author *author, struct hub *hub, const char *office, const struct hub_outlet *outlet,
                   struct error *error);
 void author_end(struct author *author);

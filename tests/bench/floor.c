@@ -11,8 +11,8 @@ struct floor {
     MDB_dbi log, record, feed;
     uint64_t seq, random;
     const struct made *made;
-    size_t made_count;
-    const struct floor_sizes *sizes;
+    size_t written; /* so many of them */
+    struct floor_sizes sizes;
     uint64_t *at; /* by record: the rev of its feed row */
 };
 
@@ -53,30 +53,26 @@ static bool write_one(struct floor *floor, MDB_txn *transaction, size_t record, 
     }
     feed_key(feed, rev);
     floor->at[record] = rev;
-    return put_row(transaction, floor->log, log_key, sizeof log_key, floor->sizes->log_bytes, rev) &&
-           put_row(transaction, floor->record, record_key, sizeof record_key, floor->sizes->record_bytes,
+    return put_row(transaction, floor->log, log_key, sizeof log_key, floor->sizes.log_bytes, rev) &&
+           put_row(transaction, floor->record, record_key, sizeof record_key, floor->sizes.record_bytes,
                    rev) &&
-           put_row(transaction, floor->feed, feed, sizeof feed, floor->sizes->feed_bytes, rev);
+           put_row(transaction, floor->feed, feed, sizeof feed, floor->sizes.feed_bytes, rev);
 }
 
-static bool write_batches(struct floor *floor, size_t batches, size_t batch, bool update)
+static bool write_batch(struct floor *floor, size_t batch, bool update)
 {
-    for (size_t i = 0; i < batches; i++) {
-        MDB_txn *transaction;
-        if (mdb_txn_begin(floor->environment, NULL, 0, &transaction))
+    MDB_txn *transaction;
+    if (mdb_txn_begin(floor->environment, NULL, 0, &transaction))
+        return false;
+    for (size_t i = 0; i < batch; i++) {
+        floor->random = floor->random * UINT64_C(6364136223846793005) + 1442695040888963407u;
+        size_t record = update ? (floor->random >> 20) % floor->written : floor->written++;
+        if (!write_one(floor, transaction, record, update)) {
+            mdb_txn_abort(transaction);
             return false;
-        for (size_t j = 0; j < batch; j++) {
-            floor->random = floor->random * UINT64_C(6364136223846793005) + 1442695040888963407u;
-            size_t record = update ? (floor->random >> 20) % floor->made_count : i * batch + j;
-            if (!write_one(floor, transaction, record, update)) {
-                mdb_txn_abort(transaction);
-                return false;
-            }
         }
-        if (mdb_txn_commit(transaction))
-            return false;
     }
-    return true;
+    return mdb_txn_commit(transaction) == 0;
 }
 
 static bool open_floor(struct floor *floor, const char *directory)
@@ -93,22 +89,35 @@ static bool open_floor(struct floor *floor, const char *directory)
            !mdb_dbi_open(transaction, "feed", MDB_CREATE, &floor->feed) && !mdb_txn_commit(transaction);
 }
 
-double floor_run(const char *directory, const struct made *made, size_t made_count, size_t batches,
-                 size_t batch, const struct floor_sizes *sizes, bool update)
+struct floor *floor_new(const char *directory, const struct made *made, size_t made_count)
 {
-    struct floor floor = {
-        .made = made, .made_count = made_count, .sizes = sizes, .random = 88172645463325252u};
-    double took = -1;
-    floor.at = calloc(made_count, sizeof *floor.at);
-    if (floor.at && open_floor(&floor, directory)) {
-        bool done = true;
-        if (update) /* what is updated is there first; not timed */
-            done = write_batches(&floor, made_count / batch, batch, false);
-        double began = seconds();
-        done = done && write_batches(&floor, batches, batch, update);
-        took = done ? seconds() - began : -1;
-    }
-    mdb_env_close(floor.environment);
-    free(floor.at);
-    return took;
+    struct floor *floor = calloc(1, sizeof *floor);
+    if (!floor)
+        return NULL;
+    *floor = (struct floor){.made = made, .random = 88172645463325252u};
+    floor->at = calloc(made_count, sizeof *floor->at);
+    if (floor->at && open_floor(floor, directory))
+        return floor;
+    floor_free(floor);
+    return NULL;
+}
+
+void floor_free(struct floor *floor)
+{
+    if (!floor)
+        return;
+    mdb_env_close(floor->environment);
+    free(floor->at);
+    free(floor);
+}
+
+double floor_write(struct floor *floor, size_t batches, size_t batch, const struct floor_sizes *sizes,
+                   bool update)
+{
+    bool done = true;
+    double began = seconds();
+    floor->sizes = *sizes;
+    for (size_t i = 0; done && i < batches; i++)
+        done = write_batch(floor, batch, update);
+    return done ? seconds() - began : -1;
 }
