@@ -3,6 +3,7 @@
 #define HOPNHAT_AGENT_COMMAND_H
 
 #include "api/cli.h"
+#include "api/commands_backup.h"
 
 /* command_join.c, command_run.c, command.c */
 extern const struct cli_command agent_command_join, agent_command_run, agent_command_sync,
@@ -11,6 +12,7 @@ extern const struct cli_command agent_command_join, agent_command_run, agent_com
 /* command_backup.c */
 extern const struct cli_command agent_command_backup, agent_command_restore, agent_command_verify,
     agent_command_recovery_key;
+extern const struct backup_program agent_backup_program;
 
 extern const struct cli_program agent_program;
 

@@ -3,6 +3,7 @@
 #include "agent/daemon.h"
 #include "agent/session.h"
 #include "api/commands.h"
+#include "api/recovery.h"
 #include "api/wall.h"
 #include "base/log.h"
 #include "net/loop.h"
@@ -12,18 +13,30 @@
 
 enum { SYNC_TIMEOUT_S = 60, SYNC_MOST_S = 24 * 3600, SYNC_PAUSE_MS = 20 };
 
-static bool run_run(struct cli *cli, struct error *error)
+static enum run_end serve(void *context, struct error *error)
 {
+    struct cli *cli = context;
     struct agent_daemon *daemon = agent_daemon_new(cli->data, cli_option(cli, "http"), error);
+    struct error unsound;
     bool running = daemon != NULL;
+    enum run_end end = RUN_STOPPED;
     if (daemon)
         log_info("the agent serves %s", cli->data);
     while (running && !agent_daemon_is_stopping(daemon))
         running = agent_daemon_turn(daemon, -1, error);
     if (running)
         log_info("the agent stops");
+    else
+        end = daemon && !agent_daemon_is_sound(daemon, &unsound) ? RUN_UNSOUND : RUN_FAILED;
     agent_daemon_free(daemon);
-    return running;
+    return end;
+}
+
+static bool run_run(struct cli *cli, struct error *error)
+{
+    const struct recovery recovery = {
+        .data = cli->data, .program = &agent_backup_program, .context = cli, .run = serve};
+    return recovery_run(&recovery, error);
 }
 
 /* A sync under way: over the daemon, or with one of its own. */

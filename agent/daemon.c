@@ -167,8 +167,13 @@ bool agent_daemon_turn(struct agent_daemon *daemon, int64_t most_wait_ms, struct
         follow_wake(daemon->service.follow);
     daemon->followed = daemon->agent->local_rev;
     int64_t wait_ms = sooner(agent_session_wait_ms(daemon->session, wall_ms), retry_wait_ms(daemon));
-    return environment_is_sound(daemon->agent->environment, error) &&
+    return agent_daemon_is_sound(daemon, error) &&
            loop_run_once(daemon->loop, sooner(wait_ms, most_wait_ms), error);
+}
+
+bool agent_daemon_is_sound(const struct agent_daemon *daemon, struct error *error)
+{
+    return environment_is_sound(daemon->agent->environment, error);
 }
 
 bool agent_daemon_is_stopping(const struct agent_daemon *daemon)

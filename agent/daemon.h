@@ -16,6 +16,9 @@ void agent_daemon_free(struct agent_daemon *daemon);
 /* One turn: waits for something to do, at most most_wait_ms (-1: without end), and does it. */
 bool agent_daemon_turn(struct agent_daemon *daemon, int64_t most_wait_ms, struct error *error);
 
+/* False with the reason once the store has to be closed, looked at and opened anew (environment_is_sound). */
+bool agent_daemon_is_sound(const struct agent_daemon *daemon, struct error *error);
+
 /* Whether a signal asked it to stop. */
 bool agent_daemon_is_stopping(const struct agent_daemon *daemon);
 

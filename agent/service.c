@@ -7,6 +7,7 @@
 #include "api/change_json.h"
 #include "api/index_status.h"
 #include "api/record_json.h"
+#include "api/recovery.h"
 #include "api/wall.h"
 #include "model/fold.h"
 #include "store/key.h"
@@ -229,7 +230,8 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
     if (!json)
         error_set(error, ERROR_MEMORY, "out of memory");
     else
-        agent_backups_status(service->agent, json);
+        agent_backups_status(service->agent, json),
+            recovery_status(service->agent->directory, service->agent->environment, json);
     if (json && !index_status_add(json, service->follow, service->agent->local_rev, error)) {
         json_decref(json);
         return NULL;

@@ -9,6 +9,11 @@
 
 #define DEFAULT_LISTEN "tcp://*:7410"
 
+static enum run_end serve(void *context, struct error *error)
+{
+    return hub_daemon_run(context, error);
+}
+
 static bool run_run(struct cli *cli, struct error *error)
 {
     const char *listen = cli_option(cli, "listen");
@@ -21,7 +26,9 @@ static bool run_run(struct cli *cli, struct error *error)
     if (!cli_number(cli, "custody-wait", CUSTODY_MOST_WAIT_MS / 1000, 86400, &wait_s, error))
         return false;
     given.custody_wait_ms = wait_s * 1000;
-    return hub_daemon_run(&given, error);
+    const struct recovery recovery = {
+        .data = cli->data, .program = &hub_backup_program, .context = &given, .run = serve};
+    return recovery_run(&recovery, error);
 }
 
 static const char *const run_options[] = {"listen", "http", "custody-wait", NULL};

@@ -3,6 +3,7 @@
 #define HOPNHAT_HUB_COMMAND_H
 
 #include "api/cli.h"
+#include "api/commands_backup.h"
 
 /* command_init.c, command_office.c, command_catalog.c and command_quarantine.c */
 extern const struct cli_command hub_command_init, hub_command_office_add, hub_command_office_set,
@@ -16,6 +17,7 @@ bool command_read_catalog(const char *path, uint8_t **data, size_t *size, struct
 /* command_backup.c */
 extern const struct cli_command hub_command_backup, hub_command_restore, hub_command_verify,
     hub_command_recovery_key;
+extern const struct backup_program hub_backup_program;
 
 extern const struct cli_program hub_program;
 

@@ -22,21 +22,21 @@ static bool restored(const char *data, struct error *error)
     return done;
 }
 
-static const struct backup_program program = {HOPNHAT__BACKUP_KIND__BACKUP_HUB, verify_store, restored};
+const struct backup_program hub_backup_program = {HOPNHAT__BACKUP_KIND__BACKUP_HUB, verify_store, restored};
 
 static bool run_backup(struct cli *cli, struct error *error)
 {
-    return command_backup(cli, &program, error);
+    return command_backup(cli, &hub_backup_program, error);
 }
 
 static bool run_restore(struct cli *cli, struct error *error)
 {
-    return command_restore(cli, &program, error);
+    return command_restore(cli, &hub_backup_program, error);
 }
 
 static bool run_verify(struct cli *cli, struct error *error)
 {
-    return command_verify(cli, &program, error);
+    return command_verify(cli, &hub_backup_program, error);
 }
 
 const struct cli_command hub_command_backup = COMMAND_BACKUP(run_backup),

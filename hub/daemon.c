@@ -144,11 +144,15 @@ static void release(struct hub_daemon *daemon)
     free(daemon);
 }
 
-bool hub_daemon_run(const struct hub_daemon_options *options, struct error *error)
+enum run_end hub_daemon_run(const struct hub_daemon_options *options, struct error *error)
 {
     struct hub_daemon *daemon = calloc(1, sizeof *daemon);
-    if (!daemon)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+    struct error unsound;
+    enum run_end end = RUN_STOPPED;
+    if (!daemon) {
+        error_set(error, ERROR_MEMORY, "out of memory");
+        return RUN_FAILED;
+    }
     arena_init(&daemon->arena, LIMIT_MESSAGE_ARENA_BYTES);
     bool running = open_store(daemon, options->data, error) && open_link(daemon, options->listen, error) &&
                    open_http(daemon, options->data, options->http, error);
@@ -160,6 +164,9 @@ bool hub_daemon_run(const struct hub_daemon_options *options, struct error *erro
         running = turn(daemon, error);
     if (running)
         log_info("the hub stops");
+    else
+        end = daemon->hub && !environment_is_sound(daemon->hub->environment, &unsound) ? RUN_UNSOUND
+                                                                                       : RUN_FAILED;
     release(daemon);
-    return running;
+    return end;
 }

@@ -3,7 +3,7 @@
 #ifndef HOPNHAT_HUB_DAEMON_H
 #define HOPNHAT_HUB_DAEMON_H
 
-#include "base/error.h"
+#include "api/recovery.h"
 
 #include <stdint.h>
 
@@ -15,7 +15,7 @@ struct hub_daemon_options {
 };
 
 /* Opens the store, listens, serves its tools at DATA/control.sock, and runs until a signal asks it to stop.
- * False on error; ERROR_UNAVAILABLE where another process holds the store. */
-bool hub_daemon_run(const struct hub_daemon_options *options, struct error *error);
+ * ERROR_UNAVAILABLE where another process holds the store. */
+enum run_end hub_daemon_run(const struct hub_daemon_options *options, struct error *error);
 
 #endif

@@ -239,9 +239,11 @@ static bool take_batch(struct hub *hub, const struct batch *batch, uint32_t requ
 }
 
 /* Whether the fault is the change's own and not the machine's. */
-static bool is_culprit(const struct error *error)
+static bool is_culprit(const struct hub *hub, const struct error *error)
 {
-    return error->code != ERROR_FULL && error->code != ERROR_STORE && error->code != ERROR_MEMORY;
+    struct error unsound;
+    return environment_is_sound(hub->environment, &unsound) && error->code != ERROR_FULL &&
+           error->code != ERROR_STORE && error->code != ERROR_MEMORY;
 }
 
 /* Takes one change in a transaction of its own. Where it fails even so, for no fault of the machine, it goes
@@ -256,7 +258,7 @@ static bool take_alone(struct hub *hub, struct batch *batch, uint32_t request, u
     if (take_batch(hub, batch, request, NULL, outlet, error))
         return true;
     abandon_turn(hub, RETRY_SOON_MS, outlet);
-    if (!is_culprit(error) || !(batch->replica = registry_replica(hub, number)))
+    if (!is_culprit(hub, error) || !(batch->replica = registry_replica(hub, number)))
         return false;
     why = *error;
     log_error("change %016llx:%llu goes to quarantine: %s", (unsigned long long)number,
@@ -305,7 +307,7 @@ static void take_checked(struct hub *hub, struct batch *batch, uint32_t request,
             push_commit(hub, outlet);
         return;
     }
-    if (is_culprit(&error)) {
+    if (is_culprit(hub, &error)) {
         take_singly(hub, batch, request, wall_ms, outlet);
         return;
     }

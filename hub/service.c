@@ -3,6 +3,7 @@
 #include "api/change_json.h"
 #include "api/index_status.h"
 #include "api/record_json.h"
+#include "api/recovery.h"
 #include "hub/admission.h"
 #include "hub/backups.h"
 #include "hub/custody.h"
@@ -205,7 +206,8 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
     if (!json)
         error_set(error, ERROR_MEMORY, "out of memory");
     else
-        backups_status(hub, json), custody_status(service->hub, json);
+        backups_status(hub, json), custody_status(service->hub, json),
+            recovery_status(hub->directory, hub->environment, json);
     if (json && !index_status_add(json, service->follow, hub->rev, error)) {
         json_decref(json);
         return NULL;

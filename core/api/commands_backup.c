@@ -1,21 +1,20 @@
 #include "api/commands_backup.h"
 
 #include "api/backup_work.h"
+#include "api/store_check.h"
 #include "api/wall.h"
 #include "base/hex.h"
 #include "store/backup_file.h"
 #include "store/environment.h"
 #include "store/lock.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-enum { KEEP = 7, MOST_KEEP = 64, STATUS_BREAKS = 3, STATUS_FAILED = 4 };
+enum { KEEP = 7, MOST_KEEP = 64 };
 
 const char *const command_backup_options[] = {"recovery-key", "keep", NULL};
 const char *const command_restore_options[] = {"recovery-key", "replace", NULL};
@@ -157,55 +156,29 @@ static bool verify_file(struct cli *cli, const struct backup_program *program, s
     return done;
 }
 
-/* Damaged pages may end the process that reads them: so that is another one. Its exit status. */
-static int verify_here(struct cli *cli, const struct backup_program *program)
+static void print_verified(void *context, const struct verify *verify)
 {
-    struct verify verify = {.context = cli, .found = print_break};
-    Hopnhat__BackupHeader header = HOPNHAT__BACKUP_HEADER__INIT;
-    struct error error;
-    char store[4096];
-    snprintf(store, sizeof store, "%s/store", cli->data);
-    bool looked = program->verify(store, true, &verify, &header, NULL, &cli->arena, &error);
-    if (!looked) {
-        fprintf(stderr, "%s: %s\n", cli->program->name, error.text);
-    } else if (cli->json) {
+    const struct cli *cli = context;
+    if (cli->json) {
         json_t *json =
-            json_pack("{s:I, s:I}", "rows", (json_int_t)verify.rows, "breaks", (json_int_t)verify.breaks);
+            json_pack("{s:I, s:I}", "rows", (json_int_t)verify->rows, "breaks", (json_int_t)verify->breaks);
         cli_print_json(json);
         json_decref(json);
-    } else if (verify.breaks == 0) {
-        printf("%" PRIu64 " rows, all sound\n", verify.rows);
+    } else if (verify->breaks == 0) {
+        printf("%" PRIu64 " rows, all sound\n", verify->rows);
     }
-    if (fflush(stdout) != 0 || !looked)
-        return STATUS_FAILED;
-    return verify.breaks ? STATUS_BREAKS : 0;
 }
 
 bool command_verify(struct cli *cli, const struct backup_program *program, struct error *error)
 {
-    int status = 0;
     if (cli->argument_count)
         return verify_file(cli, program, error);
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0)
-        _exit(verify_here(cli, program));
-    while (child > 0 && waitpid(child, &status, 0) < 0)
-        if (errno != EINTR)
-            child = -1;
-    if (child < 0)
-        return error_set(error, ERROR_INTERNAL, "cannot start a process: %s", strerror(errno));
-    if (WIFSIGNALED(status))
-        return error_set(
-            error, ERROR_CORRUPT,
-            "the store in %s is damaged: its pages cannot be read (signal %d); restore the newest "
-            "backup",
-            cli->data, WTERMSIG(status));
-    if (WEXITSTATUS(status) == 0)
-        return true;
-    if (WEXITSTATUS(status) == STATUS_BREAKS)
-        return error_set(error, ERROR_CORRUPT, "the store in %s is damaged", cli->data);
-    return error_set(error, ERROR_STORE, "the store in %s could not be verified", cli->data);
+    const struct store_check check = {.data = cli->data,
+                                      .program = program,
+                                      .context = cli,
+                                      .found = print_break,
+                                      .looked = print_verified};
+    return store_check_run(&check, error);
 }
 
 static bool put_in_place(const struct backup_program *program, struct backup_work *work, const char *data,

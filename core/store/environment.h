@@ -14,10 +14,11 @@ struct environment;
 struct MDB_txn;
 struct MDB_cursor;
 
-/* Opens the environment in `directory` (made, mode 0700, where it is not there) with the databases `names`,
- * which callers then name by their position. map_bytes bounds the file; the space is taken only as it is
- * used. Owned by the caller, who ends it with environment_close. NULL on error (ERROR_STORE, ERROR_FULL,
- * ERROR_CORRUPT). Never open one directory twice in a process, nor across fork. */
+/* Opens the environment in `directory` (made, mode 0700, where it is not there) with the databases `names`
+ * (borrowed until it is closed), which callers then name by their position. map_bytes is what the file may
+ * grow to at first, taken only as it is used: less where the machine has no room for such a map, and doubled
+ * whenever seven eighths are used. Owned by the caller, who ends it with environment_close. NULL on error
+ * (ERROR_STORE, ERROR_FULL, ERROR_CORRUPT). Never open one directory twice in a process, nor across fork. */
 struct environment *environment_open(const char *directory, const char *const *names, size_t name_count,
                                      uint64_t map_bytes, struct error *error);
 
@@ -33,9 +34,16 @@ void environment_close(struct environment *environment);
 /* Removes reader slots that dead processes left. */
 void environment_check_readers(struct environment *environment);
 
-/* False once the disk has failed in the middle of a commit: LMDB then refuses everything until the
- * environment is opened anew, which needs a new process, since other threads may hold it. */
-bool environment_is_sound(const struct environment *environment, struct error *error);
+/* False once the disk has failed in the middle of a commit (a full or write-protected disk is no such
+ * failure), so that what was committed last may be stored or not, and once a damaged row was read. The
+ * environment has to be closed, looked at and opened anew. */
+bool environment_is_sound(struct environment *environment, struct error *error);
+
+/* Whether the last commit failed for want of room or by the disk's fault: *error says how. */
+bool environment_has_trouble(struct environment *environment, struct error *error);
+
+/* How often, since it was opened, a row was read that is not what was written. */
+uint64_t environment_damaged(struct environment *environment);
 
 struct environment_usage {
     uint64_t used_bytes; /* pages handed out so far */
@@ -43,7 +51,7 @@ struct environment_usage {
 };
 
 /* How full it is. */
-struct environment_usage environment_usage(const struct environment *environment);
+struct environment_usage environment_usage(struct environment *environment);
 
 /* Writes a compact copy of a snapshot to the file `path`, which must not be there. Blocks for long. */
 bool environment_copy(struct environment *environment, const char *path, struct error *error);
@@ -52,11 +60,19 @@ bool environment_copy(struct environment *environment, const char *path, struct 
  * where there is none. This process must not have it open. */
 bool environment_copy_beside(const char *directory, const char *path, struct error *error);
 
+/* Each row is stored with a sum over key and value, which is compared whenever it is read: what the disk or
+ * the memory has altered is never given out, but makes the transaction fail with ERROR_CORRUPT. */
 struct transaction {
     struct environment *environment;
     struct MDB_txn *handle; /* NULL: not begun, or ended */
     bool writes, failed;
     struct error error; /* the first one, where failed */
+    int code;           /* what LMDB said then */
+    struct reserved {
+        uint8_t *data; /* by transaction_reserve, and not summed yet; NULL: none */
+        size_t size;
+        uint64_t seed;
+    } reserved;
 };
 
 /* Begins a transaction on a snapshot; one that writes waits for the one before. Ends with transaction_commit
@@ -103,8 +119,11 @@ uint64_t transaction_count(struct transaction *transaction, unsigned database);
 /* A place in a database. End it with cursor_close before its transaction ends. */
 struct cursor {
     struct transaction *transaction;
+    unsigned database;
     struct MDB_cursor *handle;
     struct bytes key, value; /* of the row it is at; LMDB's memory, as in transaction_get */
+    bool takes_damaged;      /* set by the caller: a damaged row is moved to, too, and does not fail */
+    bool damaged;            /* the row it is at is not what was written: its value is not to be used */
 };
 
 /* Opens a cursor that is at no row yet; gives it back. Where the transaction has failed, nothing is there. */

@@ -216,6 +216,7 @@ class Daemon:
         self.program = os.path.join(BUILD, program)
         self.data = bench.path(name)
         self.process = None
+        self.environment = {}  # what `run` gets on top
 
     def call(self, *arguments, deadline_s=COMMAND_DEADLINE_S, given=None):
         """One command on this store, whatever its status: Result."""
@@ -253,7 +254,7 @@ class Daemon:
         """`run ARGUMENTS`, and returns when the daemon serves its tools: Process."""
         check(self.process is None or not self.process.running(), f"{self.name} runs already")
         self.process = self.bench.start(self.name, [self.program, "run", *arguments],
-                                        {"HOPNHAT_DATA": self.data})
+                                        {"HOPNHAT_DATA": self.data, **self.environment})
 
         def ready():
             check(self.process.running(), f"{self.name} ended with status {self.process.child.returncode}: "

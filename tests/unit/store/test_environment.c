@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -343,11 +344,11 @@ static void number_key(struct key *key, uint32_t number)
     key_add_u32(key, number);
 }
 
-/* Commits of 64 KiB until there is no room; how many were stored. */
-static uint32_t fill_up(struct fixture *fixture)
+/* Commits of 64 KiB, at most `most`, until there is no room; how many were stored. */
+static uint32_t fill_up(struct fixture *fixture, uint32_t most)
 {
     static uint8_t value[64 * 1024];
-    for (uint32_t i = 0; i < 10000; i++) {
+    for (uint32_t i = 0; i < most; i++) {
         struct transaction transaction = begin(fixture, true);
         struct key key;
         number_key(&key, i);
@@ -357,25 +358,69 @@ static uint32_t fill_up(struct fixture *fixture)
             return i;
         }
     }
-    fail_msg("the map is never full");
-    return 0;
+    return most;
 }
 
-static void a_full_store_is_whole_and_goes_on_with_room(void **state)
+/* No more memory addresses for the process than it has, and `more`; its former limit is given back. */
+static struct rlimit limit_addresses(uint64_t more)
+{
+    struct rlimit former, limit;
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lu", &pages), 1);
+    fclose(file);
+    assert_int_equal(getrlimit(RLIMIT_AS, &former), 0);
+    limit = former;
+    limit.rlim_cur = pages * (uint64_t)sysconf(_SC_PAGESIZE) + more;
+    assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+    return former;
+}
+
+static void a_map_grows_as_it_fills(void **state)
 {
     struct fixture *fixture = *state;
     const uint64_t small = 2 * 1024 * 1024;
     struct bytes value;
     struct key key;
     reopen(fixture, small);
-    uint32_t stored = fill_up(fixture);
-    assert_true(stored > 10);
+    struct transaction reader = begin(fixture, false);
+    uint32_t stored = fill_up(fixture, 1000); /* somebody reads: the map stays where it is */
+    assert_true(stored > 10 && stored < 40);
+    assert_false(transaction_get(&reader, FIRST, text("a"), &value));
+    transaction_abort(&reader);
+    assert_int_equal(environment_usage(fixture->environment).map_bytes, small);
+    assert_int_equal(fill_up(fixture, 200), 200);
+    struct environment_usage usage = environment_usage(fixture->environment);
+    assert_true(usage.map_bytes >= 200 * 64 * 1024 && usage.used_bytes <= usage.map_bytes);
+    assert_true(environment_is_sound(fixture->environment, &fixture->error));
+    reopen(fixture, small); /* as it is on the disk, whatever is asked for */
+    struct transaction transaction = begin(fixture, false);
+    number_key(&key, 199);
+    assert_true(transaction_get(&transaction, FIRST, key_bytes(&key), &value));
+    transaction_abort(&transaction);
+    assert_int_equal(fill_up(fixture, 300), 300);
+}
+
+/* Without addresses for a larger map the store is full, stays whole, and goes on once there are some. */
+static void a_full_map_is_whole_and_goes_on_with_room(void **state)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    (void)state;
+    skip(); /* the sanitizer needs all addresses itself */
+#else
+    struct fixture *fixture = *state;
+    const uint64_t small = 2 * 1024 * 1024;
+    struct key key;
+    reopen(fixture, small);
+    struct rlimit former = limit_addresses(2 * small - small / 2);
+    uint32_t stored = fill_up(fixture, 1000);
+    assert_true(stored > 10 && stored < 1000);
+    uint64_t full = environment_usage(fixture->environment).map_bytes;
+    assert_true(environment_is_sound(fixture->environment, &fixture->error));
     struct transaction transaction = begin(fixture, false);
     assert_int_equal(transaction_count(&transaction, FIRST), stored);
     transaction_abort(&transaction);
-    struct environment_usage usage = environment_usage(fixture->environment);
-    assert_int_equal(usage.map_bytes, small);
-    assert_true(usage.used_bytes > small * 3 / 4 && usage.used_bytes <= small);
     for (uint32_t i = 0; i < stored; i += 2) { /* what is taken out makes room */
         transaction = begin(fixture, true);
         number_key(&key, i);
@@ -385,13 +430,90 @@ static void a_full_store_is_whole_and_goes_on_with_room(void **state)
     transaction = begin(fixture, true);
     transaction_put(&transaction, SECOND, text("small"), text("fits"));
     commit(fixture, &transaction);
-    reopen(fixture, MAP_BYTES); /* and so does a larger map */
+    assert_int_equal(environment_usage(fixture->environment).map_bytes, full);
+    assert_int_equal(setrlimit(RLIMIT_AS, &former), 0);
+    assert_int_equal(fill_up(fixture, 2 * stored), 2 * stored);
+    assert_true(environment_usage(fixture->environment).map_bytes > full);
     assert_true(holds(fixture, SECOND, "small", "fits"));
-    assert_true(fill_up(fixture) > stored);
-    transaction = begin(fixture, false);
-    number_key(&key, 1);
-    assert_true(transaction_get(&transaction, FIRST, key_bytes(&key), &value));
+#endif
+}
+
+/* Where the machine has no room for the map that is asked for, a smaller one does. */
+static void a_small_machine_gets_a_small_map(void **state)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    (void)state;
+    skip();
+#else
+    struct fixture *fixture = *state;
+    struct rlimit former = limit_addresses(256 * MAP_BYTES);
+    reopen(fixture, 1024 * MAP_BYTES);
+    assert_true(environment_usage(fixture->environment).map_bytes <= 256 * MAP_BYTES);
+    assert_int_equal(setrlimit(RLIMIT_AS, &former), 0);
+    assert_int_equal(fill_up(fixture, 100), 100);
+#endif
+}
+
+/* Turns one bit of the row's value round where it stands in the file. */
+static void damage(struct fixture *fixture, const char *value)
+{
+    char path[128];
+    static uint8_t content[1024 * 1024];
+    snprintf(path, sizeof path, "%s/data.mdb", fixture->path);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    size_t size = fread(content, 1, sizeof content, file), found = 0;
+    for (size_t i = 0; i + strlen(value) <= size; i++)
+        if (memcmp(content + i, value, strlen(value)) == 0) {
+            found++;
+            assert_int_equal(fseek(file, (long)i, SEEK_SET), 0);
+            fputc(content[i] ^ 4, file);
+        }
+    assert_int_equal(fclose(file), 0);
+    assert_true(found > 0);
+}
+
+static void a_row_that_was_altered_is_not_given_out(void **state)
+{
+    struct fixture *fixture = *state;
+    struct transaction transaction = begin(fixture, true);
+    struct bytes value;
+    struct cursor cursor;
+    transaction_put(&transaction, FIRST, text("a"), text("the first"));
+    memcpy(transaction_reserve(&transaction, FIRST, text("b"), 10), "the second", 10);
+    transaction_append(&transaction, FIRST, text("c"), text("the third"));
+    commit(fixture, &transaction);
+    environment_close(fixture->environment);
+    damage(fixture, "the second");
+    open_store(fixture, MAP_BYTES);
+    assert_true(holds(fixture, FIRST, "a", "the first"));
+    assert_true(holds(fixture, FIRST, "c", "the third"));
+    assert_int_equal(environment_damaged(fixture->environment), 0);
+    transaction = begin(fixture, true);
+    assert_false(transaction_get(&transaction, FIRST, text("b"), &value));
+    assert_true(transaction.failed);
+    assert_int_equal(transaction.error.code, ERROR_CORRUPT);
+    assert_non_null(strstr(transaction.error.text, "\"first\""));
+    assert_false(transaction_commit(&transaction, &fixture->error));
+    assert_int_equal(environment_damaged(fixture->environment), 1);
+    transaction = begin(fixture, true);
+    cursor_open(&cursor, &transaction, FIRST);
+    assert_true(cursor_seek(&cursor, text("a")));
+    assert_false(cursor_next(&cursor));
+    assert_true(transaction.failed);
+    cursor_close(&cursor);
     transaction_abort(&transaction);
+    transaction = begin(fixture, true);
+    cursor_open(&cursor, &transaction, FIRST);
+    cursor.takes_damaged = true;
+    assert_true(cursor_seek(&cursor, text("b")));
+    assert_true(cursor.damaged);
+    cursor_delete(&cursor);
+    assert_true(cursor_next(&cursor));
+    assert_false(cursor.damaged);
+    cursor_close(&cursor);
+    commit(fixture, &transaction);
+    assert_false(holds(fixture, FIRST, "b", "the second"));
 }
 
 static void a_copy_is_a_store(void **state)
@@ -510,7 +632,10 @@ int main(void)
         WITH_STORE(a_cursor_seeks_and_walks),
         WITH_STORE(a_cursor_deletes_and_goes_on),
         WITH_STORE(a_prefix_ends_a_walk),
-        WITH_STORE(a_full_store_is_whole_and_goes_on_with_room),
+        WITH_STORE(a_map_grows_as_it_fills),
+        WITH_STORE(a_full_map_is_whole_and_goes_on_with_room),
+        WITH_STORE(a_small_machine_gets_a_small_map),
+        WITH_STORE(a_row_that_was_altered_is_not_given_out),
         WITH_STORE(a_copy_is_a_store),
         WITH_STORE(what_is_no_store_is_refused),
         cmocka_unit_test(keys_are_in_the_order_of_their_numbers),

@@ -1,0 +1,32 @@
+/* A daemon that goes on by itself after its disk has failed: the store is closed, looked at, and opened anew.
+ */
+#ifndef HOPNHAT_API_RECOVERY_H
+#define HOPNHAT_API_RECOVERY_H
+
+#include "api/commands_backup.h"
+
+/* Why a daemon's run ended. */
+enum run_end {
+    RUN_STOPPED, /* somebody stopped it */
+    RUN_FAILED,  /* *error says why: it is not tried again */
+    RUN_UNSOUND, /* *error says why: the disk failed in the middle of a write, or a row is damaged */
+};
+
+struct recovery {
+    const char *data;
+    const struct backup_program *program;
+    void *context;
+    enum run_end (*run)(void *context, struct error *error); /* opens the store, serves, and closes it */
+};
+
+/* Runs the daemon until it is stopped. After a run that ended RUN_UNSOUND, and at the start after one that
+ * crashed, the store is verified in another process before it is opened; what was found and done is logged,
+ * and noted in DATA/incidents. Between attempts on a failing disk it waits, up to a minute. False: as
+ * RUN_FAILED, or the store is damaged beyond what can be mended here. */
+bool recovery_run(const struct recovery *recovery, struct error *error);
+
+/* Adds to a status: store_trouble (what the disk said to the last commit; empty: all is well), incidents (how
+ * many were ever noted in the data directory) and last_incident (the newest of them, or null). */
+void recovery_status(const char *data, struct environment *environment, json_t *status);
+
+#endif

@@ -1,0 +1,37 @@
+/* What environment.c and transaction.c share; for no one else. */
+#ifndef HOPNHAT_STORE_ENVIRONMENT_STATE_H
+#define HOPNHAT_STORE_ENVIRONMENT_STATE_H
+
+#include "store/environment.h"
+
+#include <lmdb.h>
+#include <pthread.h>
+
+struct environment {
+    MDB_env *handle;
+    MDB_dbi *databases;
+    const char *const *names; /* of the databases */
+    size_t database_count;
+    char *directory;
+    pthread_mutex_t mutex; /* of what follows, and held while the map moves */
+    unsigned live;         /* transactions: the map stays where it is while there is one */
+    bool full;             /* a transaction found no room in the map */
+    bool cramped;          /* told that no larger map is to be had */
+    bool broken;           /* the disk failed: see environment_is_sound */
+    uint64_t damaged;      /* reads of rows that are not what was written */
+    struct error trouble;  /* of the last commit; code 0: it was well */
+};
+
+/* Fills *error for an LMDB or system error code. Returns false. */
+bool environment_failed(struct error *error, int code, const char *what, const char *where);
+
+/* Makes the map larger where it is nearly full and nobody reads; for the writer, before it begins. */
+void environment_make_room(struct environment *environment);
+
+enum { ROW_SUM_BYTES = 8 };
+
+/* What each row ends with: XXH3 of key and value, so that a row which is not what was written, or stands
+ * under another's key, is known when it is read. */
+uint64_t row_sum(struct bytes key, const void *value, size_t size);
+
+#endif
