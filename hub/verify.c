@@ -15,6 +15,7 @@ struct look {
     struct verify_log *logs;
     Hopnhat__Backup *marks; /* with room for all replicas */
     uint64_t waiting;       /* rows in quarantine that nobody has decided on */
+    bool out_of_memory;
 };
 
 static void check_identity(struct verify *verify, struct transaction *transaction)
@@ -32,31 +33,50 @@ static void check_identity(struct verify *verify, struct transaction *transactio
     keys_wipe(&signing_keys, sizeof signing_keys);
 }
 
+/* What is known of a log, before its rows are looked at. */
+static void expect_log(void *context, struct bytes key, struct bytes value, void *message,
+                       struct arena *arena)
+{
+    struct look *look = context;
+    const Hopnhat__ReplicaState *row = message;
+    (void)key, (void)value, (void)arena;
+    struct verify_log *log = verify_expect(&look->logs, row->replica);
+    if (!log) {
+        look->out_of_memory = true;
+        return;
+    }
+    log->known = true;
+    log->gap_from = row->gap_from;
+    log->gap_to = row->gap_to;
+    if (row->gap_link.len == LINK_BYTES)
+        memcpy(log->gap_link, row->gap_link.data, LINK_BYTES);
+}
+
 /* The replica's log reaches from its first change to the watermark, under the stored link. */
 static void look_at_replica(void *context, struct bytes key, struct bytes value, void *message,
                             struct arena *arena)
 {
     struct look *look = context;
     const Hopnhat__ReplicaState *row = message;
-    struct verify_log *log = verify_log_of(look->logs, row->replica);
+    const struct verify_log *log = verify_log_of(look->logs, row->replica);
     (void)value, (void)arena;
-    if (log)
-        log->known = true;
     if (row->replica != get_u64_be(key.data))
         verify_break(look->verify, "replica %016" PRIx64 " is stored under another's key", row->replica);
-    if (log ? log->last != row->watermark : row->watermark != 0)
+    if (log && log->last != row->watermark)
         verify_break(look->verify,
                      "log %016" PRIx64 ": it ends at change %" PRIu64 ", and the watermark is %" PRIu64,
-                     row->replica, log ? log->last : 0, row->watermark);
+                     row->replica, log->last, row->watermark);
     else if (log && (row->link.len != LINK_BYTES || memcmp(row->link.data, log->link, LINK_BYTES) != 0))
         verify_break(look->verify, "log %016" PRIx64 ": the link at the watermark is not the chain's",
                      row->replica);
-    uint64_t first = row->has_gap_to ? row->gap_to + 1 : 1;
-    if (log && log->first != first)
-        verify_break(look->verify, "log %016" PRIx64 ": it begins at change %" PRIu64, row->replica,
-                     log->first);
     look->marks->replicas[look->marks->n_replicas++] = row->replica;
     look->marks->watermarks[look->marks->n_watermarks++] = row->watermark;
+}
+
+/* Of what is looked at twice, the breaks are told once. */
+static void ignore(void *context, const char *text)
+{
+    (void)context, (void)text;
 }
 
 /* Whether the signature is that replica's over its chain up to the change. */
@@ -122,9 +142,14 @@ static bool check_logs(struct look *look, struct arena *arena, struct error *err
     look->marks->watermarks = arena_alloc(arena, count * sizeof(uint64_t));
     if (!look->marks->replicas || !look->marks->watermarks)
         return error_set(error, ERROR_MEMORY, "out of memory");
+    verify_databases(look->verify, look->transaction, hub_databases, HUB_DATABASES);
+    struct verify quiet = {.found = ignore};
+    verify_rows(&quiet, look->transaction, HUB_REPLICA, "replica", 8, &hopnhat__replica_state__descriptor,
+                expect_log, look);
     bool done = verify_logs(look->verify, look->transaction, HUB_LOG, &look->logs, error);
     verify_rows(look->verify, look->transaction, HUB_REPLICA, "replica", 8,
                 &hopnhat__replica_state__descriptor, look_at_replica, look);
+    done = done && (!look->out_of_memory || error_set(error, ERROR_MEMORY, "out of memory"));
     for (const struct verify_log *log = look->logs; log; log = log->hh.next)
         if (!log->known)
             verify_break(look->verify, "log %016" PRIx64 ": it is nobody's", log->replica);
@@ -190,6 +215,7 @@ bool hub_verify(const char *directory, bool beside, struct verify *verify, Hopnh
         environment_close(environment);
         return false;
     }
+    transaction.takes_damaged = true;
     bool done = describe(&transaction, header, arena, error) && check_logs(&look, arena, error);
     if (done) {
         check_identity(verify, &transaction);

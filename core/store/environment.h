@@ -66,6 +66,8 @@ struct transaction {
     struct environment *environment;
     struct MDB_txn *handle; /* NULL: not begun, or ended */
     bool writes, failed;
+    bool takes_damaged; /* set by one who looks for damage: damaged rows do not fail it. They are not got, and
+                           cursors move to them */
     struct error error; /* the first one, where failed */
     int code;           /* what LMDB said then */
     struct reserved {
@@ -122,7 +124,6 @@ struct cursor {
     unsigned database;
     struct MDB_cursor *handle;
     struct bytes key, value; /* of the row it is at; LMDB's memory, as in transaction_get */
-    bool takes_damaged;      /* set by the caller: a damaged row is moved to, too, and does not fail */
     bool damaged;            /* the row it is at is not what was written: its value is not to be used */
 };
 

@@ -148,6 +148,8 @@ static bool open_row(struct transaction *transaction, struct bytes key, MDB_val 
 static void fail_damaged(struct transaction *transaction, unsigned database)
 {
     struct error error;
+    if (transaction->takes_damaged)
+        return;
     error_set(&error, ERROR_CORRUPT,
               "a row of \"%s\" in %s is not what was written: the disk or the memory altered it; run verify",
               name_of(transaction, database), transaction->environment->directory);
@@ -290,9 +292,9 @@ static bool move(struct cursor *cursor, struct bytes key, MDB_cursor_op op)
         return false;
     cursor->key = bytes_of(name.mv_data, name.mv_size);
     cursor->damaged = !open_row(cursor->transaction, cursor->key, value, &cursor->value);
-    if (cursor->damaged && !cursor->takes_damaged)
+    if (cursor->damaged)
         fail_damaged(cursor->transaction, cursor->database);
-    return !cursor->damaged || cursor->takes_damaged;
+    return !cursor->transaction->failed;
 }
 
 bool cursor_seek(struct cursor *cursor, struct bytes key)

@@ -31,67 +31,137 @@ static const char *key_text(struct bytes key, char text[2 * NAMED_BYTES + 1])
     return text;
 }
 
-void verify_rows(struct verify *verify, struct transaction *transaction, unsigned database, const char *name,
-                 size_t key_bytes, const ProtobufCMessageDescriptor *type, verify_row *look, void *context)
-{
+/* A walk over a database, row by row, which ends where the pages are out of order: they might go round. */
+struct walk {
     struct cursor cursor;
-    struct arena arena;
+    uint8_t last[KEY_BYTES];
+    size_t last_size;
+    bool disordered;
+};
+
+static bool walk_next(struct walk *walk, bool first)
+{
+    struct cursor *cursor = &walk->cursor;
+    if (!(first ? cursor_seek(cursor, bytes_of(NULL, 0)) : cursor_next(cursor)))
+        return false;
+    walk->disordered = cursor->key.size > KEY_BYTES ||
+                       (!first && bytes_compare(bytes_of(walk->last, walk->last_size), cursor->key) >= 0);
+    if (walk->disordered)
+        return false;
+    memcpy(walk->last, cursor->key.data, cursor->key.size);
+    walk->last_size = cursor->key.size;
+    return true;
+}
+
+static void check_database(struct verify *verify, struct transaction *transaction, unsigned database,
+                           const char *name)
+{
+    struct walk walk = {0};
     char text[2 * NAMED_BYTES + 1];
-    if (transaction->failed)
-        return;
-    arena_init(&arena, ROW_ARENA_BYTES);
-    cursor_open(&cursor, transaction, database);
-    for (bool here = cursor_seek(&cursor, bytes_of(NULL, 0)); here; here = cursor_next(&cursor)) {
-        void *message = NULL;
-        verify->rows++;
-        if (key_bytes && cursor.key.size != key_bytes) {
-            verify_break(verify, "%s: the row %s has a key of %zu bytes, not %zu", name,
-                         key_text(cursor.key, text), cursor.key.size, key_bytes);
-            continue;
-        }
-        if (type)
-            message = protobuf_c_message_unpack(type, &arena.protobuf, cursor.value.size, cursor.value.data);
-        if (type && !message)
-            verify_break(verify, "%s: the row %s cannot be unpacked", name, key_text(cursor.key, text));
-        else if (look)
-            look(context, cursor.key, cursor.value, message, &arena);
-        arena_reset(&arena);
+    uint64_t rows = 0;
+    cursor_open(&walk.cursor, transaction, database);
+    for (bool here = walk_next(&walk, true); here; here = walk_next(&walk, false)) {
+        rows++;
+        if (walk.cursor.damaged)
+            verify_break(verify, "%s: the row %s is not what was written", name,
+                         key_text(walk.cursor.key, text));
     }
-    cursor_close(&cursor);
-    arena_release(&arena);
+    cursor_close(&walk.cursor);
+    verify->rows += rows;
     if (transaction->failed)
         verify_break(verify, "%s cannot be read to its end, and what follows was not looked at: %s", name,
                      transaction->error.text);
+    else if (walk.disordered)
+        verify_break(verify, "%s: its pages are out of order after the row %s", name,
+                     key_text(bytes_of(walk.last, walk.last_size), text));
+    else if (rows != transaction_count(transaction, database))
+        verify_break(verify, "%s: %" PRIu64 " rows are found, and %" PRIu64 " are counted", name, rows,
+                     transaction_count(transaction, database));
+}
+
+void verify_databases(struct verify *verify, struct transaction *transaction, const char *const *names,
+                      size_t count)
+{
+    transaction->takes_damaged = true;
+    for (size_t i = 0; i < count && !transaction->failed; i++)
+        check_database(verify, transaction, (unsigned)i, names[i]);
+}
+
+void verify_rows(struct verify *verify, struct transaction *transaction, unsigned database, const char *name,
+                 size_t key_bytes, const ProtobufCMessageDescriptor *type, verify_row *look, void *context)
+{
+    struct walk walk = {0};
+    struct arena arena;
+    char text[2 * NAMED_BYTES + 1];
+    arena_init(&arena, ROW_ARENA_BYTES);
+    cursor_open(&walk.cursor, transaction, database);
+    for (bool here = walk_next(&walk, true); here; here = walk_next(&walk, false)) {
+        const struct cursor *cursor = &walk.cursor;
+        void *message = NULL;
+        if (cursor->damaged)
+            continue;
+        if (key_bytes && cursor->key.size != key_bytes) {
+            verify_break(verify, "%s: the row %s has a key of %zu bytes, not %zu", name,
+                         key_text(cursor->key, text), cursor->key.size, key_bytes);
+            continue;
+        }
+        if (type)
+            message =
+                protobuf_c_message_unpack(type, &arena.protobuf, cursor->value.size, cursor->value.data);
+        if (type && !message)
+            verify_break(verify, "%s: the row %s cannot be unpacked", name, key_text(cursor->key, text));
+        else if (look)
+            look(context, cursor->key, cursor->value, message, &arena);
+        arena_reset(&arena);
+    }
+    cursor_close(&walk.cursor);
+    arena_release(&arena);
 }
 
 struct log_walk {
     struct verify *verify;
-    struct verify_log *logs, *present;
+    struct verify_log **logs, *present;
     bool out_of_memory;
 };
 
-static struct verify_log *begin_log(struct log_walk *walk, uint64_t replica, uint64_t first)
+struct verify_log *verify_expect(struct verify_log **logs, uint64_t replica)
 {
     struct verify_log *log = calloc(1, sizeof *log);
     if (!log)
         return NULL;
     log->replica = replica;
-    log->first = first;
-    log->last = first - 1;
     chain_start(replica, log->link);
-    HASH_ADD(hh, walk->logs, replica, sizeof log->replica, log);
+    HASH_ADD(hh, *logs, replica, sizeof log->replica, log);
     return log;
 }
 
-/* The link after the row, from the one before. What cannot be chained at all is a break. */
-static bool next_link(struct log_walk *walk, struct dot dot, const Hopnhat__LogRow *row, struct arena *arena)
+static struct verify_log *log_at(struct log_walk *walk, uint64_t replica)
 {
-    struct change change = {0};
+    if (walk->present && walk->present->replica == replica)
+        return walk->present;
+    struct verify_log *log = verify_log_of(*walk->logs, replica);
+    return log ? log : verify_expect(walk->logs, replica);
+}
+
+/* Passes over the gap, where the log has come to it. */
+static void pass_gap(struct verify_log *log)
+{
+    if (log->last >= log->gap_to || log->last + 1 < log->gap_from)
+        return;
+    log->last = log->gap_to;
+    memcpy(log->link, log->gap_link, LINK_BYTES);
+}
+
+static bool look_at_change(struct log_walk *walk, struct dot dot, const Hopnhat__LogRow *row,
+                           struct change *change, struct arena *arena)
+{
     struct error error;
-    bool sound = change_unpack(&change, dot, bytes_of(row->logged.data, row->logged.len), arena, &error);
-    if (!sound && !change.chainable)
-        return false;
-    return chain_next(walk->present->link, change.logged, walk->present->link, &error);
+    *change = (struct change){0};
+    if (change_unpack(change, dot, bytes_of(row->logged.data, row->logged.len), arena, &error) ||
+        change->chainable)
+        return true;
+    verify_break(walk->verify, "log %016" PRIx64 ": change %" PRIu64 " cannot be read", dot.replica, dot.seq);
+    return false;
 }
 
 static void look_at_log(void *context, struct bytes key, struct bytes value, void *message,
@@ -100,33 +170,37 @@ static void look_at_log(void *context, struct bytes key, struct bytes value, voi
     struct log_walk *walk = context;
     const Hopnhat__LogRow *row = message;
     struct dot dot = {get_u64_be(key.data), get_u64_be(key.data + 8)};
+    struct verify_log *log = walk->present = log_at(walk, dot.replica);
+    struct change change;
+    struct error error;
     (void)value;
-    if (!walk->present || walk->present->replica != dot.replica)
-        walk->present = begin_log(walk, dot.replica, dot.seq);
-    if (!walk->present) {
-        walk->out_of_memory = true;
+    walk->out_of_memory = walk->out_of_memory || !log;
+    if (!log || !look_at_change(walk, dot, row, &change, arena))
         return;
-    }
-    if (dot.seq != walk->present->last + 1)
+    if (dot.seq >= log->gap_from && dot.seq <= log->gap_to)
+        return; /* kept, though it need not be: nothing is chained to it */
+    if (dot.seq > log->gap_to)
+        pass_gap(log);
+    bool follows = dot.seq == log->last + 1;
+    if (!follows)
         verify_break(walk->verify, "log %016" PRIx64 ": changes %" PRIu64 " to %" PRIu64 " are missing",
-                     dot.replica, walk->present->last + 1, dot.seq - 1);
-    walk->present->last = dot.seq;
-    if (!next_link(walk, dot, row, arena))
-        verify_break(walk->verify, "log %016" PRIx64 ": change %" PRIu64 " cannot be read", dot.replica,
-                     dot.seq);
-    else if (row->link.len != LINK_BYTES || memcmp(row->link.data, walk->present->link, LINK_BYTES) != 0)
+                     dot.replica, log->last + 1, dot.seq - 1);
+    else if (!chain_next(log->link, change.logged, log->link, &error) || row->link.len != LINK_BYTES ||
+             memcmp(row->link.data, log->link, LINK_BYTES) != 0)
         verify_break(walk->verify, "log %016" PRIx64 ": the chain breaks at change %" PRIu64, dot.replica,
                      dot.seq);
+    log->last = dot.seq;
     if (row->link.len == LINK_BYTES) /* each break is told once, and not again by all that follow */
-        memcpy(walk->present->link, row->link.data, LINK_BYTES);
+        memcpy(log->link, row->link.data, LINK_BYTES);
 }
 
 bool verify_logs(struct verify *verify, struct transaction *transaction, unsigned database,
                  struct verify_log **logs, struct error *error)
 {
-    struct log_walk walk = {.verify = verify};
+    struct log_walk walk = {.verify = verify, .logs = logs};
     verify_rows(verify, transaction, database, "log", 16, &hopnhat__log_row__descriptor, look_at_log, &walk);
-    *logs = walk.logs;
+    for (struct verify_log *log = *logs; log; log = log->hh.next)
+        pass_gap(log);
     return !walk.out_of_memory || error_set(error, ERROR_MEMORY, "out of memory");
 }
 

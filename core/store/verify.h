@@ -23,23 +23,34 @@ void verify_break(struct verify *verify, const char *format, ...) __attribute__(
 typedef void verify_row(void *context, struct bytes key, struct bytes value, void *message,
                         struct arena *arena);
 
+/* To be called first: goes over all databases of the environment. Breaks are rows that are not what was
+ * written, pages out of order, a number of rows other than is counted, and what cannot be read. From then on
+ * such rows are passed over in this transaction. */
+void verify_databases(struct verify *verify, struct transaction *transaction, const char *const *names,
+                      size_t count);
+
 /* Goes over a database: each key must have key_bytes bytes (0: any), each row must unpack as `type` (NULL: is
- * not unpacked); what does is handed to `look` (may be NULL). `name` is for the texts. A database that cannot
- * be read is a break. */
+ * not unpacked); what does is handed to `look` (may be NULL). `name` is for the texts. */
 void verify_rows(struct verify *verify, struct transaction *transaction, unsigned database, const char *name,
                  size_t key_bytes, const ProtobufCMessageDescriptor *type, verify_row *look, void *context);
 
-/* A replica's log as it was found. */
+/* A replica's log: what the caller knows of it, and how it was found. */
 struct verify_log {
-    uint64_t replica, first, last;
-    uint8_t link[LINK_BYTES]; /* computed, at the last */
-    bool known;               /* for the caller: somebody has such a log */
+    uint64_t replica;
+    uint64_t gap_from, gap_to;    /* changes that need not be there (gap_to 0: all have to be) */
+    uint8_t gap_link[LINK_BYTES]; /* the chain's, at gap_to */
+    uint64_t last;                /* found: the last change; those of a gap at the end count */
+    uint8_t link[LINK_BYTES];     /* found: computed, at the last */
+    bool known;                   /* for the caller: somebody has such a log */
     UT_hash_handle hh;
 };
 
-/* Goes over a database of LogRows under their dots: seqs without gaps, every link computed again and compared
- * with what is stored. Returns the logs by replica, to be ended with verify_logs_free. False: out of memory.
- */
+/* Adds what is known of a log to the list, before verify_logs; NULL: out of memory. */
+struct verify_log *verify_expect(struct verify_log **logs, uint64_t replica);
+
+/* Goes over a database of LogRows under their dots: seqs without gaps but those that are known, every link
+ * computed again and compared with what is stored. Adds logs that were not expected to *logs, which
+ * verify_logs_free ends. False: out of memory. */
 bool verify_logs(struct verify *verify, struct transaction *transaction, unsigned database,
                  struct verify_log **logs, struct error *error);
 struct verify_log *verify_log_of(struct verify_log *logs, uint64_t replica);

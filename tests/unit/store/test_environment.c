@@ -504,8 +504,9 @@ static void a_row_that_was_altered_is_not_given_out(void **state)
     cursor_close(&cursor);
     transaction_abort(&transaction);
     transaction = begin(fixture, true);
+    transaction.takes_damaged = true;
+    assert_false(transaction_get(&transaction, FIRST, text("b"), &value));
     cursor_open(&cursor, &transaction, FIRST);
-    cursor.takes_damaged = true;
     assert_true(cursor_seek(&cursor, text("b")));
     assert_true(cursor.damaged);
     cursor_delete(&cursor);
