@@ -1,0 +1,275 @@
+/* A hub on a store of its own, with offices an and binh and one installation each. An installation here is
+ * the test's own hand: it holds real keys, says what it likes, and what the hub answers is kept. */
+#ifndef HOPNHAT_TESTS_UNIT_HUB_FIXTURE_H
+#define HOPNHAT_TESTS_UNIT_HUB_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "hub/admission.h"
+#include "hub/headquarters.h"
+#include "hub/registry.h"
+#include "hub/session.h"
+#include "model/catalog_yaml.h"
+#include "model/fold.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WALL (UINT64_C(1750000000000))
+
+enum { PARTNER = 16, NAME = 16, STAFF = 17, CIRCULAR = 18 };
+
+static const char CATALOG[] =
+    "version: 1\nname: test\ntypes:\n"
+    "  - number: 16\n    name: partner\n    audience: everyone\n    write: any\n    fields:\n"
+    "      - {number: 16, name: name}\n"
+    "      - {number: 17, name: rating, kind: integer, write: headquarters}\n"
+    "  - number: 17\n    name: staff\n    audience: office\n    write: owner\n    fields:\n"
+    "      - {number: 16, name: name}\n"
+    "  - number: 18\n    name: circular\n    audience: everyone\n    write: headquarters\n    fields:\n"
+    "      - {number: 16, name: name}\n";
+
+/* One installation, and the log that it writes (or says it does). */
+struct hand {
+    struct link_keys link_keys;
+    struct signing_keys signing_keys;
+    struct link_peer peer;
+    uint64_t replica, seq;
+    uint8_t link[LINK_BYTES];
+    uint32_t session, request;
+};
+
+struct fixture {
+    char directory[64];
+    uint64_t wall_ms;
+    struct hub *hub;
+    struct arena arena;       /* of the whole test */
+    Hopnhat__Message *answer; /* the last one; NULL: none since the last message */
+    struct hand an, binh;
+};
+
+static inline bool keep_answer(void *context, const struct link_peer *peer, const Hopnhat__Message *message)
+{
+    struct fixture *fixture = context;
+    size_t size = hopnhat__message__get_packed_size(message);
+    uint8_t *packed = arena_alloc(&fixture->arena, size + 1);
+    (void)peer;
+    hopnhat__message__pack(message, packed);
+    fixture->answer = hopnhat__message__unpack(&fixture->arena.protobuf, size, packed);
+    return true;
+}
+
+/* One message of a hand, and the turn that follows; returns the answer. */
+static inline const Hopnhat__Message *say(struct fixture *fixture, struct hand *hand,
+                                          Hopnhat__Message *message)
+{
+    const struct hub_outlet outlet = {fixture, keep_answer};
+    message->has_request = true;
+    message->request = ++hand->request;
+    message->has_session = hand->session != 0;
+    message->session = hand->session;
+    fixture->answer = NULL;
+    hub_receive(fixture->hub, &hand->peer, message, fixture->wall_ms, &outlet);
+    hub_turn(fixture->hub, fixture->wall_ms, &outlet);
+    return fixture->answer;
+}
+
+static inline const Hopnhat__Message *say_hello(struct fixture *fixture, struct hand *hand)
+{
+    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    Hopnhat__Hello hello = HOPNHAT__HELLO__INIT;
+    Hopnhat__LogHead log = HOPNHAT__LOG_HEAD__INIT, *logs[] = {&log};
+    log.replica = hand->replica;
+    log.head = hand->seq;
+    hello.protocol = PROTOCOL_VERSION;
+    hello.time = fixture->wall_ms << 16;
+    hello.n_logs = 1;
+    hello.logs = logs;
+    message.body_case = HOPNHAT__MESSAGE__BODY_HELLO;
+    message.hello = &hello;
+    hand->session = 0;
+    const Hopnhat__Message *answer = say(fixture, hand, &message);
+    if (answer && answer->body_case == HOPNHAT__MESSAGE__BODY_WELCOME)
+        hand->session = answer->welcome->session;
+    return answer;
+}
+
+/* A change of the hand, packed in the arena. */
+static inline struct bytes make_change(struct fixture *fixture, const struct hand *hand,
+                                       const struct new_edit *edits, size_t count, uint64_t time)
+{
+    struct bytes stored;
+    struct error error;
+    struct new_change change = {.replica = hand->replica,
+                                .time = time,
+                                .catalog_tag = catalog_tag(fixture->hub->catalog),
+                                .author = "someone",
+                                .edits = edits,
+                                .edit_count = count};
+    if (!change_pack(&change, &fixture->arena, &stored, &error))
+        fail_msg("%s", error.text);
+    return stored;
+}
+
+/* A new record with group, owner and name. */
+static inline struct bytes make_record(struct fixture *fixture, const struct hand *hand, uint32_t type,
+                                       uint8_t number, const char *group, const char *owner, const char *name)
+{
+    struct new_op ops[] = {
+        {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, .value = bytes_of_string(group)},
+        {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, .value = bytes_of_string(owner)},
+        {.field = NAME, .value = bytes_of_string(name)},
+    };
+    struct new_edit edit = {.type = type, .record = {number}, .ops = ops, .op_count = 3};
+    return make_change(fixture, hand, &edit, 1, fixture->wall_ms << 16);
+}
+
+/* The link of the hand's log after one more change. */
+static inline void next_link(const struct hand *hand, struct bytes stored, uint8_t link[LINK_BYTES])
+{
+    struct error error;
+    Hopnhat__LoggedChange *logged = hopnhat__logged_change__unpack(NULL, stored.size, stored.data);
+    assert_non_null(logged);
+    if (!chain_next(hand->link, logged, link, &error))
+        fail_msg("%s", error.text);
+    hopnhat__logged_change__free_unpacked(logged, NULL);
+}
+
+/* Pushes one change as the hand's next, signed with `signer`; the log goes on where it was acknowledged. */
+static inline const Hopnhat__Message *push_signed(struct fixture *fixture, struct hand *hand,
+                                                  struct bytes stored, const struct signing_keys *signer)
+{
+    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    Hopnhat__Push push = HOPNHAT__PUSH__INIT;
+    ProtobufCBinaryData change = {stored.size, (uint8_t *)(uintptr_t)stored.data};
+    uint8_t link[LINK_BYTES], text[SIGNED_LINK_BYTES], signature[SIGNATURE_BYTES];
+    next_link(hand, stored, link);
+    chain_signed_text(hand->replica, hand->seq + 1, link, text);
+    keys_sign(signer, bytes_of(text, sizeof text), signature);
+    push.first = hand->seq + 1;
+    push.time = fixture->wall_ms << 16;
+    push.n_changes = 1;
+    push.changes = &change;
+    push.signature = (ProtobufCBinaryData){sizeof signature, signature};
+    message.body_case = HOPNHAT__MESSAGE__BODY_PUSH;
+    message.push = &push;
+    const Hopnhat__Message *answer = say(fixture, hand, &message);
+    if (answer && answer->body_case == HOPNHAT__MESSAGE__BODY_ACK && answer->ack->watermark == push.first) {
+        hand->seq++;
+        memcpy(hand->link, link, LINK_BYTES);
+    }
+    return answer;
+}
+
+static inline const Hopnhat__Message *push(struct fixture *fixture, struct hand *hand, struct bytes stored)
+{
+    return push_signed(fixture, hand, stored, &hand->signing_keys);
+}
+
+/* The record at the hub, in the fixture's arena; NULL: none. */
+static inline const Hopnhat__Record *hub_has(struct fixture *fixture, uint32_t type, uint8_t number)
+{
+    struct transaction snapshot;
+    struct error error;
+    uint8_t id[RECORD_ID_BYTES] = {number};
+    assert_true(transaction_begin(&snapshot, fixture->hub->environment, false, &error));
+    const Hopnhat__Record *record = hub_record(&snapshot, type, id, &fixture->arena);
+    transaction_abort(&snapshot);
+    return record;
+}
+
+/* The entry that is read for the record's name; NULL: there is none. */
+static inline const Hopnhat__Entry *hub_name(struct fixture *fixture, uint32_t type, uint8_t number)
+{
+    const Hopnhat__Record *record = hub_has(fixture, type, number);
+    const Hopnhat__Field *field = record ? record_field(record, NAME) : NULL;
+    return field ? fold_latest(field) : NULL;
+}
+
+static inline void add_office(struct fixture *fixture, const char *code)
+{
+    struct error error;
+    struct new_op ops[] = {
+        {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, .value = bytes_of_string(GROUP_EVERYONE)},
+        {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, .value = bytes_of_string(HEADQUARTERS_OWNER)},
+        {.field = OFFICE_CODE, .value = bytes_of_string(code)},
+        {.field = OFFICE_NAME, .value = bytes_of_string(code)},
+    };
+    struct new_edit edit = {.type = HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, .ops = ops, .op_count = 4};
+    office_record_id(code, edit.record);
+    if (!headquarters_write(fixture->hub, &edit, 1, NULL, fixture->wall_ms, &error))
+        fail_msg("%s", error.text);
+}
+
+static inline void install(struct fixture *fixture, struct hand *hand, const char *office, uint8_t number)
+{
+    struct transaction transaction;
+    struct error error;
+    struct installation installation = {.joined_ms = WALL - 1000};
+    link_keys_generate(&hand->link_keys);
+    signing_keys_generate(&hand->signing_keys);
+    hand->replica = UINT64_C(0x1000) + number;
+    chain_start(hand->replica, hand->link);
+    memcpy(hand->peer.key, hand->link_keys.public_key, LINK_KEY_BYTES);
+    hand->peer.connection = number;
+    memcpy(installation.link_key, hand->link_keys.public_key, LINK_KEY_BYTES);
+    memcpy(installation.signing_key, hand->signing_keys.public_key, SIGNING_KEY_BYTES);
+    snprintf(installation.office, sizeof installation.office, "%s", office);
+    assert_true(transaction_begin(&transaction, fixture->hub->environment, true, &error));
+    assert_true(registry_add_installation(fixture->hub, &transaction, &installation, &error));
+    assert_true(transaction_commit(&transaction, &error));
+}
+
+static inline int fixture_start(void **state)
+{
+    static struct catalog_errors errors;
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    struct hub_options options = {.map_bytes = 1 << 28, .entropy = entropy_system()};
+    struct bytes packed;
+    struct error error;
+    snprintf(fixture->directory, sizeof fixture->directory, "/tmp/hopnhat-hub-XXXXXX");
+    fixture->wall_ms = WALL;
+    arena_init(&fixture->arena, 256 << 20);
+    if (!keys_start(&error) || !mkdtemp(fixture->directory) ||
+        !catalog_from_yaml(bytes_of_string(CATALOG), "test", &fixture->arena, &packed, &errors) ||
+        !hub_init(fixture->directory, &options, packed, WALL, &error) ||
+        !(fixture->hub = hub_open(fixture->directory, &options, &error))) {
+        fprintf(stderr, "%s %s\n", error.text, errors.count ? errors.list[0].text : "");
+        return -1;
+    }
+    add_office(fixture, "an");
+    add_office(fixture, "binh");
+    install(fixture, &fixture->an, "an", 1);
+    install(fixture, &fixture->binh, "binh", 2);
+    *state = fixture;
+    return 0;
+}
+
+static inline int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *walk)
+{
+    (void)status;
+    (void)kind;
+    (void)walk;
+    return remove(path);
+}
+
+static inline int fixture_end(void **state)
+{
+    struct fixture *fixture = *state;
+    hub_end_sessions(fixture->hub);
+    hub_close(fixture->hub);
+    arena_release(&fixture->arena);
+    nftw(fixture->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    free(fixture);
+    return 0;
+}
+
+#endif
