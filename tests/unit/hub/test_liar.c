@@ -163,6 +163,13 @@ static void about_rights(void **state)
         {.type = HOPNHAT__BUILT_IN_TYPE__TYPE_CATALOG, .record = {9}, .ops = &version, .op_count = 1},
     };
     office_record_id("an", edits[3].record);
+    struct new_op bare[] = {
+        {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, .value = bytes_of_string("everyone")},
+        {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, .value = bytes_of_string("an")},
+    };
+    struct new_edit nothing_but_new = {.type = CIRCULAR, .record = {7}, .ops = bare, .op_count = 2};
+    is_refused(push(fixture, an, make_change(fixture, an, &nothing_but_new, 1, fixture->wall_ms << 16)),
+               HOPNHAT__REFUSAL_REASON__REFUSED_RIGHTS);
     const size_t count = sizeof edits / sizeof *edits;
     for (size_t i = 0; i < count; i++)
         is_refused(push(fixture, an, make_change(fixture, an, &edits[i], 1, fixture->wall_ms << 16)),
@@ -173,7 +180,7 @@ static void about_rights(void **state)
                HOPNHAT__REFUSAL_REASON__REFUSED_RIGHTS);
     is_refused(push(fixture, an, make_record(fixture, an, STAFF, 5, "office:binh", "an", "Planted")),
                HOPNHAT__REFUSAL_REASON__REFUSED_RIGHTS);
-    assert_int_equal(fixture->hub->quarantined, quarantined + count + 3);
+    assert_int_equal(fixture->hub->quarantined, quarantined + count + 4);
     assert_true(bytes_equal(entry_value(hub_name(fixture, STAFF, 2)), bytes_of_string("Bình")));
     others_are_unharmed(fixture);
 }
