@@ -71,6 +71,7 @@ static Hopnhat__HistoryOp *op_of(struct listing *listing, const struct change *c
     op->field = from->field;
     op->has_kind = true;
     op->kind = from->kind;
+    op->has_merged = op->merged = from->merged;
     op->superseded = old;
     if (from->field == HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED)
         return op;
@@ -113,6 +114,7 @@ static bool add_own(struct listing *listing, const struct own_log *log, const st
     const char *author = change->body->author ? change->body->author : "";
     entry->office = (char *)(uintptr_t)listing->agent->office_code;
     entry->author = arena_string(listing->arena, author, strlen(author));
+    entry->note = edit->note ? arena_string(listing->arena, edit->note, strlen(edit->note)) : NULL;
     entry->has_pending = entry->pending = change->dot.seq > log->acknowledged;
     entry->has_refused = entry->refused = log_is_refused(listing->snapshot, change->dot);
     for (size_t i = 0; i < edit->n_ops; i++) {
@@ -188,6 +190,7 @@ static bool add_standing(struct listing *listing, uint32_t field, const Hopnhat_
         memcpy(ops, entry->ops, entry->n_ops * sizeof *ops);
     hopnhat__history_op__init(op);
     op->field = field;
+    op->has_merged = op->merged = from->merged;
     if (field != HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED &&
         !put_value(listing, entry_value(from), &op->has_value, &op->value))
         return false;

@@ -67,6 +67,7 @@ struct seen {
     const Hopnhat__FieldDefinition *definition;
     const Hopnhat__Field *field;
     struct bytes value;
+    bool merged; /* by the hub, out of all that were written: nobody lost */
 };
 
 static bool fold_seen(const struct catalog_type *type, struct seen *seen, struct transaction *transaction,
@@ -80,6 +81,7 @@ static bool fold_seen(const struct catalog_type *type, struct seen *seen, struct
         return false;
     }
     seen->value = reading.count ? reading.values[0] : bytes_of(NULL, 0);
+    seen->merged = reading.entries && reading.entries[0]->merged;
     return true;
 }
 
@@ -116,7 +118,7 @@ static void judge(const struct agent *agent, struct transaction *transaction, co
         return;
     }
     struct bytes value = bytes_of(row->value.data, row->has_value ? row->value.len : 0);
-    if (own || bytes_equal(value, seen->value)) {
+    if (own || seen->merged || bytes_equal(value, seen->value)) {
         delete_row(transaction, seen->record, seen->definition->number);
         return;
     }
@@ -166,7 +168,7 @@ static void judge_op(const struct agent *agent, struct transaction *transaction,
     own.index = id.index;
     own.has_value = value.size != 0;
     own.value = (ProtobufCBinaryData){value.size, (uint8_t *)(uintptr_t)value.data};
-    if (!bytes_equal(value, seen.value))
+    if (!seen.merged && !bytes_equal(value, seen.value))
         keep(transaction, &seen, &own, false, true);
 }
 

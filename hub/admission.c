@@ -1,10 +1,12 @@
 #include "hub/admission.h"
 
+#include "base/log.h"
 #include "hub/catalogs.h"
 #include "hub/journal.h"
 #include "hub/place.h"
 #include "hub/quarantine.h"
 #include "hub/registry.h"
+#include "hub/texts.h"
 #include "model/check.h"
 #include "store/key.h"
 #include "store/meta.h"
@@ -16,7 +18,7 @@ enum { CHANGE_ARENA_BYTES = 256 * 1024 * 1024 };
 struct incoming {
     Hopnhat__Record *record;
     struct place before;
-    const bool *concurrent;
+    struct journal_view view;
     uint64_t touched[TOUCHED_NUMBERS]; /* of its log row */
 };
 
@@ -94,10 +96,11 @@ static bool take_edit(struct admission *admission, const struct change *change, 
         .rank = check_rank(change, edit, before, writer),
         .rev = hub->rev + 1 + edit,
     };
-    incoming->concurrent = journal_before(hub->catalog, before, ops, arena);
-    incoming->record = before ? before : record_new(arena, ops->type, ops->record.data);
     *reason = HOPNHAT__REFUSAL_REASON__REFUSED_LIMIT;
-    if (!incoming->concurrent || !incoming->record)
+    if (!journal_before(hub->catalog, before, ops, arena, &incoming->view, error))
+        return false;
+    incoming->record = before ? before : record_new(arena, ops->type, ops->record.data);
+    if (!incoming->record)
         return error_set(error, ERROR_MEMORY, "out of memory");
     incoming->before = place_before(incoming->record);
     incoming->touched[TOUCHED_RANK] = stamp.rank;
@@ -130,7 +133,7 @@ static bool place_edit(struct admission *admission, const struct change *change,
     incoming->record->last_seq = change->dot.seq;
     if (!place_record(hub, &admission->transaction, incoming->record, &incoming->before, &admission->arena,
                       error) ||
-        !journal_after(admission, incoming->record, change, edit, incoming->concurrent, error))
+        !journal_after(admission, incoming->record, change, edit, &incoming->view, error))
         return false;
     incoming->touched[TOUCHED_REV] = hub->rev;
     if (incoming->record->type == HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE) {
@@ -336,6 +339,8 @@ bool admission_commit(struct admission *admission, struct error *error)
 {
     struct hub *hub = admission->hub;
     struct error reload;
+    if (!texts_merge(admission, error))
+        log_error("what came in is not stored: %s", error->text);
     registry_save(hub, &admission->transaction);
     meta_put_number(&admission->transaction, HUB_META, "rev", hub->rev);
     meta_put_number(&admission->transaction, HUB_META, "clock", hub->clock.last);
@@ -351,6 +356,7 @@ bool admission_commit(struct admission *admission, struct error *error)
 
 bool admission_abort(struct admission *admission, struct error *error)
 {
+    texts_forget(admission);
     if (!admission->transaction.handle)
         return true;
     arena_release(&admission->arena);

@@ -14,6 +14,8 @@ struct admission {
     struct arena arena; /* of one change at a time */
     struct arena
         *work; /* what the journal works in: `arena`, or for many rows one that is reset between them */
+    struct text_place *texts; /* by texts.c: fields in which different texts stand */
+    size_t text_count, text_capacity;
     uint64_t receipt; /* the hub's time when it began */
     uint64_t received_ms;
 };
@@ -59,7 +61,8 @@ bool admission_release(struct admission *admission, struct dot dot, struct error
 /* The changes that touched a record before an edit and with it, of LogRow.touched. */
 enum { TOUCHED_NUMBERS = 4, TOUCHED_REV = 0, TOUCHED_RANK, TOUCHED_REPLICA, TOUCHED_SEQ };
 
-/* Makes all of it durable. On failure nothing of it is stored, and what is kept in memory is read anew. */
+/* Merges texts that stand side by side now (texts.h), and makes all of it durable. On failure nothing of it
+ * is stored, and what is kept in memory is read anew. */
 bool admission_commit(struct admission *admission, struct error *error);
 
 /* Ends it without effect; what is kept in memory is read anew. Does nothing where it has ended. */

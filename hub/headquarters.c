@@ -87,13 +87,15 @@ bool headquarters_check(const struct hub *hub, const struct new_edit *edit, cons
                                       .edits = edit,
                                       .edit_count = 1};
     const struct writer writer = {NULL};
+    const struct replica *own = registry_replica(hub, hub->own_replica);
+    const struct dot dot = {hub->own_replica, own ? own->watermark + 1 : 1};
     Hopnhat__RefusalReason reason;
     struct change unpacked;
     struct bytes stored;
     struct arena arena;
     arena_init(&arena, OWN_ARENA_BYTES);
     bool taken = change_pack(&change, &arena, &stored, error) &&
-                 change_unpack(&unpacked, (struct dot){hub->own_replica, 1}, stored, &arena, error) &&
+                 change_unpack(&unpacked, dot, stored, &arena, error) &&
                  check_edit(hub->catalog, &unpacked, 0, before, &writer, &reason, error);
     if (!taken && error->code == ERROR_CORRUPT)
         error->code = ERROR_INPUT;

@@ -139,6 +139,7 @@ static Hopnhat__HistoryOp *op_of(struct listing *listing, const struct history_s
     op->field = from->field;
     op->has_kind = true;
     op->kind = from->kind;
+    op->has_merged = op->merged = from->merged;
     op->has_withheld = op->withheld = is_erased(&step->change, number);
     if (from->field != HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED && !op->withheld)
         put_value(change_value(&step->change, number), &op->has_value, &op->value);
@@ -167,6 +168,7 @@ static bool add_entry(struct listing *listing, const struct history_step *step)
     entry->rev = step->rev;
     entry->office = office_of(listing, step->dot.replica);
     entry->author = step->change.body->author;
+    entry->note = edit->note;
     listing->old_bytes = 0;
     for (size_t i = 0; i < edit->n_ops; i++) {
         if (!(ops[i] = op_of(listing, step, i)))

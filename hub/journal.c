@@ -1,9 +1,13 @@
 #include "hub/journal_row.h"
 
+#include "hub/headquarters.h"
 #include "hub/registry.h"
+#include "hub/texts.h"
 #include "model/fold.h"
 #include "store/key.h"
 #include "store/rows.h"
+
+static const char JOURNAL_MERGED[] = "merged paragraph by paragraph";
 
 static bool out_of_memory(struct error *error)
 {
@@ -21,24 +25,72 @@ static const Hopnhat__FieldDefinition *single_field(const struct catalog *catalo
     return definition;
 }
 
-const bool *journal_before(const struct catalog *catalog, const Hopnhat__Record *record,
-                           const Hopnhat__Edit *edit, struct arena *arena)
+bool journal_deleted(const struct catalog *catalog, const Hopnhat__Record *record, struct arena *arena,
+                     bool *deleted, struct error *error)
+{
+    const Hopnhat__Field *field = record_field(record, HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED);
+    const struct catalog_type *type = catalog_type(catalog, record->type);
+    *deleted = false;
+    return !field || field->n_entries == 0 || !type ||
+           fold_deleted(type, record, arena, deleted, NULL, error);
+}
+
+bool journal_before(const struct catalog *catalog, const Hopnhat__Record *record, const Hopnhat__Edit *edit,
+                    struct arena *arena, struct journal_view *view, struct error *error)
 {
     bool *concurrent = arena_alloc(arena, edit->n_ops * sizeof *concurrent);
-    for (size_t i = 0; concurrent && record && i < edit->n_ops; i++) {
+    *view = (struct journal_view){.concurrent = concurrent};
+    if (!concurrent)
+        return out_of_memory(error);
+    for (size_t i = 0; record && i < edit->n_ops; i++) {
         const Hopnhat__Field *field = record_field(record, edit->ops[i]->field);
         concurrent[i] = field && field->n_entries > 1 && fold_distinct(field) > 1 &&
                         single_field(catalog, edit->type, field->number);
     }
-    return concurrent;
+    return !record || journal_deleted(catalog, record, arena, &view->deleted, error);
 }
 
-/* type, record id, field, rev of the opening */
-static void conflict_key(struct key *key, const Hopnhat__Record *record, uint32_t field, uint64_t rev)
+static void row_key(struct key *key, const Hopnhat__Resolution *row)
 {
-    key_record(key, record->type, record->id.data);
-    key_add_u32(key, field);
-    key_add_u64(key, rev);
+    key_record(key, row->type, row->record.data);
+    key_add_u32(key, row->field);
+    key_add_u64(key, row->opened_rev);
+}
+
+void journal_state_key(struct key *key, const Hopnhat__Resolution *row)
+{
+    const uint8_t state = (uint8_t)row->state;
+    struct key place;
+    row_key(&place, row);
+    key->size = 0;
+    key_add(key, &state, 1);
+    key_add_u64(key, row->state == HOPNHAT__RESOLUTION_STATE__RESOLUTION_SETTLED ? row->settled_ms
+                                                                                 : row->opened_ms);
+    key_add(key, place.data, place.size);
+}
+
+struct journal_former journal_former(const Hopnhat__Resolution *row)
+{
+    struct journal_former former = {.there = true};
+    journal_state_key(&former.state, row);
+    return former;
+}
+
+void journal_put(struct admission *admission, const Hopnhat__Resolution *row,
+                 const struct journal_former *former)
+{
+    const uint8_t open = HOPNHAT__RESOLUTION_STATE__RESOLUTION_OPEN;
+    uint64_t *count = &admission->hub->conflicts_open;
+    struct key key, state;
+    row_key(&key, row);
+    journal_state_key(&state, row);
+    if (former->there)
+        transaction_delete(&admission->transaction, HUB_CONFLICT_STATE, key_bytes(&former->state));
+    transaction_put(&admission->transaction, HUB_CONFLICT_STATE, key_bytes(&state), bytes_of("", 0));
+    row_put(&admission->transaction, HUB_CONFLICT, key_bytes(&key), &row->base);
+    if (former->there && former->state.data[0] == open && *count)
+        --*count;
+    *count += state.data[0] == open;
 }
 
 /* The field's unsettled Resolution; NULL where there is none. */
@@ -50,7 +102,8 @@ static Hopnhat__Resolution *find_unsettled(struct admission *admission, const Ho
     Hopnhat__Resolution *found = NULL;
     key_record(&prefix, record->type, record->id.data);
     key_add_u32(&prefix, field);
-    conflict_key(&key, record, field, UINT64_MAX);
+    key = prefix;
+    key_add_u64(&key, UINT64_MAX);
     cursor_open(&cursor, &admission->transaction, HUB_CONFLICT);
     if (cursor_seek_before(&cursor, key_bytes(&key)) && cursor_within(&cursor, key_bytes(&prefix)))
         found = row_unpack(&admission->transaction, cursor.value, &hopnhat__resolution__descriptor,
@@ -143,15 +196,16 @@ bool journal_set_chosen(struct admission *admission, Hopnhat__Resolution *resolu
     return true;
 }
 
-Hopnhat__ResolutionState journal_state_under(Hopnhat__MergePolicy policy)
+Hopnhat__ResolutionState journal_state_under(Hopnhat__MergePolicy policy, bool deleted)
 {
-    bool person = policy == HOPNHAT__MERGE_POLICY__REVIEW || policy == HOPNHAT__MERGE_POLICY__TEXT;
-    return person ? HOPNHAT__RESOLUTION_STATE__RESOLUTION_OPEN
-                  : HOPNHAT__RESOLUTION_STATE__RESOLUTION_BY_RULE;
+    if (policy != HOPNHAT__MERGE_POLICY__REVIEW && policy != HOPNHAT__MERGE_POLICY__TEXT)
+        return HOPNHAT__RESOLUTION_STATE__RESOLUTION_BY_RULE;
+    return deleted ? HOPNHAT__RESOLUTION_STATE__RESOLUTION_DELETED
+                   : HOPNHAT__RESOLUTION_STATE__RESOLUTION_OPEN;
 }
 
 static Hopnhat__Resolution *open_resolution(struct admission *admission, const Hopnhat__Record *record,
-                                            const Hopnhat__FieldDefinition *definition)
+                                            const Hopnhat__FieldDefinition *definition, bool deleted)
 {
     Hopnhat__Resolution *resolution = arena_alloc(admission->work, sizeof *resolution);
     if (!resolution)
@@ -163,75 +217,118 @@ static Hopnhat__Resolution *open_resolution(struct admission *admission, const H
     resolution->policy = definition->policy;
     resolution->opened_rev = record->rev;
     resolution->opened_ms = admission->received_ms;
-    resolution->state = journal_state_under(definition->policy);
-    if (resolution->state == HOPNHAT__RESOLUTION_STATE__RESOLUTION_OPEN)
-        admission->hub->conflicts_open++;
+    resolution->state = journal_state_under(definition->policy, deleted);
     return resolution;
 }
 
 bool journal_open(struct admission *admission, const Hopnhat__Record *record,
-                  const Hopnhat__FieldDefinition *definition, struct error *error)
+                  const Hopnhat__FieldDefinition *definition, bool deleted, struct error *error)
 {
-    struct key key;
-    Hopnhat__Resolution *resolution = open_resolution(admission, record, definition);
+    const struct journal_former none = {.there = false};
+    Hopnhat__Resolution *resolution = open_resolution(admission, record, definition, deleted);
     if (!resolution)
         return out_of_memory(error);
     if (!add_candidates(admission, resolution, record_field(record, definition->number), error) ||
         !journal_set_chosen(admission, resolution, record, definition, error))
         return false;
-    conflict_key(&key, record, definition->number, resolution->opened_rev);
-    row_put(&admission->transaction, HUB_CONFLICT, key_bytes(&key), &resolution->base);
+    journal_put(admission, resolution, &none);
     return true;
 }
 
-static void settle(struct admission *admission, Hopnhat__Resolution *resolution, const struct change *change)
+/* An edit on its way into the journal. */
+struct entering {
+    struct admission *admission;
+    const Hopnhat__Record *record;
+    const struct change *change;
+    const Hopnhat__Edit *edit;
+    bool deleted; /* the record reads so after it */
+    struct error *error;
+};
+
+static void settle(const struct entering *entering, Hopnhat__Resolution *resolution, const Hopnhat__Op *op)
 {
-    const struct replica *replica = registry_replica(admission->hub, change->dot.replica);
-    if (resolution->state == HOPNHAT__RESOLUTION_STATE__RESOLUTION_OPEN && admission->hub->conflicts_open)
-        admission->hub->conflicts_open--;
+    struct admission *admission = entering->admission;
+    const struct replica *replica = registry_replica(admission->hub, entering->change->dot.replica);
+    const char *office = replica && *replica->office ? replica->office : HEADQUARTERS_OWNER;
     resolution->state = HOPNHAT__RESOLUTION_STATE__RESOLUTION_SETTLED;
-    resolution->settled_by_office =
-        replica ? arena_string(admission->work, replica->office, strlen(replica->office)) : NULL;
-    resolution->settled_by_author = change->body->author;
+    resolution->settled_by_office = arena_string(admission->work, office, strlen(office));
+    resolution->settled_by_author = entering->change->body->author;
     resolution->has_settled_ms = true;
     resolution->settled_ms = admission->received_ms;
+    if (op->merged)
+        resolution->note = (char *)(uintptr_t)JOURNAL_MERGED;
+    else if (entering->edit->note)
+        resolution->note = entering->edit->note;
 }
 
-static bool journal_field(struct admission *admission, const Hopnhat__Record *record,
-                          const struct change *change, const Hopnhat__FieldDefinition *definition,
-                          struct error *error)
+static bool journal_field(const struct entering *entering, const Hopnhat__Op *op,
+                          const Hopnhat__FieldDefinition *definition)
 {
+    struct admission *admission = entering->admission;
+    const Hopnhat__Record *record = entering->record;
     const Hopnhat__Field *field = record_field(record, definition->number);
     bool concurrent = field && fold_distinct(field) > 1;
     Hopnhat__Resolution *resolution = find_unsettled(admission, record, definition->number);
-    struct key key;
+    struct journal_former former = {.there = false};
     if (!resolution && !concurrent)
         return true;
-    if (!resolution && !(resolution = open_resolution(admission, record, definition)))
-        return out_of_memory(error);
-    if (concurrent && !add_candidates(admission, resolution, field, error))
+    if (concurrent && definition->policy == HOPNHAT__MERGE_POLICY__TEXT &&
+        !texts_note(admission, record, definition->number, entering->error))
+        return false;
+    if (!resolution)
+        return journal_open(admission, record, definition, entering->deleted, entering->error);
+    former = journal_former(resolution);
+    if (concurrent && !add_candidates(admission, resolution, field, entering->error))
         return false;
     if (!concurrent)
-        settle(admission, resolution, change);
-    if (!journal_set_chosen(admission, resolution, record, definition, error))
+        settle(entering, resolution, op);
+    if (!journal_set_chosen(admission, resolution, record, definition, entering->error))
         return false;
-    conflict_key(&key, record, definition->number, resolution->opened_rev);
-    row_put(&admission->transaction, HUB_CONFLICT, key_bytes(&key), &resolution->base);
+    journal_put(admission, resolution, &former);
+    return true;
+}
+
+/* The record was deleted or came back: what is open in it waits, or is open again. */
+static bool journal_again(const struct entering *entering)
+{
+    struct admission *admission = entering->admission;
+    const Hopnhat__Record *record = entering->record;
+    for (size_t i = 0; i < record->n_fields; i++) {
+        const Hopnhat__FieldDefinition *definition =
+            single_field(admission->hub->catalog, record->type, record->fields[i]->number);
+        Hopnhat__Resolution *row =
+            definition ? find_unsettled(admission, record, record->fields[i]->number) : NULL;
+        if (!row)
+            continue;
+        struct journal_former former = journal_former(row);
+        row->state = journal_state_under((Hopnhat__MergePolicy)row->policy, entering->deleted);
+        journal_put(admission, row, &former);
+        if (!entering->deleted && definition->policy == HOPNHAT__MERGE_POLICY__TEXT &&
+            !texts_note(admission, record, definition->number, entering->error))
+            return false;
+    }
     return true;
 }
 
 bool journal_after(struct admission *admission, const Hopnhat__Record *record, const struct change *change,
-                   size_t edit, const bool *concurrent, struct error *error)
+                   size_t edit, const struct journal_view *before, struct error *error)
 {
-    const Hopnhat__Edit *ops = change->body->edits[edit];
-    for (size_t i = 0; i < ops->n_ops; i++) {
-        const Hopnhat__Field *field = record_field(record, ops->ops[i]->field);
-        if (!concurrent[i] && !(field && field->n_entries > 1))
+    struct entering entering = {.admission = admission,
+                                .record = record,
+                                .change = change,
+                                .edit = change->body->edits[edit],
+                                .error = error};
+    if (!journal_deleted(admission->hub->catalog, record, admission->work, &entering.deleted, error))
+        return false;
+    for (size_t i = 0; i < entering.edit->n_ops; i++) {
+        const Hopnhat__Op *op = entering.edit->ops[i];
+        const Hopnhat__Field *field = record_field(record, op->field);
+        if (!before->concurrent[i] && !(field && field->n_entries > 1))
             continue;
         const Hopnhat__FieldDefinition *definition =
-            single_field(admission->hub->catalog, ops->type, ops->ops[i]->field);
-        if (definition && !journal_field(admission, record, change, definition, error))
+            single_field(admission->hub->catalog, record->type, op->field);
+        if (definition && !journal_field(&entering, op, definition))
             return false;
     }
-    return true;
+    return entering.deleted == before->deleted || journal_again(&entering);
 }

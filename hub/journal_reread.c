@@ -1,6 +1,7 @@
 /* The journal under a catalog that reads fields by other policies. */
 #include "hub/journal_row.h"
 
+#include "hub/texts.h"
 #include "model/catalog_change.h"
 #include "model/fold.h"
 #include "store/key.h"
@@ -34,7 +35,7 @@ static const char *policy_name(Hopnhat__MergePolicy policy)
 }
 
 /* An unsettled row goes over to the policy that the field is read by now. */
-static bool reread_row(struct reread *reread, Hopnhat__Resolution *row, struct bytes key)
+static bool reread_row(struct reread *reread, Hopnhat__Resolution *row)
 {
     struct admission *admission = reread->admission;
     const Hopnhat__FieldDefinition *definition = altered(reread, row->field);
@@ -44,8 +45,7 @@ static bool reread_row(struct reread *reread, Hopnhat__Resolution *row, struct b
         hub_record(&admission->transaction, row->type, row->record.data, admission->work);
     if (!record)
         return true;
-    uint64_t *open = &admission->hub->conflicts_open;
-    *open -= row->state == HOPNHAT__RESOLUTION_STATE__RESOLUTION_OPEN && *open;
+    const struct journal_former former = journal_former(row);
     row->note =
         arena_format(admission->work, "read by %s no more, but by %s, since version %u of the catalog",
                      policy_name((Hopnhat__MergePolicy)row->policy), policy_name(definition->policy),
@@ -53,15 +53,19 @@ static bool reread_row(struct reread *reread, Hopnhat__Resolution *row, struct b
     row->policy = definition->policy;
     row->state = HOPNHAT__RESOLUTION_STATE__RESOLUTION_SETTLED;
     if (fold_reads_one(definition->policy)) {
-        row->state = journal_state_under(definition->policy);
-        *open += row->state == HOPNHAT__RESOLUTION_STATE__RESOLUTION_OPEN;
-        if (!journal_set_chosen(admission, row, record, definition, reread->error))
+        bool deleted;
+        if (!journal_deleted(admission->hub->catalog, record, admission->work, &deleted, reread->error) ||
+            !journal_set_chosen(admission, row, record, definition, reread->error))
+            return false;
+        row->state = journal_state_under(definition->policy, deleted);
+        if (definition->policy == HOPNHAT__MERGE_POLICY__TEXT &&
+            !texts_note(admission, record, definition->number, reread->error))
             return false;
     } else {
         row->has_settled_ms = true;
         row->settled_ms = admission->received_ms;
     }
-    row_put(&admission->transaction, HUB_CONFLICT, key, &row->base);
+    journal_put(admission, row, &former);
     return true;
 }
 
@@ -86,7 +90,7 @@ static bool reread_rows(struct reread *reread)
                              admission->work);
         }
         cursor_close(&cursor);
-        done = !row || reread_row(reread, row, key_bytes(&at));
+        done = !row || reread_row(reread, row);
         key_add(&at, "", 1);
     }
     return done && !admission->transaction.failed;
@@ -102,11 +106,15 @@ static bool is_newly_single(const struct reread *reread, const Hopnhat__FieldDef
 static bool open_rows(struct reread *reread, const Hopnhat__Record *record)
 {
     const Hopnhat__TypeDefinition *former = type_definition(reread->former);
+    bool deleted;
+    if (!journal_deleted(reread->admission->hub->catalog, record, reread->admission->work, &deleted,
+                         reread->error))
+        return false;
     for (size_t i = 0; i < former->n_fields; i++) {
         const Hopnhat__Field *field = record_field(record, former->fields[i]->number);
         if (!field || fold_distinct(field) < 2 || !is_newly_single(reread, former->fields[i]))
             continue;
-        if (!journal_open(reread->admission, record, altered(reread, field->number), reread->error))
+        if (!journal_open(reread->admission, record, altered(reread, field->number), deleted, reread->error))
             return false;
     }
     return true;

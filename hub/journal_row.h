@@ -4,8 +4,24 @@
 
 #include "hub/journal.h"
 
-/* What an unsettled row is under the policy: open for a person, or read by rule. */
-Hopnhat__ResolutionState journal_state_under(Hopnhat__MergePolicy policy);
+/* What an unsettled row of a record is under the policy: open for a person, waiting for the record to come
+ * back, or read by rule. */
+Hopnhat__ResolutionState journal_state_under(Hopnhat__MergePolicy policy, bool deleted);
+
+/* The row's key in HUB_CONFLICT_STATE before it is altered. */
+struct journal_former {
+    bool there; /* false: a new row */
+    struct key state;
+};
+struct journal_former journal_former(const Hopnhat__Resolution *row);
+
+/* Stores the row, moves it in HUB_CONFLICT_STATE and counts the open ones anew. */
+void journal_put(struct admission *admission, const Hopnhat__Resolution *row,
+                 const struct journal_former *former);
+
+/* Whether the record reads as deleted. Errors: ERROR_MEMORY, ERROR_CORRUPT. */
+bool journal_deleted(const struct catalog *catalog, const Hopnhat__Record *record, struct arena *arena,
+                     bool *deleted, struct error *error);
 
 /* Puts what the field reads as into the row. */
 bool journal_set_chosen(struct admission *admission, Hopnhat__Resolution *resolution,
@@ -14,6 +30,6 @@ bool journal_set_chosen(struct admission *admission, Hopnhat__Resolution *resolu
 
 /* Opens a row for a field in which different values stand side by side, and stores it. */
 bool journal_open(struct admission *admission, const Hopnhat__Record *record,
-                  const Hopnhat__FieldDefinition *definition, struct error *error);
+                  const Hopnhat__FieldDefinition *definition, bool deleted, struct error *error);
 
 #endif

@@ -4,6 +4,7 @@
 #include "hub/catalogs.h"
 #include "hub/headquarters.h"
 #include "hub/registry.h"
+#include "hub/text_merge.h"
 #include "store/lock.h"
 #include "store/meta.h"
 
@@ -22,6 +23,7 @@ const char *const hub_databases[HUB_DATABASES] = {
     [HUB_INSTALLATION] = "installation",
     [HUB_ENROLMENT] = "enrolment",
     [HUB_CONFLICT] = "conflict",
+    [HUB_CONFLICT_STATE] = "conflict_state",
     [HUB_QUARANTINE] = "quarantine",
     [HUB_SIGNATURE] = "signature",
     [HUB_CATALOG] = "catalog",
@@ -42,10 +44,13 @@ static struct hub *open_files(const char *directory, const struct hub_options *o
     }
     hub->lock = -1;
     hub->entropy = options->entropy;
+    hub->merges_texts = text_merge_start(error);
     hub->directory = strdup(directory);
     hub->catalog = catalog_empty(error);
-    if (!hub->directory || !hub->catalog ||
-        snprintf(path, sizeof path, "%s/store", directory) >= (int)sizeof path)
+    if (!hub->merges_texts)
+        ; /* *error says why */
+    else if (!hub->directory || !hub->catalog ||
+             snprintf(path, sizeof path, "%s/store", directory) >= (int)sizeof path)
         error_set(error, ERROR_MEMORY, "out of memory, or the name of the data directory is too long");
     else if (!options->take_lock || (hub->lock = lock_take(directory, make, error)) >= 0)
         hub->environment =
@@ -61,6 +66,8 @@ void hub_close(struct hub *hub)
 {
     if (!hub)
         return;
+    if (hub->merges_texts)
+        text_merge_end();
     registry_clear(hub);
     catalog_free(hub->catalog);
     environment_close(hub->environment);

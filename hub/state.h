@@ -26,6 +26,7 @@ enum hub_database {
     HUB_INSTALLATION,
     HUB_ENROLMENT,
     HUB_CONFLICT,
+    HUB_CONFLICT_STATE, /* the rows of HUB_CONFLICT by state and time: journal.h */
     HUB_QUARANTINE,
     HUB_SIGNATURE, /* of each pushed batch, under its last dot */
     HUB_CATALOG,   /* every catalog that was ever in force, by tag */
@@ -97,7 +98,8 @@ struct hub_custody {
 };
 
 struct hub {
-    int lock; /* descriptor; -1 for none */
+    int lock;          /* descriptor; -1 for none */
+    bool merges_texts; /* text_merge_start was called */
     char *directory;
     struct environment *environment;
     struct entropy entropy;

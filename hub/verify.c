@@ -1,5 +1,6 @@
 #include "hub/verify.h"
 
+#include "hub/journal.h"
 #include "hub/verify_records.h"
 #include "model/catalog.h"
 #include "store/audit.h"
@@ -14,6 +15,7 @@ struct look {
     struct transaction *transaction;
     struct verify_log *logs;
     Hopnhat__Backup *marks; /* with room for all replicas */
+    uint64_t open;          /* conflicts that a person has to settle */
     uint64_t waiting;       /* rows in quarantine that nobody has decided on */
     bool out_of_memory;
 };
@@ -135,6 +137,40 @@ static void look_at_catalog(void *context, struct bytes key, struct bytes value,
     catalog_free(catalog);
 }
 
+/* Each row of the journal stands once more, by its state. */
+static void look_at_conflict(void *context, struct bytes key, struct bytes value, void *message,
+                             struct arena *arena)
+{
+    struct look *look = context;
+    const Hopnhat__Resolution *conflict = message;
+    struct key state;
+    struct bytes row;
+    (void)value, (void)arena;
+    look->open += conflict->state == HOPNHAT__RESOLUTION_STATE__RESOLUTION_OPEN;
+    journal_state_key(&state, conflict);
+    if (conflict->record.len != RECORD_ID_BYTES ||
+        memcmp(state.data + JOURNAL_STATE_BYTES, key.data, key.size) != 0)
+        verify_break(look->verify, "conflict: a row is stored under another's key");
+    else if (!transaction_get(look->transaction, HUB_CONFLICT_STATE, key_bytes(&state), &row))
+        verify_break(look->verify, "conflict: a row of type %u is not listed under its state",
+                     conflict->type);
+}
+
+static void check_conflicts(struct look *look)
+{
+    uint64_t open = meta_number(look->transaction, HUB_META, "conflicts_open", 0);
+    verify_rows(look->verify, look->transaction, HUB_CONFLICT, "conflict", RECORD_KEY_BYTES + 12,
+                &hopnhat__resolution__descriptor, look_at_conflict, look);
+    if (look->transaction->failed)
+        return;
+    if (open != look->open)
+        verify_break(look->verify, "meta: %" PRIu64 " open conflicts are counted, and there are %" PRIu64,
+                     open, look->open);
+    if (transaction_count(look->transaction, HUB_CONFLICT) !=
+        transaction_count(look->transaction, HUB_CONFLICT_STATE))
+        verify_break(look->verify, "conflict: a state is listed for what is not there");
+}
+
 static bool check_logs(struct look *look, struct arena *arena, struct error *error)
 {
     size_t count = (size_t)transaction_count(look->transaction, HUB_REPLICA) + 1;
@@ -169,7 +205,6 @@ static void check_others(struct look *look)
     } tables[] = {
         {HUB_INSTALLATION, "installation", LINK_KEY_BYTES, &hopnhat__installation__descriptor, NULL},
         {HUB_ENROLMENT, "enrolment", LINK_KEY_BYTES, &hopnhat__enrolment__descriptor, NULL},
-        {HUB_CONFLICT, "conflict", RECORD_KEY_BYTES + 12, &hopnhat__resolution__descriptor, NULL},
         {HUB_QUARANTINE, "quarantine", 16, &hopnhat__quarantined__descriptor, look_at_quarantined},
         {HUB_CATALOG, "catalog", 4, NULL, look_at_catalog},
         {HUB_BACKUP, "backup", 8, &hopnhat__backup__descriptor, NULL},
@@ -179,6 +214,7 @@ static void check_others(struct look *look)
         verify_rows(look->verify, look->transaction, tables[i].database, tables[i].name, tables[i].key_bytes,
                     tables[i].type, tables[i].look, look);
     audit_verify(look->verify, look->transaction, HUB_AUDIT);
+    check_conflicts(look);
     uint64_t quarantined = meta_number(look->transaction, HUB_META, "quarantined", 0);
     if (quarantined != look->waiting && !look->transaction->failed)
         verify_break(look->verify,

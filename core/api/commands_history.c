@@ -48,7 +48,8 @@ static bool print_field(const json_t *field, struct error *error)
     else if (strcmp(operation, "drop") == 0)
         printf("    %s: - %s\n", name, old);
     else if (json_array_size(superseded))
-        printf("    %s: %s -> \"%s\"\n", name, old, shown);
+        printf("    %s: %s -> \"%s\"%s\n", name, old, shown,
+               json_is_true(json_object_get(field, "merged")) ? "   (merged by the hub)" : "");
     else
         printf("    %s: \"%s\"\n", name, shown);
     free(value);
@@ -70,6 +71,8 @@ static bool print_change(void *user, json_t *change, struct error *error)
            text_of(change, "replica"), (long long)json_integer_value(json_object_get(change, "seq")),
            json_is_true(json_object_get(change, "pending")) ? "  (not at the hub yet)" : "",
            json_is_true(json_object_get(change, "refused")) ? "  (refused)" : "");
+    if (*text_of(change, "note"))
+        printf("    note: %s\n", text_of(change, "note"));
     for (size_t i = 0; done && i < json_array_size(fields); i++)
         done = print_field(json_array_get(fields, i), error);
     return done;

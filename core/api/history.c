@@ -59,6 +59,8 @@ static json_t *op_json(const struct catalog_type *type, const Hopnhat__HistoryOp
                   shown_value(definition, op->has_value, &op->value, arena, error), "superseded", superseded);
     if (json && op->withheld)
         json_object_set_new(json, "withheld", json_true());
+    if (json && op->merged)
+        json_object_set_new(json, "merged", json_true());
     return json;
 }
 
@@ -75,6 +77,8 @@ static json_t *entry_json(const struct catalog_type *type, const Hopnhat__Histor
                   "author", text_or_null(entry->author), "fields", fields);
     if (json && entry->has_rev)
         json_object_set_new(json, "rev", json_integer((json_int_t)entry->rev));
+    if (json && entry->note)
+        json_object_set_new(json, "note", text_or_null(entry->note));
     if (json && entry->pending)
         json_object_set_new(json, "pending", json_true());
     if (json && entry->refused)

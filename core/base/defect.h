@@ -22,6 +22,8 @@ enum defect {
     DEFECT_REAUTHOR_OLD_NAMES,   /* changes authored again supersede entries under their old names */
     DEFECT_CUSTODY_FORGOTTEN,    /* what agents give back of headquarters' log is not admitted */
     DEFECT_SEEN_IS_ALL,          /* an edit claims to have seen what came after the form was opened */
+    DEFECT_TEXT_BASE_OF_ONE,     /* texts are merged over what only one of them superseded */
+    DEFECT_TEXT_DROPS_A_PARAGRAPH, /* a merged text lacks one */
 };
 
 #ifdef HOPNHAT_DEFECTS

@@ -15,6 +15,7 @@ enum {
     LIMIT_GROUP_NAME_BYTES = 64,
     LIMIT_OFFICE_CODE_BYTES = 48,
     LIMIT_AUTHOR_BYTES = 64,
+    LIMIT_NOTE_BYTES = 1000, /* why an edit was made, in its author's words */
 
     /* changes */
     LIMIT_CHANGE_BYTES = 2 * 1024 * 1024, /* a change as stored and sent */
@@ -44,6 +45,9 @@ enum {
     LIMIT_TURN_BYTES = 16 * 1024 * 1024, /* changes in one transaction of the hub; past it the hub commits */
     LIMIT_FOLLOWER_LAG = 1000000,        /* revs a follower may be behind before admission answers Busy */
     LIMIT_OFFICES = 4096,
+    LIMIT_TEXTS_PER_TURN = 65536, /* fields to merge by paragraphs after one transaction's changes */
+    LIMIT_TEXT_VALUES = 16,       /* texts side by side in a field; past it a person settles them */
+    LIMIT_TEXT_ANCESTORS = 1000,  /* entries looked through for the one that two texts came from */
 
     /* HTTP, command line */
     LIMIT_HTTP_BODY_BYTES = 4 * 1024 * 1024,        /* over TCP */

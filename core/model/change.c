@@ -67,6 +67,9 @@ static bool edits_are_sound(struct change *change, struct error *error)
         if (edit->type == 0 || edit->type > LIMIT_TYPE_NUMBER || edit->record.len != RECORD_ID_BYTES ||
             edit->n_ops == 0)
             return malformed(error, change->dot, "an edit without type, record or operation");
+        if (edit->note &&
+            (strlen(edit->note) > LIMIT_NOTE_BYTES || !text_is_utf8(bytes_of_string(edit->note))))
+            return malformed(error, change->dot, "a note that is too long, or not UTF-8");
         for (size_t j = 0; j < i; j++)
             if (body->edits[j]->type == edit->type &&
                 memcmp(body->edits[j]->record.data, edit->record.data, RECORD_ID_BYTES) == 0)

@@ -37,6 +37,7 @@ struct new_op {
     Hopnhat__OpKind kind;
     struct bytes value;
     struct entry_list superseded; /* none for ADD: it supersedes nothing */
+    bool merged;                  /* the hub's own: see Op.merged */
 };
 
 struct new_edit {
@@ -44,6 +45,7 @@ struct new_edit {
     uint8_t record[RECORD_ID_BYTES];
     struct new_op *ops;
     size_t op_count;
+    const char *note; /* Edit.note; NULL: none */
 };
 
 struct new_change {

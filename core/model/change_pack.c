@@ -47,6 +47,7 @@ static Hopnhat__Op *pack_op(const struct new_op *from, struct replica_table *tab
     op->field = from->field;
     op->has_kind = from->kind != HOPNHAT__OP_KIND__PUT;
     op->kind = from->kind;
+    op->has_merged = op->merged = from->merged;
     op->supersedes = numbers;
     op->n_supersedes = 3 * from->superseded.count;
     for (size_t i = 0; i < from->superseded.count; i++) {
@@ -73,7 +74,8 @@ static Hopnhat__Edit *pack_edit(const struct new_edit *from, struct replica_tabl
     for (size_t i = 0; i < from->op_count; i++)
         if (!(ops[i] = pack_op(&from->ops[i], table, arena)))
             return NULL;
-    return edit->record.data ? edit : NULL;
+    edit->note = from->note ? arena_string(arena, from->note, strlen(from->note)) : NULL;
+    return edit->record.data && (edit->note || !from->note) ? edit : NULL;
 }
 
 static bool pack_values(const struct new_change *change, Hopnhat__LoggedChange *logged, struct arena *arena)
@@ -120,6 +122,14 @@ static bool pack_body(const struct new_change *change, struct arena *arena, Prot
     return true;
 }
 
+static bool notes_fit(const struct new_change *change)
+{
+    for (size_t i = 0; i < change->edit_count; i++)
+        if (change->edits[i].note && strlen(change->edits[i].note) > LIMIT_NOTE_BYTES)
+            return false;
+    return true;
+}
+
 static bool too_large(struct error *error, const char *what, int most)
 {
     return error_set(error, ERROR_LIMIT, "a change of more than %d %s: save it in smaller parts", most, what);
@@ -136,6 +146,8 @@ bool change_pack(const struct new_change *change, struct arena *arena, struct by
         return too_large(error, "values", LIMIT_OPS_PER_CHANGE);
     if (change->author && strlen(change->author) > LIMIT_AUTHOR_BYTES)
         return error_set(error, ERROR_LIMIT, "the author's name has more than %d bytes", LIMIT_AUTHOR_BYTES);
+    if (!notes_fit(change))
+        return error_set(error, ERROR_LIMIT, "the note has more than %d bytes", LIMIT_NOTE_BYTES);
     logged.has_seed = true;
     logged.seed.len = SEED_BYTES;
     logged.seed.data = arena_copy(arena, change->seed, SEED_BYTES);

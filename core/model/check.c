@@ -134,6 +134,9 @@ static bool check_op(const struct check *check, size_t place, Hopnhat__RefusalRe
     if (!check_value(check, definition, op->kind, value))
         return false;
     *reason = HOPNHAT__REFUSAL_REASON__REFUSED_RIGHTS;
+    if (op->merged && check->office)
+        return error_set(check->error, ERROR_REFUSED, "%s: texts are merged by the hub alone",
+                         definition->name);
     if (op->field == HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP)
         return check_group(check, value);
     if (op->field == HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER)

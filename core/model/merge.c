@@ -175,6 +175,8 @@ static bool apply_op(Hopnhat__Field *field, const struct change *change, const H
         return true; /* somebody who saw it superseded it before it came */
     }
     Hopnhat__Entry *entry = new_entry(id, stamp, value, arena);
+    if (entry)
+        entry->has_merged = entry->merged = op->merged;
     return entry ? bag_put(arena, field, entry, error) : out_of_memory(error);
 }
 

@@ -51,13 +51,55 @@ static const char *word(struct world *world, struct arena *arena)
     return arena_format(arena, "%s%llu", letters[world_random(world, 4)], (unsigned long long)world->steps);
 }
 
-static void wish_anything(struct world *world, struct wishes *wishes)
+/* The text with one paragraph altered, put in or taken out. Each paragraph is written once only. */
+static const char *rewrite(struct world *world, struct bytes text, struct arena *arena)
+{
+    size_t count = 1, at = 0;
+    for (size_t i = 0; i < text.size; i++)
+        count += text.data[i] == '\n';
+    size_t place = world_random(world, count);
+    unsigned what = (unsigned)world_random(world, count > 8 ? 2 : 4);
+    for (; place && at < text.size; at++)
+        place -= text.data[at] == '\n';
+    const uint8_t *end = at < text.size ? memchr(text.data + at, '\n', text.size - at) : NULL;
+    size_t size = end ? (size_t)(end - (text.data + at)) : text.size - at;
+    int before = (int)at, after = (int)(text.size - at - size);
+    const char *head = (const char *)text.data, *tail = head + at + size, *fresh = word(world, arena);
+    if (text.size == 0)
+        return arena_format(arena, "%s1\n%s2\n%s3\n%s4\n%s5", fresh, fresh, fresh, fresh, fresh);
+    if (what == 0 && after) /* the paragraph goes, with its line feed */
+        return arena_format(arena, "%.*s%.*s", before, head, after - 1, tail + 1);
+    if (what == 3) /* one more behind it */
+        return arena_format(arena, "%.*s\n%s%.*s", (int)(at + size), head, fresh, after, tail);
+    return arena_format(arena, "%.*s%s%.*s", before, head, fresh, after, tail);
+}
+
+/* Alters a text as it is shown. */
+static void wish_text(struct world *world, struct wishes *wishes, uint32_t field,
+                      const Hopnhat__Record *shown)
+{
+    struct reading reading;
+    struct error error;
+    if (!fold_field(wishes->type, shown, type_field(wishes->type, field), wishes->arena, &reading, &error))
+        world_fail(world, "a text cannot be read: %s", error.text);
+    else
+        wish(wishes, field, ASSIGN_SET,
+             rewrite(world, reading.count ? reading.values[0] : bytes_of(NULL, 0), wishes->arena));
+}
+
+/* `shown` is what the writer looks at. */
+static void wish_anything(struct world *world, struct wishes *wishes, const Hopnhat__Record *shown)
 {
     static const char *const members[] = {"p", "q", "r"};
     bool thing = type_definition(wishes->type)->number == TYPE_THING;
-    uint32_t field = 16 + (uint32_t)world_random(world, thing ? 10 : 2);
+    uint32_t field = 16 + (uint32_t)world_random(world, thing ? 13 : 2);
     const char *member = members[world_random(world, 3)];
     switch (thing ? field : 16) {
+    case 26:
+    case 27:
+    case 28: /* more often than others: most texts have nothing beside them */
+        wish_text(world, wishes, 26, shown);
+        break;
     case 19:
         wish(wishes, field, world_chance(world, 50) ? ASSIGN_ADD : ASSIGN_REMOVE, member);
         break;
@@ -167,6 +209,14 @@ static void write_edit(struct node *node, size_t key, struct arena *arena)
     Hopnhat__Record *record = see(node, type, world->keys[key], arena), *shown = record;
     struct new_edit edit;
     struct dot dot;
+    const struct view *view = &node->views[key];
+    bool from_form = record && view->valid &&
+                     view->token.replica == agent_present_log(node->agent)->replica &&
+                     world_chance(world, 40);
+    if (from_form)
+        shown = record_as_shown(record, &view->token, arena);
+    if (!record)
+        shown = record_new(arena, type, world->keys[key]);
     if (!record || fold_group(record).size == 0) {
         wish(&wishes, HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, ASSIGN_SET,
              node->agent->office.groups[world_random(world, node->agent->office.group_count)]);
@@ -176,15 +226,7 @@ static void write_edit(struct node *node, size_t key, struct arena *arena)
              node->agent->office.groups[world_random(world, node->agent->office.group_count)]);
     }
     for (size_t i = world_random(world, 2) + 1; i; i--)
-        wish_anything(world, &wishes);
-    if (!record)
-        shown = record_new(arena, type, world->keys[key]);
-    const struct view *view = &node->views[key];
-    bool from_form = record && view->valid &&
-                     view->token.replica == agent_present_log(node->agent)->replica &&
-                     world_chance(world, 40);
-    if (from_form)
-        shown = record_as_shown(record, &view->token, arena);
+        wish_anything(world, &wishes, shown);
     bool made = record && world_chance(world, 6)
                     ? edit_make_deletion(shown, arena, &edit, &error)
                     : edit_make(wishes.type, shown, wishes.list, wishes.count, arena, &edit, &error);
@@ -244,7 +286,7 @@ static void headquarters_edits(struct world *world, struct arena *arena)
         wish(&wishes, HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, ASSIGN_SET, GROUPS[world_random(world, 4)]);
     if (world_chance(world, 20))
         wish(&wishes, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, ASSIGN_SET, OWNERS[world_random(world, 4)]);
-    wish_anything(world, &wishes);
+    wish_anything(world, &wishes, record);
     if (!edit_make(wishes.type, record, wishes.list, wishes.count, arena, &edit, &error))
         world_fail(world, "headquarters cannot make an edit: %s", error.text);
     else if (edit.op_count && !headquarters_write(world->hub, &edit, 1, "hq", world->now_ms, &error) &&

@@ -192,4 +192,5 @@ void world_check(struct world *world)
     check_truth(world);
     check_custody(world);
     check_oracle(world);
+    check_texts(world);
 }
