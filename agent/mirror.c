@@ -179,6 +179,7 @@ static bool may_be_open(const Hopnhat__Record *record, const Hopnhat__FieldDefin
     return field && field->n_entries > 1;
 }
 
+/* Lists what is open in the record; nothing where it is deleted. */
 static void list_conflicts(struct agent *agent, struct transaction *transaction,
                            const Hopnhat__Record *record, struct arena *arena)
 {
@@ -187,7 +188,11 @@ static void list_conflicts(struct agent *agent, struct transaction *transaction,
     struct reading reading;
     struct error error;
     struct key key;
-    for (size_t i = 0; definition && i < definition->n_fields; i++) {
+    bool deleted = false;
+    if (type && record_field(record, HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED) &&
+        !fold_deleted(type, record, arena, &deleted, NULL, &error) && error.code == ERROR_MEMORY)
+        transaction_fail(transaction, &error);
+    for (size_t i = 0; definition && !deleted && i < definition->n_fields; i++) {
         const Hopnhat__FieldDefinition *field = definition->fields[i];
         if (!may_be_open(record, field))
             continue;

@@ -64,24 +64,32 @@ static const struct querier *querier_of(void *context, struct error *error)
     return service->follow ? follow_querier(service->follow) : NULL;
 }
 
-static bool conflicts(void *context, const struct conflict_place *after,
-                      bool (*visit)(void *user, const struct conflict_place *place), void *user,
-                      struct error *error)
+/* What is open here, in the order of the records. */
+static bool conflicts(void *context, const struct conflict_filter *filter, struct bytes after,
+                      struct arena *arena, bool (*visit)(void *user, const struct conflict *conflict),
+                      void *user, struct error *error)
 {
     struct agent_service *service = context;
     struct cursor cursor;
     struct key key = {0};
-    if (after) {
-        key_record(&key, after->type, after->id);
-        key_add_u32(&key, after->field);
+    (void)arena;
+    if (filter->which == CONFLICTS_SETTLED)
+        return error_set(
+            error, ERROR_UNAVAILABLE,
+            "settled conflicts are kept at headquarters; here `history TYPE ID` shows how a record "
+            "came to be, and `outvoted` which values of this office were not taken");
+    if (after.size) {
+        key_add(&key, after.data, after.size);
         key_add(&key, "", 1);
+    } else if (filter->type) {
+        key_add_u32(&key, filter->type);
     }
     cursor_open(&cursor, &service->transaction, AGENT_CONFLICT);
     for (bool here = cursor_seek(&cursor, key_bytes(&key)); here; here = cursor_next(&cursor)) {
-        struct conflict_place place = {.type = get_u32_be(cursor.key.data)};
-        memcpy(place.id, cursor.key.data + 4, RECORD_ID_BYTES);
-        place.field = get_u32_be(cursor.key.data + RECORD_KEY_BYTES);
-        if (!visit(user, &place))
+        struct conflict conflict = {.type = get_u32_be(cursor.key.data), .place = cursor.key};
+        memcpy(conflict.id, cursor.key.data + 4, RECORD_ID_BYTES);
+        conflict.field = get_u32_be(cursor.key.data + RECORD_KEY_BYTES);
+        if ((filter->type && conflict.type != filter->type) || !visit(user, &conflict))
             break;
     }
     cursor_close(&cursor);

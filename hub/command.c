@@ -52,8 +52,6 @@ static const struct cli_option options[] = {
     {"headquarters", CLI_YES_OR_NO, "whether the office is headquarters; yes if nothing follows"},
     {"hours", "N", "how long the code holds"},
     {"replica", "REPLICA", "only the machine that writes under this number (16 hexadecimal digits)"},
-    {"all", NULL, "also what has been decided on"},
-    {"note", "TEXT", "why, for the record"},
     COMMAND_BACKUP_OPTIONS,
     COMMAND_PEOPLE_OPTIONS,
     COMMAND_OPTIONS,

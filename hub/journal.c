@@ -25,6 +25,23 @@ static const Hopnhat__FieldDefinition *single_field(const struct catalog *catalo
     return definition;
 }
 
+bool journal_concurrent(const struct catalog *catalog, const Hopnhat__Record *record,
+                        const Hopnhat__FieldDefinition *definition)
+{
+    size_t members = 0;
+    const struct catalog_type *type = catalog_type(catalog, record->type);
+    const Hopnhat__FieldDefinition *const *unit = type ? type_unit(type, definition, &members) : NULL;
+    const Hopnhat__Field *field = record_field(record, definition->number);
+    if (!field || field->n_entries < 2)
+        return false;
+    bool differ = fold_distinct(field) > 1;
+    for (size_t i = 0; i < members && !differ; i++) {
+        field = record_field(record, unit[i]->number);
+        differ = field && fold_distinct(field) > 1;
+    }
+    return differ;
+}
+
 bool journal_deleted(const struct catalog *catalog, const Hopnhat__Record *record, struct arena *arena,
                      bool *deleted, struct error *error)
 {
@@ -44,8 +61,9 @@ bool journal_before(const struct catalog *catalog, const Hopnhat__Record *record
         return out_of_memory(error);
     for (size_t i = 0; record && i < edit->n_ops; i++) {
         const Hopnhat__Field *field = record_field(record, edit->ops[i]->field);
-        concurrent[i] = field && field->n_entries > 1 && fold_distinct(field) > 1 &&
-                        single_field(catalog, edit->type, field->number);
+        const Hopnhat__FieldDefinition *definition =
+            field && field->n_entries > 1 ? single_field(catalog, edit->type, field->number) : NULL;
+        concurrent[i] = definition && journal_concurrent(catalog, record, definition);
     }
     return !record || journal_deleted(catalog, record, arena, &view->deleted, error);
 }
@@ -143,8 +161,8 @@ static Hopnhat__Candidate *new_candidate(struct admission *admission, Hopnhat__E
         return NULL;
     hopnhat__candidate__init(candidate);
     candidate->entry = entry;
-    candidate->office =
-        replica ? arena_string(admission->work, replica->office, strlen(replica->office)) : NULL;
+    const char *office = replica && *replica->office ? replica->office : HEADQUARTERS_OWNER;
+    candidate->office = replica ? arena_string(admission->work, office, strlen(office)) : NULL;
     candidate->author = author ? arena_string(admission->work, author, strlen(author)) : NULL;
     return candidate;
 }
@@ -267,7 +285,7 @@ static bool journal_field(const struct entering *entering, const Hopnhat__Op *op
     struct admission *admission = entering->admission;
     const Hopnhat__Record *record = entering->record;
     const Hopnhat__Field *field = record_field(record, definition->number);
-    bool concurrent = field && fold_distinct(field) > 1;
+    bool concurrent = journal_concurrent(admission->hub->catalog, record, definition);
     Hopnhat__Resolution *resolution = find_unsettled(admission, record, definition->number);
     struct journal_former former = {.there = false};
     if (!resolution && !concurrent)

@@ -112,7 +112,8 @@ static bool open_rows(struct reread *reread, const Hopnhat__Record *record)
         return false;
     for (size_t i = 0; i < former->n_fields; i++) {
         const Hopnhat__Field *field = record_field(record, former->fields[i]->number);
-        if (!field || fold_distinct(field) < 2 || !is_newly_single(reread, former->fields[i]))
+        if (!field || !is_newly_single(reread, former->fields[i]) ||
+            !journal_concurrent(reread->admission->hub->catalog, record, altered(reread, field->number)))
             continue;
         if (!journal_open(reread->admission, record, altered(reread, field->number), deleted, reread->error))
             return false;

@@ -19,6 +19,10 @@ struct journal_former journal_former(const Hopnhat__Resolution *row);
 void journal_put(struct admission *admission, const Hopnhat__Resolution *row,
                  const struct journal_former *former);
 
+/* Whether different values stand side by side in the field, or in one of its unit. */
+bool journal_concurrent(const struct catalog *catalog, const Hopnhat__Record *record,
+                        const Hopnhat__FieldDefinition *definition);
+
 /* Whether the record reads as deleted. Errors: ERROR_MEMORY, ERROR_CORRUPT. */
 bool journal_deleted(const struct catalog *catalog, const Hopnhat__Record *record, struct arena *arena,
                      bool *deleted, struct error *error);

@@ -63,45 +63,6 @@ static const struct querier *querier_of(void *context, struct error *error)
     return service->follow ? follow_querier(service->follow) : NULL;
 }
 
-/* Visits the row's place if it is open. False: the visitor has enough. */
-static bool visit_open(struct hub_service *service, const struct cursor *cursor, struct arena *arena,
-                       bool (*visit)(void *user, const struct conflict_place *place), void *user)
-{
-    const Hopnhat__Resolution *row =
-        row_unpack(&service->transaction, cursor->value, &hopnhat__resolution__descriptor, arena);
-    if (!row)
-        return false;
-    if (row->state != HOPNHAT__RESOLUTION_STATE__RESOLUTION_OPEN)
-        return true;
-    struct conflict_place place = {.type = row->type, .field = row->field};
-    memcpy(place.id, row->record.data, RECORD_ID_BYTES);
-    return visit(user, &place);
-}
-
-static bool conflicts(void *context, const struct conflict_place *after,
-                      bool (*visit)(void *user, const struct conflict_place *place), void *user,
-                      struct error *error)
-{
-    struct hub_service *service = context;
-    struct key key = {0};
-    struct cursor cursor;
-    struct arena arena;
-    if (after) { /* past every row of that field */
-        key_record(&key, after->type, after->id);
-        key_add_u32(&key, after->field + 1);
-    }
-    arena_init(&arena, RECORD_ARENA_BYTES);
-    cursor_open(&cursor, &service->transaction, HUB_CONFLICT);
-    for (bool here = cursor_seek(&cursor, key_bytes(&key)); here; here = cursor_next(&cursor)) {
-        if (!visit_open(service, &cursor, &arena, visit, user))
-            break;
-        arena_reset(&arena);
-    }
-    cursor_close(&cursor);
-    arena_release(&arena);
-    return is_sound(service, error);
-}
-
 static void origin(void *context, const Hopnhat__Entry *entry, struct arena *arena, struct entry_origin *from)
 {
     struct hub_service *service = context;
@@ -242,7 +203,7 @@ void hub_service_start(struct hub_service *service, struct hub *hub)
                     .end = end,
                     .get = get,
                     .querier = querier_of,
-                    .conflicts = conflicts,
+                    .conflicts = hub_conflicts,
                     .origin = origin,
                     .shown_now = shown_now,
                     .defaults = defaults,

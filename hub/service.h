@@ -42,6 +42,11 @@ void hub_service_end(struct hub_service *service);
 void *hub_service_open(const char *data, const struct api_service **api, struct error *error);
 void hub_service_close(void *opened);
 
+/* records.conflicts (service_conflicts.c): by state and the time at which they came into it. */
+bool hub_conflicts(void *context, const struct conflict_filter *filter, struct bytes after,
+                   struct arena *arena, bool (*visit)(void *user, const struct conflict *conflict),
+                   void *user, struct error *error);
+
 /* service_office.c, service_quarantine.c and service_catalog.c */
 api_handler handle_offices, handle_office_add, handle_office_set, handle_enrol, handle_revoke,
     handle_quarantine, handle_quarantined, handle_quarantine_release, handle_quarantine_drop,

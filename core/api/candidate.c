@@ -10,13 +10,42 @@ static int compare_written(const void *a, const void *b)
     return entry_id_compare(entry_id_of(left->entry), entry_id_of(right->entry));
 }
 
-/* Leaves of each value only the first. */
-static size_t keep_distinct(struct candidate *list, size_t count)
+/* A field and those of its unit, in a record. */
+struct unit {
+    const Hopnhat__Record *record;
+    const Hopnhat__FieldDefinition *const *members;
+    size_t count;
+};
+
+/* What the change wrote into the field; NULL: nothing that stands there. */
+static const Hopnhat__Entry *entry_of(const struct unit *unit, size_t member, struct dot dot)
+{
+    const Hopnhat__Field *field = record_field(unit->record, unit->members[member]->number);
+    for (size_t i = 0; field && i < field->n_entries; i++)
+        if (dot_compare(entry_id_of(field->entries[i]).dot, dot) == 0)
+            return field->entries[i];
+    return NULL;
+}
+
+/* Whether the two wrote the same, into the unit's other fields too. */
+static bool wrote_the_same(const struct unit *unit, const Hopnhat__Entry *a, const Hopnhat__Entry *b)
+{
+    bool same = bytes_equal(entry_value(a), entry_value(b));
+    for (size_t i = 0; same && i < unit->count; i++) {
+        const Hopnhat__Entry *left = entry_of(unit, i, entry_id_of(a).dot),
+                             *right = entry_of(unit, i, entry_id_of(b).dot);
+        same = (!left && !right) || (left && right && bytes_equal(entry_value(left), entry_value(right)));
+    }
+    return same;
+}
+
+/* Leaves of each writing only the first. */
+static size_t keep_distinct(const struct unit *unit, struct candidate *list, size_t count)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         size_t j = 0;
-        while (j < kept && !bytes_equal(entry_value(list[i].entry), entry_value(list[j].entry)))
+        while (j < kept && !wrote_the_same(unit, list[i].entry, list[j].entry))
             j++;
         if (j == kept)
             list[kept++] = list[i];
@@ -31,6 +60,7 @@ bool candidates_find(const struct catalog_type *type, const Hopnhat__Record *rec
     const Hopnhat__Field *field = record_field(record, definition->number);
     size_t entries = field ? field->n_entries : 0;
     struct candidate *list = arena_alloc(arena, entries * sizeof *list);
+    struct unit unit = {.record = record};
     struct reading reading;
     if (!list)
         return error_set(error, ERROR_MEMORY, "out of memory");
@@ -40,10 +70,10 @@ bool candidates_find(const struct catalog_type *type, const Hopnhat__Record *rec
         list[i] = (struct candidate){.entry = field->entries[i]};
     if (entries)
         qsort(list, entries, sizeof *list, compare_written);
-    *count = keep_distinct(list, entries);
-    struct bytes read = reading.count ? reading.values[0] : bytes_of(NULL, 0);
-    for (size_t i = 0; i < *count; i++)
-        list[i].chosen = bytes_equal(entry_value(list[i].entry), read);
+    unit.members = type_unit(type, definition, &unit.count);
+    *count = keep_distinct(&unit, list, entries);
+    for (size_t i = 0; i < *count && reading.entries; i++)
+        list[i].chosen = wrote_the_same(&unit, list[i].entry, reading.entries[0]);
     *candidates = list;
     *open = reading.open;
     return true;

@@ -10,7 +10,8 @@ struct candidate {
 };
 
 /* The distinct values of the field in the record, in the order in which they were written (by admitted time,
- * then id); *open tells whether a person has to settle the field. In the arena. ERROR_MEMORY, ERROR_CORRUPT.
+ * then id); of a field in a unit, one for each distinct writing of the unit. *open tells whether a person has
+ * to settle the field. In the arena. ERROR_MEMORY, ERROR_CORRUPT.
  */
 bool candidates_find(const struct catalog_type *type, const Hopnhat__Record *record,
                      const Hopnhat__FieldDefinition *definition, struct arena *arena,

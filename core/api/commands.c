@@ -101,6 +101,7 @@ static bool fill_settlement(const struct cli *cli, json_t *body, struct error *e
         return error_set(error, ERROR_USAGE, "resolve needs --take N or --value VALUE");
     if (!cli_number(cli, "take", 0, 1000000, &number, error) ||
         !put_text(body, "field", cli->arguments[2], error) || !put_text(body, "value", value, error) ||
+        !put_text(body, "note", cli_option(cli, "note"), error) ||
         !put_text(body, "token", cli_option(cli, "seen"), error))
         return false;
     return !take || json_object_set_new(body, "take", json_integer((json_int_t)number)) == 0 ||
@@ -173,7 +174,7 @@ bool command_print_refusal(void *user, json_t *refusal, struct error *error)
 }
 
 static const char *const seen_option[] = {"seen", NULL};
-static const char *const resolve_options[] = {"take", "value", "seen", NULL};
+static const char *const resolve_options[] = {"take", "value", "note", "seen", NULL};
 
 const struct cli_command command_add = {
     .name = "add",

@@ -17,7 +17,10 @@ extern const struct cli_command command_add, command_set, command_get, command_l
         {"sum", "FIELD", "add up this number"}, {"csv", NULL, "as a file for spreadsheets"},                 \
         {"as-of", "TIME", "as it was then: 2025-07-01T08:30:00Z, with +07:00 for the Z, or a day"},          \
         {"limit", "N", "at most so many"}, {"type", "TYPE", "records of this type only"},                    \
-        {"deleted", NULL, "the deleted ones too"},                                                           \
+        {"office", "CODE", "only those in which this office wrote a value, or settled it"},                  \
+        {"older-than", "SPAN", "only those that have been there for longer: 7d, 12h, 30m"},                  \
+        {"settled", NULL, "those that have been settled"}, {"all", NULL, "also what has been decided on"},   \
+        {"note", "TEXT", "why, for the record"}, {"deleted", NULL, "the deleted ones too"},                  \
         {"map", "HEADING=FIELD", "take the column with this heading for that field; may be repeated"},       \
         {"key", "FIELD,...", "update the record that reads the same there; id: the record with that id"},    \
         {"encoding", "NAME", "utf-8, utf-16, windows-1258, tcvn3 or vni, where it is not recognised"},       \

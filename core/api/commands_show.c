@@ -108,17 +108,40 @@ static bool add_candidate(struct table *table, const json_t *value, struct error
     char *number = table_text(json_object_get(value, "take")),
          *text = table_text(json_object_get(value, "value"));
     bool chosen = json_is_true(json_object_get(value, "chosen"));
-    bool done =
-        number && text
-            ? table_add(table,
-                        (const char *const[]){number, *text ? text : "(cleared)", text_of(value, "office"),
-                                              text_of(value, "author"), text_of(value, "time"),
-                                              chosen ? "reads so for now" : ""},
-                        error)
-            : error_set(error, ERROR_MEMORY, "out of memory");
+    bool done = number && text
+                    ? table_add(table,
+                                (const char *const[]){number, *text ? text : "(cleared)",
+                                                      text_of(value, "office"), text_of(value, "author"),
+                                                      text_of(value, "time"), chosen ? "is read" : ""},
+                                error)
+                    : error_set(error, ERROR_MEMORY, "out of memory");
     free(number);
     free(text);
     return done;
+}
+
+/* How it was settled, or can be. */
+static void print_end(const struct cli *cli, const json_t *conflict)
+{
+    const json_t *settled = json_object_get(conflict, "settled");
+    const char *state = text_of(conflict, "state"), *note = text_of(conflict, "note");
+    if (settled) {
+        char *value = table_text(json_object_get(settled, "value"));
+        printf("settled %s by %s %s: \"%s\"\n", text_of(settled, "time"), text_of(settled, "office"),
+               text_of(settled, "author"), value ? value : "");
+        free(value);
+    }
+    if (*note)
+        printf("note: %s\n", note);
+    if (strcmp(state, "open") == 0)
+        printf("settle it: %s resolve %s %s %s --take N --seen %s\n", cli->program->name,
+               text_of(conflict, "type"), text_of(conflict, "id"), text_of(conflict, "field"),
+               text_of(conflict, "token"));
+    else if (strcmp(state, "deleted") == 0)
+        printf("the record is deleted\n");
+    else if (strcmp(state, "by_rule") == 0)
+        printf("read by rule: %s\n", text_of(conflict, "policy"));
+    printf("\n");
 }
 
 static bool print_conflict(void *user, json_t *conflict, struct error *error)
@@ -129,9 +152,10 @@ static bool print_conflict(void *user, json_t *conflict, struct error *error)
         cli_print_json(conflict);
         return true;
     }
-    const char *type = text_of(conflict, "type"), *id = text_of(conflict, "id"),
-               *field = text_of(conflict, "field");
-    printf("%s of %s \"%s\"\n", field, type, text_of(conflict, "title"));
+    const char *type = text_of(conflict, "type"), *field = text_of(conflict, "field");
+    printf("%s of %s \"%s\", %s since %s\n", field, type, text_of(conflict, "title"),
+           strcmp(text_of(conflict, "state"), "open") == 0 ? "open" : "side by side",
+           text_of(conflict, "opened"));
     struct table *table = table_new((const char *const[]){"take", "value", "office", "author", "written", ""},
                                     6, TABLE_CELL_WIDTH);
     bool done = table != NULL || error_set(error, ERROR_MEMORY, "out of memory");
@@ -139,8 +163,7 @@ static bool print_conflict(void *user, json_t *conflict, struct error *error)
         done = add_candidate(table, json_array_get(values, i), error);
     if (done) {
         table_print(table, stdout);
-        printf("settle it: %s resolve %s %s %s --take N --seen %s\n\n", cli->program->name, type, id, field,
-               text_of(conflict, "token"));
+        print_end(cli, conflict);
     }
     table_free(table);
     return done;
@@ -148,8 +171,16 @@ static bool print_conflict(void *user, json_t *conflict, struct error *error)
 
 static bool run_conflicts(struct cli *cli, struct error *error)
 {
-    return command_each(cli, "/v1/conflicts?limit=100", "conflicts", print_conflict, cli, error);
+    static const char *const filters[] = {"type", "office", "older-than", NULL};
+    if (cli_option(cli, "settled") && cli_option(cli, "all"))
+        return error_set(error, ERROR_USAGE, "give one of --settled and --all");
+    const char *state = cli_option(cli, "settled") ? "settled" : cli_option(cli, "all") ? "all" : "open";
+    const char *base = arena_format(&cli->arena, "/v1/conflicts?limit=100&state=%s", state);
+    const char *path = command_path(cli, base, filters, error);
+    return path && command_each(cli, path, "conflicts", print_conflict, cli, error);
 }
+
+static const char *const conflicts_options[] = {"settled", "all", "type", "office", "older-than", NULL};
 
 const struct cli_command command_get = {
     .name = "get",
@@ -161,7 +192,10 @@ const struct cli_command command_get = {
 };
 const struct cli_command command_conflicts = {
     .name = "conflicts",
-    .arguments = "",
-    .help = "show the fields that a person has to settle",
+    .arguments = "[--settled|--all]",
+    .help =
+        "show the fields that a person has to settle, the oldest first; --all: also those that are settled, "
+        "or read by rule",
+    .options = conflicts_options,
     .run = run_conflicts,
 };

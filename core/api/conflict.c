@@ -1,6 +1,5 @@
 #include "api/handlers.h"
 
-#include "api/assignment.h"
 #include "api/candidate.h"
 #include "api/record_json.h"
 #include "api/token.h"
@@ -9,17 +8,33 @@
 #include "base/limits.h"
 #include "base/uuid.h"
 #include "model/clock.h"
-#include "model/value.h"
 
-enum { PLACE_BYTES = 4 + RECORD_ID_BYTES + 4 };
+#include <stdlib.h>
+
+enum { MOST_LOOKED_AT = 10000 }; /* for one page; what follows is on the next one, be this one empty */
 
 /* A page of conflicts under construction. */
 struct page {
     struct api_call *call;
-    struct conflict_place places[LIMIT_PAGE_RECORDS];
-    size_t count;
-    uint64_t limit;
+    struct conflict_filter filter;
+    const char *office; /* only those in which it wrote; NULL: all */
+    uint64_t limit, looked_at;
+    uint8_t last[CONFLICT_PLACE_BYTES];
+    size_t last_size;
+    bool full;
     json_t *list;
+    struct error *error;
+};
+
+/* One conflict on its way into JSON. */
+struct showing {
+    struct page *page;
+    const struct conflict *conflict;
+    const struct catalog_type *type;
+    const Hopnhat__FieldDefinition *definition;
+    const Hopnhat__Record *record;
+    uint64_t opened_ms;
+    bool of_office; /* the page's office wrote one of the values */
 };
 
 static json_t *text_or_null(const char *text)
@@ -27,41 +42,68 @@ static json_t *text_or_null(const char *text)
     return text && *text ? bytes_json(bytes_of_string(text)) : json_null();
 }
 
-/* One of the values that stand side by side. NULL on error. */
-static json_t *candidate_json(struct api_call *call, const Hopnhat__FieldDefinition *definition,
-                              const struct candidate *candidate, size_t take, struct error *error)
+static bool out_of_memory(struct error *error)
 {
-    const struct records *records = call->records;
-    struct entry_origin origin = {0};
-    char *time = wall_text(time_ms(candidate->entry->time), call->arena);
-    struct bytes value = entry_value(candidate->entry);
-    json_t *shown = value.size ? value_json(definition, value, call->arena, error) : json_null();
-    if (!shown || !time)
-        return NULL;
-    if (records->origin)
-        records->origin(records->context, candidate->entry, call->arena, &origin);
-    json_t *json = json_pack("{s:i, s:o, s:s, s:o, s:o, s:b}", "take", (int)take, "value", shown, "time",
-                             time, "office", text_or_null(origin.office), "author",
-                             text_or_null(origin.author), "chosen", candidate->chosen);
-    if (!json)
-        error_set(error, ERROR_MEMORY, "out of memory");
-    return json;
+    return error_set(error, ERROR_MEMORY, "out of memory");
 }
 
-static json_t *candidates_json(struct api_call *call, const Hopnhat__FieldDefinition *definition,
-                               const struct candidate *candidates, size_t count, struct error *error)
+/* Adds one of the values; take 0: it cannot be taken any more. */
+static bool add_value(struct showing *showing, json_t *values, const Hopnhat__Entry *entry,
+                      const struct entry_origin *origin, size_t take, bool chosen)
 {
-    json_t *array = json_array();
-    for (size_t i = 0; array && i < count; i++) {
-        json_t *one = candidate_json(call, definition, &candidates[i], i + 1, error);
-        if (!one || json_array_append_new(array, one) < 0) {
-            json_decref(array);
-            array = NULL;
-        }
+    struct page *page = showing->page;
+    struct arena *arena = page->call->arena;
+    char *time = wall_text(time_ms(entry->time), arena);
+    struct bytes value = entry_value(entry);
+    json_t *shown = value.size ? value_json(showing->definition, value, arena, page->error) : json_null();
+    if (!shown || !time)
+        return false;
+    showing->of_office =
+        showing->of_office || (page->office && origin->office && strcmp(origin->office, page->office) == 0);
+    json_t *json =
+        json_pack("{s:o, s:s, s:o, s:o, s:b}", "value", shown, "time", time, "office",
+                  text_or_null(origin->office), "author", text_or_null(origin->author), "chosen", chosen);
+    if (json && take)
+        json_object_set_new(json, "take", json_integer((json_int_t)take));
+    return json_array_append_new(values, json) == 0 || out_of_memory(page->error);
+}
+
+/* The values that stand side by side now. */
+static bool add_standing(struct showing *showing, json_t *values)
+{
+    const struct records *records = showing->page->call->records;
+    struct arena *arena = showing->page->call->arena;
+    struct candidate *candidates;
+    size_t count;
+    bool open;
+    if (!candidates_find(showing->type, showing->record, showing->definition, arena, &candidates, &count,
+                         &open, showing->page->error))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct entry_origin origin = {0};
+        if (records->origin)
+            records->origin(records->context, candidates[i].entry, arena, &origin);
+        if (!add_value(showing, values, candidates[i].entry, &origin, i + 1, candidates[i].chosen))
+            return false;
     }
-    if (!array && error->code == ERROR_NONE)
-        error_set(error, ERROR_MEMORY, "out of memory");
-    return array;
+    if (count > 1 && !showing->opened_ms)
+        showing->opened_ms = time_ms(candidates[1].entry->time);
+    return true;
+}
+
+/* Those that stood side by side once. */
+static bool add_former(struct showing *showing, json_t *values)
+{
+    const Hopnhat__Resolution *journal = showing->conflict->journal;
+    struct bytes chosen =
+        bytes_of(journal->chosen_value.data, journal->has_chosen_value ? journal->chosen_value.len : 0);
+    for (size_t i = 0; i < journal->n_candidates; i++) {
+        const Hopnhat__Candidate *one = journal->candidates[i];
+        const struct entry_origin origin = {.office = one->office, .author = one->author};
+        if (!add_value(showing, values, one->entry, &origin, 0, bytes_equal(entry_value(one->entry), chosen)))
+            return false;
+    }
+    return true;
 }
 
 /* What people call the record: its title field's value, or null. */
@@ -75,212 +117,221 @@ static json_t *title_json(const struct catalog_type *type, const Hopnhat__Record
     return bytes_json(reading.values[0]);
 }
 
-static json_t *conflict_json(struct api_call *call, const struct catalog_type *type,
-                             const Hopnhat__Record *record, const Hopnhat__FieldDefinition *definition,
-                             struct error *error)
+static const char *state_name(const struct conflict *conflict)
 {
+    if (!conflict->journal)
+        return "open";
+    switch (conflict->journal->state) {
+    case HOPNHAT__RESOLUTION_STATE__RESOLUTION_BY_RULE:
+        return "by_rule";
+    case HOPNHAT__RESOLUTION_STATE__RESOLUTION_SETTLED:
+        return "settled";
+    case HOPNHAT__RESOLUTION_STATE__RESOLUTION_DELETED:
+        return "deleted";
+    default:
+        return "open";
+    }
+}
+
+/* By whom, when and to what it was settled, and the note. */
+static bool add_end(struct showing *showing, json_t *json)
+{
+    const Hopnhat__Resolution *journal = showing->conflict->journal;
+    struct page *page = showing->page;
+    if (!journal)
+        return true;
+    if (journal->note)
+        json_object_set_new(json, "note", text_or_null(journal->note));
+    if (journal->state != HOPNHAT__RESOLUTION_STATE__RESOLUTION_SETTLED)
+        return true;
+    struct bytes value = bytes_of(journal->chosen_value.data, journal->chosen_value.len);
+    char *time = wall_text(journal->settled_ms, page->call->arena);
+    json_t *shown = journal->has_chosen_value && value.size
+                        ? value_json(showing->definition, value, page->call->arena, page->error)
+                        : json_null();
+    if (!shown || !time)
+        return false;
+    showing->of_office = showing->of_office || (page->office && journal->settled_by_office &&
+                                                strcmp(journal->settled_by_office, page->office) == 0);
+    return json_object_set_new(json, "settled",
+                               json_pack("{s:o, s:o, s:o, s:s}", "value", shown, "office",
+                                         text_or_null(journal->settled_by_office), "author",
+                                         text_or_null(journal->settled_by_author), "time", time)) == 0 ||
+           out_of_memory(page->error);
+}
+
+static json_t *conflict_json(struct showing *showing)
+{
+    struct page *page = showing->page;
+    struct arena *arena = page->call->arena;
+    const struct conflict *conflict = showing->conflict;
+    const Hopnhat__ResolutionState state =
+        conflict->journal ? conflict->journal->state : HOPNHAT__RESOLUTION_STATE__RESOLUTION_OPEN;
     char id_text[RECORD_ID_TEXT_BYTES], token[TOKEN_TEXT_BYTES];
     struct record_id id;
-    struct candidate *candidates;
-    size_t count;
-    bool open;
-    if (!candidates_find(type, record, definition, call->arena, &candidates, &count, &open, error))
+    bool stands = state == HOPNHAT__RESOLUTION_STATE__RESOLUTION_OPEN ||
+                  state == HOPNHAT__RESOLUTION_STATE__RESOLUTION_BY_RULE;
+    json_t *values = json_array();
+    showing->opened_ms = conflict->journal ? conflict->journal->opened_ms : 0;
+    if (!values || !(stands ? add_standing(showing, values) : add_former(showing, values))) {
+        json_decref(values);
         return NULL;
-    json_t *values = candidates_json(call, definition, candidates, count, error);
-    if (!values)
-        return NULL;
-    memcpy(id.bytes, record->id.data, sizeof id.bytes);
+    }
+    memcpy(id.bytes, conflict->id, sizeof id.bytes);
     record_id_format(&id, id_text);
-    struct shown shown = call->records->shown_now(call->records->context, record);
+    struct shown shown = page->call->records->shown_now(page->call->records->context, showing->record);
     token_format(&shown, token);
-    const ProtobufCEnumValue *policy =
-        protobuf_c_enum_descriptor_get_value(&hopnhat__merge_policy__descriptor, (int)definition->policy);
-    json_t *json =
-        json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:o}", "type", type_definition(type)->name, "id", id_text,
-                  "title", title_json(type, record, call->arena), "field", definition->name, "policy",
-                  policy ? policy->name : "", "token", token, "values", values);
+    char *opened = wall_text(showing->opened_ms, arena);
+    const ProtobufCEnumValue *policy = protobuf_c_enum_descriptor_get_value(
+        &hopnhat__merge_policy__descriptor, (int)showing->definition->policy);
+    json_t *json = json_pack(
+        "{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:o}", "type", type_definition(showing->type)->name, "id",
+        id_text, "title", title_json(showing->type, showing->record, arena), "field",
+        showing->definition->name, "policy", policy ? policy->name : "", "state", state_name(conflict),
+        "opened", opened ? opened : "", "token", token, "values", values);
     if (!json)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(page->error);
+    else if (!add_end(showing, json)) {
+        json_decref(json);
+        json = NULL;
+    }
     return json;
 }
 
-static bool visit_place(void *user, const struct conflict_place *place)
-{
-    struct page *page = user;
-    page->places[page->count++] = *place;
-    return page->count < page->limit;
-}
-
-/* Adds one conflict to the page. One whose type, field or record is not known here is passed over. */
-static bool take_place(struct page *page, const struct conflict_place *place, struct error *error)
+/* Adds the conflict to the page if it is asked for. One whose type, field or record is not known here is
+ * passed over. */
+static bool take(struct page *page, const struct conflict *conflict)
 {
     const struct records *records = page->call->records;
-    const struct catalog_type *type = catalog_type(records->catalog(records->context), place->type);
-    const Hopnhat__FieldDefinition *definition = type ? type_field(type, place->field) : NULL;
-    if (!definition)
+    struct showing showing = {.page = page, .conflict = conflict};
+    showing.type = catalog_type(records->catalog(records->context), conflict->type);
+    showing.definition = showing.type ? type_field(showing.type, conflict->field) : NULL;
+    if (!showing.definition || (page->filter.type && page->filter.type != conflict->type))
         return true;
-    const Hopnhat__Record *record =
-        records->get(records->context, place->type, place->id, page->call->arena, error);
-    if (!record && error->code == ERROR_NOT_FOUND) {
-        error->code = ERROR_NONE;
+    showing.record =
+        records->get(records->context, conflict->type, conflict->id, page->call->arena, page->error);
+    if (!showing.record && page->error->code == ERROR_NOT_FOUND) {
+        page->error->code = ERROR_NONE;
         return true;
     }
-    json_t *json = record ? conflict_json(page->call, type, record, definition, error) : NULL;
+    json_t *json = showing.record ? conflict_json(&showing) : NULL;
     if (!json)
         return false;
-    return json_array_append_new(page->list, json) == 0 || error_set(error, ERROR_MEMORY, "out of memory");
+    bool wanted = (!page->office || showing.of_office) && showing.opened_ms <= page->filter.before_ms;
+    if (!wanted)
+        json_decref(json);
+    else if (json_array_append_new(page->list, json) < 0)
+        return out_of_memory(page->error);
+    return true;
 }
 
-static bool fill_page(struct page *page, const struct conflict_place *after, struct error *error)
+/* Returns whether the next one is to be visited. */
+static bool visit(void *user, const struct conflict *conflict)
+{
+    struct page *page = user;
+    page->last_size =
+        conflict->place.size < CONFLICT_PLACE_BYTES ? conflict->place.size : CONFLICT_PLACE_BYTES;
+    memcpy(page->last, conflict->place.data, page->last_size);
+    if (!take(page, conflict))
+        return false;
+    page->full = json_array_size(page->list) >= page->limit || ++page->looked_at >= MOST_LOOKED_AT;
+    return !page->full;
+}
+
+/* A span as 7d, 12h, 30m or 45s; a number alone is of days. */
+static bool read_age(const char *text, uint64_t *ms, struct error *error)
+{
+    static const struct {
+        const char *unit;
+        uint64_t ms;
+    } units[] = {{"", 86400000}, {"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}};
+    char *end = NULL;
+    uint64_t number = *text >= '0' && *text <= '9' ? strtoull(text, &end, 10) : UINT64_MAX;
+    for (size_t i = 0; end && i < sizeof units / sizeof *units; i++)
+        if (strcmp(end, units[i].unit) == 0 && number <= 36525) {
+            *ms = number * units[i].ms;
+            return true;
+        }
+    return error_set(error, ERROR_INPUT, "older-than: \"%.40s\" is no span such as 7d, 12h or 30m", text);
+}
+
+static bool read_filter(struct page *page)
+{
+    const struct http_request *request = page->call->request;
+    const struct records *records = page->call->records;
+    const char *which = http_request_query(request, "state"),
+               *age = http_request_query(request, "older-than");
+    const char *type_name = http_request_query(request, "type");
+    uint64_t age_ms = 0;
+    const struct catalog_type *type =
+        type_name ? catalog_type_named(records->catalog(records->context), type_name) : NULL;
+    page->office = http_request_query(request, "office");
+    page->filter.before_ms = UINT64_MAX;
+    if (type_name && !type)
+        return error_set(page->error, ERROR_NOT_FOUND, "there is no type %.80s", type_name);
+    if (type)
+        page->filter.type = type_definition(type)->number;
+    if (!which || strcmp(which, "open") == 0)
+        page->filter.which = CONFLICTS_OPEN;
+    else if (strcmp(which, "settled") == 0)
+        page->filter.which = CONFLICTS_SETTLED;
+    else if (strcmp(which, "all") == 0)
+        page->filter.which = CONFLICTS_ALL;
+    else
+        return error_set(page->error, ERROR_INPUT, "state: open, settled or all");
+    if (!age)
+        return true;
+    if (!read_age(age, &age_ms, page->error))
+        return false;
+    page->filter.before_ms = page->call->wall_ms > age_ms ? page->call->wall_ms - age_ms : 0;
+    return true;
+}
+
+static bool read_place(const char *text, uint8_t place[CONFLICT_PLACE_BYTES], struct bytes *after,
+                       struct error *error)
+{
+    size_t size = strlen(text);
+    if (size == 0 || size % 2 || size / 2 > CONFLICT_PLACE_BYTES || !hex_decode(text, size, place))
+        return error_set(error, ERROR_INPUT, "after: give the `next` of the answer before");
+    *after = bytes_of(place, size / 2);
+    return true;
+}
+
+static bool fill_page(struct page *page, struct bytes after)
 {
     const struct records *records = page->call->records;
-    if (!records->begin(records->context, error))
+    if (!records->begin(records->context, page->error))
         return false;
-    bool done = records->conflicts(records->context, after, visit_place, page, error);
-    for (size_t i = 0; i < page->count && done; i++)
-        done = take_place(page, &page->places[i], error);
+    page->error->code = ERROR_NONE;
+    bool done = records->conflicts(records->context, &page->filter, after, page->call->arena, visit, page,
+                                   page->error) &&
+                page->error->code == ERROR_NONE;
     records->end(records->context);
     return done;
 }
 
-static void place_format(const struct conflict_place *place, char text[2 * PLACE_BYTES + 1])
-{
-    uint8_t bytes[PLACE_BYTES];
-    put_u32_be(bytes, place->type);
-    memcpy(bytes + 4, place->id, RECORD_ID_BYTES);
-    put_u32_be(bytes + 4 + RECORD_ID_BYTES, place->field);
-    hex_encode(bytes_of(bytes, sizeof bytes), text);
-}
-
-static bool place_parse(const char *text, struct conflict_place *place, struct error *error)
-{
-    uint8_t bytes[PLACE_BYTES];
-    if (strlen(text) != sizeof bytes * 2 || !hex_decode(text, sizeof bytes * 2, bytes))
-        return error_set(error, ERROR_INPUT, "after: give the `next` of the answer before");
-    place->type = get_u32_be(bytes);
-    memcpy(place->id, bytes + 4, RECORD_ID_BYTES);
-    place->field = get_u32_be(bytes + 4 + RECORD_ID_BYTES);
-    return true;
-}
-
 json_t *handle_conflicts(struct api_call *call, struct error *error)
 {
-    const char *after = http_request_query(call->request, "after");
-    struct conflict_place from;
-    struct page *page = arena_alloc(call->arena, sizeof *page);
-    char next[2 * PLACE_BYTES + 1];
+    const char *after_text = http_request_query(call->request, "after");
+    uint8_t place[CONFLICT_PLACE_BYTES];
+    struct bytes after = bytes_of(NULL, 0);
+    struct page page = {.call = call, .error = error, .list = json_array()};
+    char next[2 * CONFLICT_PLACE_BYTES + 1];
     json_t *json = NULL;
-    if (!page || !(page->list = json_array())) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+    if (!page.list) {
+        out_of_memory(error);
         return NULL;
     }
-    page->call = call;
-    if (api_number(http_request_query(call->request, "limit"), "limit", 100, LIMIT_PAGE_RECORDS, &page->limit,
+    if (api_number(http_request_query(call->request, "limit"), "limit", 100, LIMIT_PAGE_RECORDS, &page.limit,
                    error) &&
-        (!after || place_parse(after, &from, error)) && fill_page(page, after ? &from : NULL, error)) {
-        json = json_pack("{s:O}", "conflicts", page->list);
-        if (json && page->count && page->count >= page->limit) {
-            place_format(&page->places[page->count - 1], next);
+        read_filter(&page) && (!after_text || read_place(after_text, place, &after, error)) &&
+        fill_page(&page, after)) {
+        json = json_pack("{s:O}", "conflicts", page.list);
+        if (json && page.full) {
+            hex_encode(bytes_of(page.last, page.last_size), next);
             json_object_set_new(json, "next", json_string(next));
         }
     }
-    json_decref(page->list);
+    json_decref(page.list);
     return json;
-}
-
-/* The values to write so that candidate `entry` holds: its own, and where the field is in a unit those that
- * were written together with it. */
-static bool take_candidate(const struct catalog_type *type, const Hopnhat__Record *record,
-                           const Hopnhat__FieldDefinition *definition, const Hopnhat__Entry *entry,
-                           struct arena *arena, struct assignment_list *list, struct error *error)
-{
-    size_t members = 0;
-    const Hopnhat__FieldDefinition *const *unit = type_unit(type, definition, &members);
-    struct bytes *values = arena_alloc(arena, (members + 1) * sizeof *values);
-    list->items = arena_alloc(arena, (members + 1) * sizeof *list->items);
-    if (!list->items || !values)
-        return error_set(error, ERROR_MEMORY, "out of memory");
-    values[0] = entry_value(entry);
-    list->items[list->count++] =
-        (struct assignment){.definition = definition, .kind = ASSIGN_SET, .values = &values[0], .count = 1};
-    for (size_t i = 0; i < members; i++) {
-        const Hopnhat__Field *field = unit[i] == definition ? NULL : record_field(record, unit[i]->number);
-        for (size_t j = 0; field && j < field->n_entries; j++) {
-            if (dot_compare(entry_id_of(field->entries[j]).dot, entry_id_of(entry).dot) != 0)
-                continue;
-            values[list->count] = entry_value(field->entries[j]);
-            list->items[list->count] = (struct assignment){
-                .definition = unit[i], .kind = ASSIGN_SET, .values = &values[list->count], .count = 1};
-            list->count++;
-            break;
-        }
-    }
-    return true;
-}
-
-/* What the request settles on: `take` or `value`. */
-static bool read_settlement(struct api_call *call, const struct catalog_type *type,
-                            const Hopnhat__Record *shown, const Hopnhat__FieldDefinition *definition,
-                            struct assignment_list *list, struct error *error)
-{
-    const json_t *take = json_object_get(call->body, "take");
-    struct candidate *candidates;
-    size_t count;
-    bool open;
-    if (!candidates_find(type, shown, definition, call->arena, &candidates, &count, &open, error))
-        return false;
-    if (!open)
-        return error_set(error, ERROR_INPUT, "%s is not in open conflict; `set` writes it", definition->name);
-    error->code = ERROR_NONE;
-    const char *value = api_body_string(call, "value", error);
-    if (error->code != ERROR_NONE)
-        return false;
-    if (!take == !value)
-        return error_set(error, ERROR_INPUT, "give one of take and value");
-    if (!value) {
-        json_int_t number = json_is_integer(take) ? json_integer_value(take) : 0;
-        if (number < 1 || (uint64_t)number > count)
-            return error_set(error, ERROR_INPUT,
-                             "take: give a number from 1 to %zu, as `conflicts` shows them", count);
-        return take_candidate(type, shown, definition, candidates[number - 1].entry, call->arena, list,
-                              error);
-    }
-    struct bytes *parsed = arena_alloc(call->arena, sizeof *parsed);
-    list->items = arena_alloc(call->arena, sizeof *list->items);
-    if (!parsed || !list->items)
-        return error_set(error, ERROR_MEMORY, "out of memory");
-    if (!value_parse(call->arena, definition, value, parsed, error))
-        return false;
-    list->items[list->count++] =
-        (struct assignment){.definition = definition, .kind = ASSIGN_SET, .values = parsed, .count = 1};
-    return true;
-}
-
-json_t *handle_resolve(struct api_call *call, struct error *error)
-{
-    static const char *const keys[] = {"field", "take", "value", "author", "token", NULL};
-    struct assignment_list list = {0};
-    struct shown shown;
-    struct new_edit edit;
-    const struct catalog_type *type = call_type(call, error);
-    if (!type || !api_body_keys(call, keys, error))
-        return NULL;
-    const char *name = json_string_value(json_object_get(call->body, "field"));
-    if (!name) {
-        error_set(error, ERROR_INPUT, "field: name the field to settle");
-        return NULL;
-    }
-    const Hopnhat__FieldDefinition *definition = field_known(type, name, error);
-    const Hopnhat__Record *record = definition ? call_record(call, type, error) : NULL;
-    if (!record || !call_shown(call, record, &shown, error))
-        return NULL;
-    const Hopnhat__Record *seen = record_as_shown(record, &shown, call->arena);
-    if (!seen) {
-        error_set(error, ERROR_MEMORY, "out of memory");
-        return NULL;
-    }
-    if (!read_settlement(call, type, seen, definition, &list, error) ||
-        !edit_make(type, seen, list.items, list.count, call->arena, &edit, error))
-        return NULL;
-    return call_write(call, &edit, error);
 }

@@ -11,12 +11,14 @@
  *   GET    /v1/records/{type}/{id}          the record (record_json.h)
  *   PATCH  /v1/records/{type}/{id}          body set, add, remove, author, token: {"id","changed","token"}
  *   DELETE /v1/records/{type}/{id}          body author, token: {"id","changed","token"}
- *   POST   /v1/records/{type}/{id}/resolve  body field, take (1 and above) or value, author, token: as PATCH
+ *   POST   /v1/records/{type}/{id}/resolve  body field, take (1 and above) or value, note, author, token: as
+ *            PATCH
  *   GET    /v1/records/{type}/{id}/history?before=REPLICA.SEQ&limit=N
  *            {"source":"hub" or "here","changes":[{"time","office","author","fields":[…],…},
  * …],"next":REPLICA.SEQ}, newest first; with as-of=TIME the record as it was then POST   /v1/imports/{type}
  * a list into records: import.h GET    /v1/imports                      former imports, and POST
- * /v1/imports/{number}/undo        taking one back GET    /v1/conflicts?after=…&limit=N    {"conflicts":[…],
+ * /v1/imports/{number}/undo        taking one back GET
+ * /v1/conflicts?state=open|settled|all&type=TYPE&office=CODE&older-than=7d&after=…&limit=N {"conflicts":[…],
  * "next":…} GET    /v1/status GET    /v1/catalog                      types and fields
  *
  * With a token (token.h) an edit claims to have seen only what was shown then. */
@@ -28,7 +30,7 @@
 extern const struct api_route record_routes[];
 extern const size_t record_route_count;
 
-/* record_read.c, record_list.c, search.c, report.c, record_write.c, conflict.c, describe.c */
+/* record_read.c, record_list.c, search.c, report.c, record_write.c, conflict.c, resolve.c, describe.c */
 api_handler handle_list, handle_get, handle_add, handle_set, handle_delete, handle_conflicts, handle_resolve,
     handle_search, handle_report, handle_status, handle_catalog, handle_history;
 

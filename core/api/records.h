@@ -8,13 +8,24 @@
 
 #include <jansson.h>
 
+#include "store.pb-c.h"
 #include "wire.pb-c.h"
 
-/* A field of a record in open conflict. */
-struct conflict_place {
-    uint32_t type;
+enum { CONFLICT_PLACE_BYTES = 64 };
+
+/* Which conflicts are asked for. */
+struct conflict_filter {
+    enum { CONFLICTS_OPEN, CONFLICTS_SETTLED, CONFLICTS_ALL } which;
+    uint32_t type;      /* 0: of all */
+    uint64_t before_ms; /* opened then or before; what is known to be later need not be visited */
+};
+
+/* A field in which different values stand, or stood, side by side. */
+struct conflict {
+    uint32_t type, field;
     uint8_t id[RECORD_ID_BYTES];
-    uint32_t field;
+    struct bytes place;                 /* in the list, at most CONFLICT_PLACE_BYTES */
+    const Hopnhat__Resolution *journal; /* the hub's row. NULL: it is open, and no more is known here */
 };
 
 /* Where an entry comes from; a member is NULL where it is not known here. */
@@ -44,11 +55,12 @@ struct records {
      * their own. */
     const struct querier *(*querier)(void *context, struct error *error);
 
-    /* Visits what is in open conflict, in the order of type, id and field, after `after` (NULL: from the
-     * start), until visit returns false. */
-    bool (*conflicts)(void *context, const struct conflict_place *after,
-                      bool (*visit)(void *user, const struct conflict_place *place), void *user,
-                      struct error *error);
+    /* Visits the conflicts of which the filter says which (it need not look at more of it), after the place
+     * `after` (empty: from the start), until visit returns false. ERROR_UNAVAILABLE for what is not known
+     * here. */
+    bool (*conflicts)(void *context, const struct conflict_filter *filter, struct bytes after,
+                      struct arena *arena, bool (*visit)(void *user, const struct conflict *conflict),
+                      void *user, struct error *error);
 
     /* Fills in where the entry comes from, as far as it is known here; texts in the arena. */
     void (*origin)(void *context, const Hopnhat__Entry *entry, struct arena *arena,

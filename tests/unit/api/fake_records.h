@@ -156,24 +156,29 @@ static void fake_close_querier(struct fake *fake)
     remove(fake->directory);
 }
 
-static bool fake_conflicts(void *context, const struct conflict_place *after,
-                           bool (*visit)(void *user, const struct conflict_place *place), void *user,
-                           struct error *error)
+/* Places are id and field. */
+static bool fake_conflicts(void *context, const struct conflict_filter *filter, struct bytes after,
+                           struct arena *arena, bool (*visit)(void *user, const struct conflict *conflict),
+                           void *user, struct error *error)
 {
+    (void)filter, (void)arena;
     struct fake *fake = context;
     for (size_t i = 0; i < fake->count; i++) {
         const struct catalog_type *type = catalog_type(fake->catalog, fake->stored[i]->type);
         for (uint32_t number = 16; number < 32; number++) {
-            struct conflict_place place = {.type = fake->stored[i]->type, .field = number};
+            struct conflict conflict = {.type = fake->stored[i]->type, .field = number};
+            uint8_t place[RECORD_ID_BYTES + 4];
             const Hopnhat__FieldDefinition *definition = type_field(type, number);
             struct reading reading;
-            memcpy(place.id, fake->stored[i]->id.data, RECORD_ID_BYTES);
+            memcpy(conflict.id, fake->stored[i]->id.data, RECORD_ID_BYTES);
+            memcpy(place, conflict.id, RECORD_ID_BYTES);
+            put_u32_be(place + RECORD_ID_BYTES, number);
+            conflict.place = bytes_of(place, sizeof place);
             if (!definition ||
                 !fold_field(type, fake->stored[i], definition, &fake->arena, &reading, error) ||
                 !reading.open)
                 continue;
-            int order = after ? memcmp(place.id, after->id, RECORD_ID_BYTES) : 1;
-            if ((order > 0 || (order == 0 && number > after->field)) && !visit(user, &place))
+            if (bytes_compare(conflict.place, after) > 0 && !visit(user, &conflict))
                 return true;
         }
     }
