@@ -1,6 +1,7 @@
 #include "agent/command.h"
 
 #include "agent/service.h"
+#include "api/command_run.h"
 #include "api/commands.h"
 #include "api/commands_backup.h"
 #include "api/commands_people.h"
@@ -20,7 +21,8 @@ const struct cli_command agent_command_rejected = {
 static const struct cli_option options[] = {
     {"hub", "ADDRESS", "where the hub listens: tcp://HOST:PORT"},
     {"code", "CODE", "the one-time code, as `hopnhat-hub enrol` printed it"},
-    {"http", "ADDRESS:PORT", "also serve HTTP there, for the holders of accounts; a numeric address"},
+    {"http", "ADDRESS:PORT", "the setting `http`"},
+    COMMAND_RUN_OPTIONS,
     {"wait", NULL, "until this office is caught up"},
     {"timeout", "SECONDS", "how long to wait; 60 if not given"},
     COMMAND_BACKUP_OPTIONS,

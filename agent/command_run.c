@@ -2,30 +2,38 @@
 
 #include "agent/daemon.h"
 #include "agent/session.h"
+#include "api/command_run.h"
 #include "api/commands.h"
 #include "api/recovery.h"
 #include "api/wall.h"
 #include "base/log.h"
 #include "net/loop.h"
+#include "net/service_manager.h"
 
 #include <stdio.h>
 #include <time.h>
 
 enum { SYNC_TIMEOUT_S = 60, SYNC_MOST_S = 24 * 3600, SYNC_PAUSE_MS = 20 };
 
+struct served {
+    const char *data;
+    struct settings_source source;
+};
+
 static enum run_end serve(void *context, struct error *error)
 {
-    struct cli *cli = context;
-    struct agent_daemon *daemon = agent_daemon_new(cli->data, cli_option(cli, "http"), error);
+    const struct served *served = context;
+    struct agent_daemon *daemon = agent_daemon_new(served->data, &served->source, error);
     struct error unsound;
     bool running = daemon != NULL;
     enum run_end end = RUN_STOPPED;
     if (daemon)
-        log_info("the agent serves %s", cli->data);
+        log_with(LOG_LEVEL_INFO, "HOPNHAT_OFFICE", agent_daemon_office(daemon), "the agent of %s serves %s",
+                 agent_daemon_office(daemon), served->data);
     while (running && !agent_daemon_is_stopping(daemon))
         running = agent_daemon_turn(daemon, -1, error);
     if (running)
-        log_info("the agent stops");
+        service_manager_stopping(), log_info("the agent stops");
     else
         end = daemon && !agent_daemon_is_sound(daemon, &unsound) ? RUN_UNSOUND : RUN_FAILED;
     agent_daemon_free(daemon);
@@ -34,9 +42,14 @@ static enum run_end serve(void *context, struct error *error)
 
 static bool run_run(struct cli *cli, struct error *error)
 {
+    static const struct run_shorthand shorthands[] = {{"http", "http"}, {NULL, NULL}};
+    struct served served = {.data = cli->data};
     const struct recovery recovery = {
-        .data = cli->data, .program = &agent_backup_program, .context = cli, .run = serve};
-    return recovery_run(&recovery, error);
+        .data = cli->data, .program = &agent_backup_program, .context = &served, .run = serve};
+    if (command_run_help(cli, SETTINGS_AGENT))
+        return true;
+    return command_run_source(cli, SETTINGS_AGENT, shorthands, &served.source, error) &&
+           recovery_run(&recovery, error);
 }
 
 /* A sync under way: over the daemon, or with one of its own. */
@@ -122,6 +135,7 @@ static bool only_tell(struct sync *sync, struct error *error)
 
 static bool run_sync(struct cli *cli, struct error *error)
 {
+    static const struct settings_source defaults = {.program = SETTINGS_AGENT};
     struct sync sync = {.cli = cli};
     uint64_t timeout_s;
     if (!cli_number(cli, "timeout", SYNC_TIMEOUT_S, SYNC_MOST_S, &timeout_s, error) ||
@@ -132,7 +146,7 @@ static bool run_sync(struct cli *cli, struct error *error)
         /* The store is open in this process: let go of it, and run the agent here until it is done. */
         client_free(cli->client);
         cli->client = NULL;
-        sync.daemon = agent_daemon_new(cli->data, NULL, error);
+        sync.daemon = agent_daemon_new(cli->data, &defaults, error);
         cli->client = sync.daemon ? client_of(agent_daemon_api(sync.daemon), error) : NULL;
         done = cli->client != NULL;
     }
@@ -148,12 +162,12 @@ static bool run_sync(struct cli *cli, struct error *error)
     return done;
 }
 
-static const char *const run_options[] = {"http", NULL};
+static const char *const run_options[] = {"config", "set", "help-config", "http", NULL};
 static const char *const sync_options[] = {"wait", "timeout", NULL};
 
 const struct cli_command agent_command_run = {
     .name = "run",
-    .arguments = "[--http ADDRESS:PORT]",
+    .arguments = "[--config FILE] [--set KEY=VALUE]... [--http ADDRESS:PORT]",
     .help = "serve this office: keep the link to the hub, until stopped",
     .options = run_options,
     .run = run_run,

@@ -1,6 +1,7 @@
 #include "agent/daemon.h"
 
 #include "agent/ask.h"
+#include "api/backup_schedule.h"
 #include "api/client.h"
 #include "api/wall.h"
 #include "base/log.h"
@@ -9,7 +10,9 @@
 #include "net/http_server.h"
 #include "net/link_agent.h"
 #include "net/link_hub.h"
+#include "net/service_manager.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
 struct agent_daemon {
@@ -28,6 +31,10 @@ struct agent_daemon {
     unsigned attempts;  /* that failed since the hub was last in session */
     uint64_t retry_at;  /* by loop_now_ms */
     uint64_t followed;  /* the local rev that the views were told last */
+    const struct settings_source *source;
+    struct settings settings;
+    struct backup_schedule *backups;
+    struct service_manager manager;
     bool stopping;
     enum link_state told; /* what the log was told last */
 };
@@ -67,9 +74,11 @@ static void tell_state(struct agent_daemon *daemon, enum link_state state, const
         return;
     daemon->told = state;
     if (state == LINK_UP)
-        log_info("linked to the hub at %s", daemon->agent->hub_address);
+        log_with(LOG_LEVEL_INFO, "HOPNHAT_PEER", daemon->agent->hub_address, "linked to the hub at %s",
+                 daemon->agent->hub_address);
     else
-        log_warning("no link to the hub at %s: %s", daemon->agent->hub_address, text);
+        log_with(LOG_LEVEL_WARNING, "HOPNHAT_PEER", daemon->agent->hub_address,
+                 "no link to the hub at %s: %s", daemon->agent->hub_address, text);
 }
 
 static void history_answered(void *context, uint32_t number, const Hopnhat__HistoryAnswer *answer,
@@ -109,8 +118,10 @@ static void link_ready(void *user)
 static void signalled(void *user, int number)
 {
     struct agent_daemon *daemon = user;
-    (void)number;
-    daemon->stopping = true;
+    if (number == SIGHUP && daemon->source->path)
+        settings_reload(&daemon->settings, daemon->source), backup_schedule_changed(daemon->backups);
+    else
+        daemon->stopping = true;
 }
 
 static void sync_now(void *context, uint64_t wall_ms)
@@ -176,6 +187,11 @@ bool agent_daemon_is_sound(const struct agent_daemon *daemon, struct error *erro
     return environment_is_sound(daemon->agent->environment, error);
 }
 
+const char *agent_daemon_office(const struct agent_daemon *daemon)
+{
+    return daemon->agent->office_code;
+}
+
 bool agent_daemon_is_stopping(const struct agent_daemon *daemon)
 {
     return daemon->stopping;
@@ -221,24 +237,40 @@ static bool open_http(struct agent_daemon *daemon, const char *data, const char 
     char *path = client_socket_path(data);
     if (!path)
         return error_set(error, ERROR_MEMORY, "out of memory");
-    if (http)
+    if (*http)
         daemon->http = http_server_open_tcp(daemon->loop, http, NULL, &handler, error);
-    if (!http || daemon->http)
+    if (!*http || daemon->http)
         daemon->local = http_server_open_unix(daemon->loop, path, &handler, error);
     free(path);
     return daemon->local != NULL;
 }
 
-struct agent_daemon *agent_daemon_new(const char *data, const char *http, struct error *error)
+static bool start_backups(struct agent_daemon *daemon, const char *data, struct error *error)
+{
+    daemon->backups =
+        backup_schedule_new(daemon->loop, data, daemon->agent->office_code, &daemon->settings, error);
+    daemon->service.backups = daemon->backups;
+    return daemon->backups != NULL;
+}
+
+struct agent_daemon *agent_daemon_new(const char *data, const struct settings_source *source,
+                                      struct error *error)
 {
     struct agent_daemon *daemon = calloc(1, sizeof *daemon);
     if (!daemon) {
         error_set(error, ERROR_MEMORY, "out of memory");
         return NULL;
     }
+    daemon->source = source;
+    if (!settings_begin(&daemon->settings, source, error)) {
+        free(daemon);
+        return NULL;
+    }
     arena_init(&daemon->arena, LIMIT_MESSAGE_ARENA_BYTES);
     daemon->told = LINK_CUT;
-    if (open_store(daemon, data, error) && open_link(daemon, error) && open_http(daemon, data, http, error))
+    if (open_store(daemon, data, error) && open_link(daemon, error) &&
+        open_http(daemon, data, daemon->settings.http, error) && start_backups(daemon, data, error) &&
+        service_manager_ready(&daemon->manager, daemon->loop, error))
         return daemon;
     agent_daemon_free(daemon);
     return NULL;
@@ -249,8 +281,11 @@ void agent_daemon_free(struct agent_daemon *daemon)
     if (!daemon)
         return;
     ask_forget(&daemon->ask);
+    backup_schedule_free(daemon->backups);
     http_server_free(daemon->local);
     http_server_free(daemon->http);
+    if (daemon->session)
+        agent_session_bye(daemon->session, wall_now_ms());
     agent_session_free(daemon->session);
     link_agent_free(daemon->link);
     frame_codec_free(daemon->codec);
@@ -260,5 +295,6 @@ void agent_daemon_free(struct agent_daemon *daemon)
     agent_service_end(&daemon->service);
     agent_close(daemon->agent);
     arena_release(&daemon->arena);
+    settings_release(&daemon->settings);
     free(daemon);
 }

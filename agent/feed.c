@@ -139,7 +139,8 @@ static void mark_mismatch(struct part *part, struct agent_group *group)
 {
     part->agent->digest_mismatches += !group->reconcile;
     group->reconcile = group->dirty = true;
-    log_warning("the mirror of the group %s is not what the hub has: it is being reconciled", group->name);
+    log_with(LOG_LEVEL_WARNING, "HOPNHAT_GROUP", group->name,
+             "the mirror of the group %s is not what the hub has: it is being reconciled", group->name);
 }
 
 static void apply_left(struct part *part, const struct agent_group *group, const Hopnhat__Record *record)

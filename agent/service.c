@@ -240,7 +240,8 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
     else
         agent_backups_status(service->agent, json),
             recovery_status(service->agent->directory, service->agent->environment, json);
-    if (json && !index_status_add(json, service->follow, service->agent->local_rev, error)) {
+    if (json && (!backup_schedule_status(json, service->backups, error) ||
+                 !index_status_add(json, service->follow, service->agent->local_rev, error))) {
         json_decref(json);
         return NULL;
     }

@@ -11,6 +11,7 @@
 #define HOPNHAT_AGENT_SERVICE_H
 
 #include "agent/follow.h"
+#include "api/backup_schedule.h"
 #include "api/people.h"
 
 /* A question for the hub, within the handling of one request (agent/ask.h); all zero: nothing is asked. */
@@ -32,7 +33,8 @@ struct agent_service {
     struct transaction transaction; /* of the snapshot under way */
     struct transaction operation;   /* that writes many records (agent/bulk.c) */
     struct agent_asking asking;
-    struct follow *follow; /* the views; of the daemon, or opened when a tool first asks */
+    struct backup_schedule *backups; /* of the daemon; NULL where a tool has opened the store itself */
+    struct follow *follow;           /* the views; of the daemon, or opened when a tool first asks */
     /* Of the daemon; NULL where a tool has opened the store itself. */
     void (*sync)(void *context, uint64_t wall_ms);
     const char *(*state)(void *context);

@@ -242,6 +242,22 @@ void agent_session_link_down(struct agent_session *session, uint64_t wall_ms)
     link_lost(session);
 }
 
+void agent_session_bye(struct agent_session *session, uint64_t wall_ms)
+{
+    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    Hopnhat__Bye bye = HOPNHAT__BYE__INIT;
+    pass_time(session, wall_ms);
+    message.has_session = true;
+    message.session = session->id;
+    message.body_case = HOPNHAT__MESSAGE__BODY_BYE;
+    message.bye = &bye;
+    if (is_online(session->state))
+        session->outlet.send(session->outlet.context,
+                             &message); /* where it fails, the hub finds out itself */
+    end_session(session);
+    session_move(session, SESSION_DOWN);
+}
+
 static void take_busy(struct agent_session *session, const struct request *request, const Hopnhat__Busy *busy)
 {
     uint64_t jitter = entropy_number(&session->agent->entropy) % (busy->retry_ms / 2 + 100);

@@ -53,6 +53,9 @@ void agent_session_poke(struct agent_session *session, uint64_t wall_ms);
 uint32_t agent_session_history(struct agent_session *session, const Hopnhat__History *history,
                                uint64_t wall_ms);
 
+/* This side is going away: the hub is told, where it is heard, and the session is down. */
+void agent_session_bye(struct agent_session *session, uint64_t wall_ms);
+
 /* The session's state in a word, for status and traces; a static string. */
 const char *agent_session_state(const struct agent_session *session);
 

@@ -1,13 +1,11 @@
 #include "hub/command.h"
 
+#include "api/command_run.h"
 #include "api/commands.h"
 #include "api/commands_backup.h"
 #include "api/commands_people.h"
-#include "hub/custody.h"
 #include "hub/daemon.h"
 #include "hub/service.h"
-
-#define DEFAULT_LISTEN "tcp://*:7410"
 
 static enum run_end serve(void *context, struct error *error)
 {
@@ -16,36 +14,33 @@ static enum run_end serve(void *context, struct error *error)
 
 static bool run_run(struct cli *cli, struct error *error)
 {
-    const char *listen = cli_option(cli, "listen");
-    struct hub_daemon_options given = {
-        .data = cli->data,
-        .listen = listen ? listen : DEFAULT_LISTEN,
-        .http = cli_option(cli, "http"),
-    };
-    uint64_t wait_s;
-    if (!cli_number(cli, "custody-wait", CUSTODY_MOST_WAIT_MS / 1000, 86400, &wait_s, error))
-        return false;
-    given.custody_wait_ms = wait_s * 1000;
+    static const struct run_shorthand shorthands[] = {
+        {"listen", "listen"}, {"http", "http"}, {"custody-wait", "custody_wait_seconds"}, {NULL, NULL}};
+    struct hub_daemon_options given = {.data = cli->data};
     const struct recovery recovery = {
         .data = cli->data, .program = &hub_backup_program, .context = &given, .run = serve};
-    return recovery_run(&recovery, error);
+    if (command_run_help(cli, SETTINGS_HUB))
+        return true;
+    return command_run_source(cli, SETTINGS_HUB, shorthands, &given.source, error) &&
+           recovery_run(&recovery, error);
 }
 
-static const char *const run_options[] = {"listen", "http", "custody-wait", NULL};
+static const char *const run_options[] = {"config", "set",          "help-config", "listen",
+                                          "http",   "custody-wait", NULL};
 
 static const struct cli_command command_run = {
     .name = "run",
-    .arguments = "[--listen tcp://ADDRESS:PORT] [--http ADDRESS:PORT] [--custody-wait SECONDS]",
+    .arguments = "[--config FILE] [--set KEY=VALUE]... [--listen tcp://ADDRESS:PORT] [--http ADDRESS:PORT]",
     .help = "serve all offices, until stopped",
     .options = run_options,
     .run = run_run,
 };
 static const struct cli_option options[] = {
     {"catalog", "FILE", "the catalog, in YAML"},
-    {"listen", "tcp://ADDRESS:PORT", "where agents connect; " DEFAULT_LISTEN " if not given"},
-    {"http", "ADDRESS:PORT", "also serve HTTP there, for the holders of accounts; a numeric address"},
-    {"custody-wait", "SECONDS",
-     "how long a restored hub waits for offices to give back headquarters' own log; 60 if not given"},
+    {"listen", "tcp://ADDRESS:PORT", "the setting `listen`"},
+    {"http", "ADDRESS:PORT", "the setting `http`"},
+    {"custody-wait", "SECONDS", "the setting `custody_wait_seconds`"},
+    COMMAND_RUN_OPTIONS,
     {"name", "NAME", "the office's name"},
     {"group", "GROUP", "a group to add, such as cluster:3 or network:laos; may be repeated"},
     {"remove-group", "GROUP", "a group to take away; may be repeated"},

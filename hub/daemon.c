@@ -1,5 +1,6 @@
 #include "hub/daemon.h"
 
+#include "api/backup_schedule.h"
 #include "api/client.h"
 #include "api/wall.h"
 #include "base/log.h"
@@ -8,7 +9,9 @@
 #include "net/frame.h"
 #include "net/http_server.h"
 #include "net/link_hub.h"
+#include "net/service_manager.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
 struct hub_daemon {
@@ -23,6 +26,10 @@ struct hub_daemon {
     struct frame_buffer out;
     struct arena arena; /* of one message */
     uint64_t followed;  /* the rev that the views were told last */
+    const struct settings_source *source;
+    struct settings settings;
+    struct backup_schedule *backups;
+    struct service_manager manager;
     bool stopping;
 };
 
@@ -42,7 +49,8 @@ static enum link_admission admit(void *user, const uint8_t key[LINK_KEY_BYTES], 
     struct hub_daemon *daemon = user;
     if (hub_admits(daemon->hub, key, wall_now_ms()))
         return LINK_ADMIT;
-    log_warning("a key that is not known here was turned away, from %s", address ? address : "?");
+    log_with(LOG_LEVEL_WARNING, "HOPNHAT_PEER", address,
+             "a key that is not known here was turned away, from %s", address ? address : "?");
     return LINK_REFUSE;
 }
 
@@ -67,8 +75,10 @@ static void link_ready(void *user)
 static void signalled(void *user, int number)
 {
     struct hub_daemon *daemon = user;
-    (void)number;
-    daemon->stopping = true;
+    if (number == SIGHUP && daemon->source->path)
+        settings_reload(&daemon->settings, daemon->source), backup_schedule_changed(daemon->backups);
+    else
+        daemon->stopping = true;
 }
 
 static bool open_store(struct hub_daemon *daemon, const char *data, struct error *error)
@@ -108,12 +118,19 @@ static bool open_http(struct hub_daemon *daemon, const char *data, const char *h
     char *path = client_socket_path(data);
     if (!path)
         return error_set(error, ERROR_MEMORY, "out of memory");
-    if (http)
+    if (*http)
         daemon->http = http_server_open_tcp(daemon->loop, http, NULL, &handler, error);
-    if (!http || daemon->http)
+    if (!*http || daemon->http)
         daemon->local = http_server_open_unix(daemon->loop, path, &handler, error);
     free(path);
     return daemon->local != NULL;
+}
+
+static bool start_backups(struct hub_daemon *daemon, const char *data, struct error *error)
+{
+    daemon->backups = backup_schedule_new(daemon->loop, data, "hub", &daemon->settings, error);
+    daemon->service.backups = daemon->backups;
+    return daemon->backups != NULL;
 }
 
 static bool turn(struct hub_daemon *daemon, struct error *error)
@@ -129,6 +146,7 @@ static bool turn(struct hub_daemon *daemon, struct error *error)
 
 static void release(struct hub_daemon *daemon)
 {
+    backup_schedule_free(daemon->backups);
     http_server_free(daemon->local);
     http_server_free(daemon->http);
     if (daemon->hub)
@@ -141,11 +159,13 @@ static void release(struct hub_daemon *daemon)
     hub_service_end(&daemon->service);
     hub_close(daemon->hub);
     arena_release(&daemon->arena);
+    settings_release(&daemon->settings);
     free(daemon);
 }
 
 enum run_end hub_daemon_run(const struct hub_daemon_options *options, struct error *error)
 {
+    const char *data = options->data;
     struct hub_daemon *daemon = calloc(1, sizeof *daemon);
     struct error unsound;
     enum run_end end = RUN_STOPPED;
@@ -153,17 +173,25 @@ enum run_end hub_daemon_run(const struct hub_daemon_options *options, struct err
         error_set(error, ERROR_MEMORY, "out of memory");
         return RUN_FAILED;
     }
+    daemon->source = &options->source;
+    if (!settings_begin(&daemon->settings, daemon->source, error)) {
+        free(daemon);
+        return RUN_FAILED;
+    }
     arena_init(&daemon->arena, LIMIT_MESSAGE_ARENA_BYTES);
-    bool running = open_store(daemon, options->data, error) && open_link(daemon, options->listen, error) &&
-                   open_http(daemon, options->data, options->http, error);
-    if (running)
-        daemon->hub->custody.most_wait_ms = options->custody_wait_ms + 1; /* 0 would be the usual time */
-    if (running)
-        log_info("the hub serves %s and listens at %s", options->data, daemon->service.listens);
+    bool running = open_store(daemon, data, error) && open_link(daemon, daemon->settings.listen, error) &&
+                   open_http(daemon, data, daemon->settings.http, error) &&
+                   start_backups(daemon, data, error) &&
+                   service_manager_ready(&daemon->manager, daemon->loop, error);
+    if (running) {
+        daemon->hub->custody.most_wait_ms =
+            daemon->settings.custody_wait_s * 1000 + 1; /* 0: the usual time */
+        log_info("the hub serves %s and listens at %s", data, daemon->service.listens);
+    }
     while (running && !daemon->stopping)
         running = turn(daemon, error);
     if (running)
-        log_info("the hub stops");
+        service_manager_stopping(), log_info("the hub stops");
     else
         end = daemon->hub && !environment_is_sound(daemon->hub->environment, &unsound) ? RUN_UNSOUND
                                                                                        : RUN_FAILED;

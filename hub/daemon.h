@@ -4,14 +4,11 @@
 #define HOPNHAT_HUB_DAEMON_H
 
 #include "api/recovery.h"
-
-#include <stdint.h>
+#include "api/settings.h"
 
 struct hub_daemon_options {
     const char *data;
-    const char *listen;       /* for agents: "tcp://ADDRESS:PORT" */
-    const char *http;         /* an address for HTTP over TCP; NULL: none */
-    uint64_t custody_wait_ms; /* hub/custody.h: how long a restored hub is quiet at most */
+    struct settings_source source; /* read again at SIGHUP */
 };
 
 /* Opens the store, listens, serves its tools at DATA/control.sock, and runs until a signal asks it to stop.

@@ -344,8 +344,9 @@ void push_receive(struct hub *hub, struct hub_session *session, uint32_t request
         (batch.skip < push->n_changes && !signature_holds(&batch) &&
          !error_set(&error, ERROR_REFUSED, "the signature of the batch is not the installation's"))) {
         hub->malformed++;
-        log_warning("office %s: a batch of changes was not taken: %s", session->installation->office,
-                    error.text);
+        log_with(LOG_LEVEL_WARNING, "HOPNHAT_OFFICE", session->installation->office,
+                 "office %s: a batch of changes was not taken: %s", session->installation->office,
+                 error.text);
         reply_error(outlet, &session->peer, session->id, request, HOPNHAT__ERROR_CODE__ERROR_MALFORMED,
                     error.text);
     } else {

@@ -80,7 +80,8 @@ bool revocation_apply(struct hub *hub, const char *office, uint64_t replica, str
         revoke_codes(&transaction, office, revoked, &arena);
     arena_release(&arena);
     if (transaction_commit(&transaction, error)) {
-        log_info("office %s: %zu installations, %zu replicas and %zu codes were revoked", office,
+        log_with(LOG_LEVEL_INFO, "HOPNHAT_OFFICE", office,
+                 "office %s: %zu installations, %zu replicas and %zu codes were revoked", office,
                  revoked->installations, revoked->replicas, revoked->codes);
         return true;
     }

@@ -169,7 +169,8 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
     else
         backups_status(hub, json), custody_status(service->hub, json),
             recovery_status(hub->directory, hub->environment, json);
-    if (json && !index_status_add(json, service->follow, hub->rev, error)) {
+    if (json && (!backup_schedule_status(json, service->backups, error) ||
+                 !index_status_add(json, service->follow, hub->rev, error))) {
         json_decref(json);
         return NULL;
     }

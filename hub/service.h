@@ -17,6 +17,7 @@
 #ifndef HOPNHAT_HUB_SERVICE_H
 #define HOPNHAT_HUB_SERVICE_H
 
+#include "api/backup_schedule.h"
 #include "api/people.h"
 #include "hub/admission.h"
 #include "hub/follow.h"
@@ -26,10 +27,11 @@ struct hub_service {
     struct api_service api;
     struct people people;
     struct hub *hub;
-    struct transaction transaction; /* of the snapshot under way */
-    struct admission operation;     /* that writes many records (hub/bulk.c) */
-    struct follow *follow;          /* the views; of the daemon, or opened when a tool first asks */
-    const char *listens;            /* where agents connect; NULL where a tool has opened the store itself */
+    struct transaction transaction;  /* of the snapshot under way */
+    struct admission operation;      /* that writes many records (hub/bulk.c) */
+    struct backup_schedule *backups; /* of the daemon; NULL where a tool has opened the store itself */
+    struct follow *follow;           /* the views; of the daemon, or opened when a tool first asks */
+    const char *listens;             /* where agents connect; NULL where a tool has opened the store itself */
 };
 
 /* Fills in *service, which must not move afterwards, for an open hub, which is borrowed. */

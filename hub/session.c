@@ -135,7 +135,8 @@ static void send_part(struct hub *hub, struct hub_session *session, const struct
         *end = part;
         reply(outlet, &session->peer, session->id, pull.request, &message);
     } else {
-        log_error("cannot read the feed of office %s: %s", session->installation->office, error.text);
+        log_with(LOG_LEVEL_ERROR, "HOPNHAT_OFFICE", session->installation->office,
+                 "cannot read the feed of office %s: %s", session->installation->office, error.text);
         if (part)
             feed_state_release(&part->after);
         free(part);

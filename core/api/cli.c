@@ -4,16 +4,21 @@
 #include "net/http_request.h"
 #include "net/keys.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <grp.h>
 #include <locale.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#define CLI_DATA_DIRECTORY "/var/lib/"
+
 enum {
-    MOST_OPTIONS = 64,
+    MOST_OPTIONS = 96,
     MOST_PATH_PARTS = 4,
     COMMAND_ARENA_BYTES = 256 * 1024 * 1024,
     STATUS_ERROR = 1,
@@ -21,7 +26,8 @@ enum {
 };
 
 const struct cli_option cli_common_options[CLI_COMMON_OPTIONS] = {
-    {"data", "DIR", "the store's directory (else the environment's HOPNHAT_DATA)"},
+    {"data", "DIR",
+     "the store's directory; else HOPNHAT_DATA, else " CLI_DATA_DIRECTORY "PROGRAM if it is there"},
     {"json", NULL, "output for programs: JSON, lists as JSON lines"},
     {"help", NULL, "this help, or that of the command"},
     {"version", NULL, "the version"},
@@ -223,9 +229,38 @@ static bool check_usage(const struct cli *cli, struct error *error)
     if (cli->argument_count > cli->command->most)
         return error_set(error, ERROR_USAGE, "%s: too many arguments, from \"%.60s\"", cli->command->name,
                          cli->arguments[cli->command->most]);
-    if (!cli->data || !*cli->data)
-        return error_set(error, ERROR_USAGE, "name the store's directory by --data DIR or HOPNHAT_DATA");
     return true;
+}
+
+/* Root becomes the owner of the data directory: else what it writes there could not be used by the service.
+ */
+static bool become_owner(const struct cli *cli, struct error *error)
+{
+    struct stat status;
+    if (geteuid() != 0 || stat(cli->data, &status) != 0 || status.st_uid == 0)
+        return true;
+    const char *person = getenv("SUDO_USER");
+    if (setenv("HOPNHAT_AUTHOR", person && *person ? person : "root", 0) != 0)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    return (setgroups(1, &status.st_gid) == 0 &&
+            setresgid(status.st_gid, status.st_gid, status.st_gid) == 0 &&
+            setresuid(status.st_uid, status.st_uid, status.st_uid) == 0) ||
+           error_set(error, ERROR_REFUSED, "cannot become the user that %s belongs to: %s", cli->data,
+                     strerror(errno));
+}
+
+static bool find_data(struct cli *cli, struct error *error)
+{
+    const char *data = cli_option(cli, "data");
+    if (!data)
+        data = getenv("HOPNHAT_DATA");
+    if (!data || !*data) {
+        data = arena_format(&cli->arena, CLI_DATA_DIRECTORY "%s", cli->program->name);
+        if (!data || access(data, F_OK) != 0)
+            return error_set(error, ERROR_USAGE, "name the store's directory by --data DIR or HOPNHAT_DATA");
+    }
+    cli->data = data;
+    return become_owner(cli, error);
 }
 
 static bool start(struct cli *cli, int argc, char **argv, bool *done, struct error *error)
@@ -248,10 +283,9 @@ static bool start(struct cli *cli, int argc, char **argv, bool *done, struct err
         return true;
     }
     *done = false;
-    const char *data = cli_option(cli, "data");
-    cli->data = data ? data : getenv("HOPNHAT_DATA");
     cli->json = cli_option(cli, "json") != NULL;
-    return check_usage(cli, error);
+    /* what only prints what is built in needs no store */
+    return check_usage(cli, error) && (cli_option(cli, "help-config") || find_data(cli, error));
 }
 
 static int report(const struct cli *cli, const struct error *error)

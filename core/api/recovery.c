@@ -3,6 +3,7 @@
 #include "api/store_check.h"
 #include "api/wall.h"
 #include "base/log.h"
+#include "net/service_manager.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -98,6 +99,7 @@ static bool look(const struct recovery *recovery, struct error *error)
     const struct store_check check = {
         .data = recovery->data, .program = recovery->program, .found = log_break, .looked = log_verified};
     char text[LINE_BYTES];
+    service_manager_patience();
     if (store_check_run(&check, error)) {
         note(recovery->data, "the store was verified: it is sound, and in use again");
         unlink(mark_path);

@@ -1,5 +1,5 @@
 /* YAML read into a small tree with line numbers. Bounded in size, depth and count; anchors, aliases, tags and
- * several documents are refused. For catalog*.c. */
+ * several documents are refused. For catalogs and settings. */
 #ifndef HOPNHAT_MODEL_CATALOG_YAML_TREE_H
 #define HOPNHAT_MODEL_CATALOG_YAML_TREE_H
 

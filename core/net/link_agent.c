@@ -155,6 +155,9 @@ void link_agent_free(struct link_agent *link)
 {
     if (!link)
         return;
+    const int linger_ms = LINK_LINGER_MS;
+    if (link->up)
+        zmq_setsockopt(link->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
     link_agent_close(link);
     loop_remove(link->loop, link->timer);
     zmq_msg_close(&link->body);

@@ -28,11 +28,12 @@ struct link_agent_options {
     void *user;
 };
 
-enum { LINK_CONNECT_TIMEOUT_MS = 30 * 1000 };
+enum { LINK_CONNECT_TIMEOUT_MS = 30 * 1000, LINK_LINGER_MS = 1500 };
 
 struct link_agent;
 
-/* Makes a link that is not connected. NULL with ERROR_MEMORY. The caller frees it, before loop and net. */
+/* Makes a link that is not connected. NULL with ERROR_MEMORY. The caller frees it, before loop and net. What
+ * was sent last has LINK_LINGER_MS to leave then: net_free waits for that. */
 struct link_agent *link_agent_new(struct net *net, struct loop *loop,
                                   const struct link_agent_options *options, struct error *error);
 void link_agent_free(struct link_agent *link);

@@ -1,0 +1,382 @@
+#include "api/settings.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "model/catalog_yaml_tree.h"
+#include "net/service_manager.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+enum { BOTH = SETTINGS_AGENT | SETTINGS_HUB, CHOICES = 4, TEXT_BYTES = 1024, FILE_BYTES = 64 * 1024 };
+
+enum kind { KIND_TEXT, KIND_PATH, KIND_NUMBER, KIND_CHOICE };
+
+struct setting {
+    const char *key;
+    unsigned programs;
+    enum kind kind;
+    size_t offset;        /* in struct settings */
+    uint64_t least, most; /* of a number */
+    const char *absent;   /* the default; "": nothing */
+    const char *unit;     /* of a number; of a text what it is */
+    bool live;            /* a change takes effect by SIGHUP, without a new start */
+    const char *help;
+    struct {
+        const char *name;
+        uint64_t value;
+    } choices[CHOICES];
+};
+
+#define AT(member) offsetof(struct settings, member)
+
+static const struct setting table[] = {
+    {.key = "listen",
+     .programs = SETTINGS_HUB,
+     .kind = KIND_TEXT,
+     .offset = AT(listen),
+     .absent = "tcp://*:7410",
+     .unit = "tcp://ADDRESS:PORT",
+     .help = "Where the offices' agents connect. The firewall has to let this port in."},
+    {.key = "http",
+     .programs = BOTH,
+     .kind = KIND_TEXT,
+     .offset = AT(http),
+     .absent = "",
+     .unit = "ADDRESS:PORT, the address in numbers",
+     .help = "HTTP besides the Unix socket in the data directory, for the holders of accounts. It is not "
+             "encrypted:\n"
+             "keep it on 127.0.0.1, behind a proxy with TLS where others are to reach it."},
+    {.key = "log_level",
+     .programs = BOTH,
+     .kind = KIND_CHOICE,
+     .offset = AT(log_level),
+     .absent = "info",
+     .live = true,
+     .choices = {{"error", LOG_LEVEL_ERROR}, {"warning", LOG_LEVEL_WARNING}, {"info", LOG_LEVEL_INFO}},
+     .help = "The least pressing of what is logged."},
+    {.key = "backup_directory",
+     .programs = BOTH,
+     .kind = KIND_PATH,
+     .offset = AT(backup_directory),
+     .absent = "",
+     .unit = "absolute path",
+     .live = true,
+     .help =
+         "Where backups are written by themselves, best on another disk or another machine; none are while\n"
+         "this is not set. The service's user has to be allowed to write there: see docs/operations.md."},
+    {.key = "backup_interval_hours",
+     .programs = BOTH,
+     .kind = KIND_NUMBER,
+     .offset = AT(backup_interval_h),
+     .least = 1,
+     .most = 24 * 31,
+     .absent = "24",
+     .unit = "hours",
+     .live = true,
+     .help =
+         "How long after one backup the next is made. Where none is younger than two of these, that is an\n"
+         "alarm."},
+    {.key = "backup_keep",
+     .programs = BOTH,
+     .kind = KIND_NUMBER,
+     .offset = AT(backup_keep),
+     .least = 2,
+     .most = 64,
+     .absent = "7",
+     .unit = "backups",
+     .live = true,
+     .help = "How many of these backups are kept; older ones are removed."},
+    {.key = "custody_wait_seconds",
+     .programs = SETTINGS_HUB,
+     .kind = KIND_NUMBER,
+     .offset = AT(custody_wait_s),
+     .least = 0,
+     .most = 86400,
+     .absent = "60",
+     .unit = "seconds",
+     .help = "How long a restored hub waits for offices to give back headquarters' own log."},
+};
+
+enum { SETTINGS = sizeof table / sizeof *table };
+
+static const char **text_at(struct settings *settings, const struct setting *row)
+{
+    return (const char **)(void *)((char *)settings + row->offset);
+}
+
+static uint64_t *number_at(struct settings *settings, const struct setting *row)
+{
+    return (uint64_t *)(void *)((char *)settings + row->offset);
+}
+
+static const struct setting *find(enum settings_program program, const char *key)
+{
+    for (size_t i = 0; i < SETTINGS; i++)
+        if ((table[i].programs & program) && strcmp(table[i].key, key) == 0)
+            return &table[i];
+    return NULL;
+}
+
+static bool set_number(struct settings *settings, const struct setting *row, const char *value,
+                       struct error *error)
+{
+    errno = 0;
+    uint64_t number = strtoull(value, NULL, 10);
+    if (!*value || value[strspn(value, "0123456789")] || errno || number < row->least || number > row->most)
+        return error_set(error, ERROR_INPUT,
+                         "%s: \"%.40s\" is no number from %" PRIu64 " to %" PRIu64 " (%s)", row->key, value,
+                         row->least, row->most, row->unit);
+    *number_at(settings, row) = number;
+    return true;
+}
+
+static bool set_choice(struct settings *settings, const struct setting *row, const char *value,
+                       struct error *error)
+{
+    char names[128] = "";
+    for (size_t i = 0; i < CHOICES && row->choices[i].name; i++) {
+        if (strcmp(row->choices[i].name, value) == 0) {
+            *number_at(settings, row) = row->choices[i].value;
+            return true;
+        }
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", row->choices[i].name);
+    }
+    return error_set(error, ERROR_INPUT, "%s: \"%.40s\" is none of %s", row->key, value, names);
+}
+
+static bool set_text(struct settings *settings, const struct setting *row, const char *value,
+                     struct error *error)
+{
+    size_t size = strlen(value);
+    if (size > TEXT_BYTES)
+        return error_set(error, ERROR_INPUT, "%s: more than %d bytes", row->key, TEXT_BYTES);
+    if (row->kind == KIND_PATH && size && value[0] != '/')
+        return error_set(error, ERROR_INPUT, "%s: \"%.200s\" does not begin with /", row->key, value);
+    *text_at(settings, row) = arena_string(&settings->arena, value, size);
+    return *text_at(settings, row) || error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+static bool set(struct settings *settings, const struct setting *row, const char *value, struct error *error)
+{
+    if (row->kind == KIND_NUMBER)
+        return set_number(settings, row, value, error);
+    if (row->kind == KIND_CHOICE)
+        return set_choice(settings, row, value, error);
+    return set_text(settings, row, value, error);
+}
+
+/* What is wrong in the file: the first of it. */
+struct wrong {
+    const char *path;
+    struct error *error;
+    bool told;
+};
+
+static void tell_wrong(void *context, unsigned line, const char *text)
+{
+    struct wrong *wrong = context;
+    if (!wrong->told)
+        error_set(wrong->error, ERROR_INPUT, "%s:%u: %s", wrong->path, line, text);
+    wrong->told = true;
+}
+
+static bool set_from_node(struct settings *settings, const struct settings_source *source,
+                          const struct tree_node *node, struct wrong *wrong)
+{
+    struct error error;
+    const struct setting *row = find(source->program, node->key);
+    if (!row)
+        error_set(&error, ERROR_INPUT, "there is no setting \"%.60s\": `run --help-config` lists them",
+                  node->key);
+    else if (node->shape != TREE_SCALAR)
+        error_set(&error, ERROR_INPUT, "%s: one value is wanted", row->key);
+    else if (set(settings, row, node->text, &error))
+        return true;
+    tell_wrong(wrong, row ? node->line : node->key_line, error.text);
+    return false;
+}
+
+/* Reads the file into the arena. */
+static bool read_file(const char *path, struct arena *arena, struct bytes *content, struct error *error)
+{
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return error_set(error, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_STORE, "cannot read %s: %s", path,
+                         strerror(errno));
+    char *text = arena_alloc(arena, FILE_BYTES);
+    size_t size = text ? fread(text, 1, FILE_BYTES, file) : 0;
+    bool whole = !ferror(file) && size < FILE_BYTES;
+    fclose(file);
+    *content = bytes_of(text, size);
+    if (!text)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    return whole || error_set(error, ERROR_INPUT, "%s cannot be read, or has more than %d bytes", path,
+                              FILE_BYTES - 1);
+}
+
+/* Whether there are only comments and blank lines: nothing is set then. */
+static bool says_nothing(struct bytes content)
+{
+    bool comment = false;
+    for (size_t i = 0; i < content.size; i++) {
+        char at = (char)content.data[i];
+        comment = at != '\n' && (comment || at == '#');
+        if (!comment && !strchr(" \t\r\n", at))
+            return false;
+    }
+    return true;
+}
+
+static bool set_from_file(struct settings *settings, const struct settings_source *source,
+                          struct error *error)
+{
+    struct wrong wrong = {.path = source->path, .error = error};
+    const struct tree_report report = {.tell = tell_wrong, .context = &wrong};
+    struct bytes content;
+    struct arena arena;
+    arena_init(&arena, 32 * FILE_BYTES);
+    bool done = read_file(source->path, &arena, &content, error);
+    if (done && !says_nothing(content)) {
+        const struct tree_node *root = tree_read(content, &arena, &report);
+        if (root && root->shape != TREE_MAP)
+            tell_wrong(&wrong, root->line, "lines of the form `key: value` are wanted");
+        for (const struct tree_node *node = root && !wrong.told ? root->first : NULL; node; node = node->next)
+            if (!set_from_node(settings, source, node, &wrong))
+                break;
+        done = !wrong.told;
+    }
+    arena_release(&arena);
+    return done;
+}
+
+static bool set_given(struct settings *settings, const struct settings_source *source, struct error *error)
+{
+    for (const char *const *given = source->given; given && *given; given++) {
+        char key[64] = "";
+        const char *sign = strchr(*given, '=');
+        if (sign && (size_t)(sign - *given) < sizeof key)
+            memcpy(key, *given, (size_t)(sign - *given));
+        const struct setting *row = find(source->program, key);
+        if (!row)
+            return error_set(error, ERROR_USAGE,
+                             "\"%.80s\" is no KEY=VALUE of a setting: `run --help-config` lists them",
+                             *given);
+        if (!set(settings, row, sign + 1, error)) {
+            error->code = ERROR_USAGE;
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_all(struct settings *settings, const struct settings_source *source, struct error *error)
+{
+    bool done = true;
+    *settings = (struct settings){.listen = "", .http = "", .backup_directory = ""};
+    arena_init(&settings->arena, FILE_BYTES);
+    for (size_t i = 0; i < SETTINGS && done; i++)
+        if (table[i].programs & source->program)
+            done = set(settings, &table[i], table[i].absent, error);
+    done = done && (!source->path || set_from_file(settings, source, error)) &&
+           set_given(settings, source, error);
+    if (!done)
+        settings_release(settings);
+    return done;
+}
+
+void settings_release(struct settings *settings)
+{
+    arena_release(&settings->arena);
+}
+
+/* Takes over what stands in `from`; *changed tells whether it was another value. */
+static bool keep(struct settings *settings, struct settings *from, const struct setting *row, bool *changed,
+                 struct error *error)
+{
+    if (row->kind == KIND_NUMBER || row->kind == KIND_CHOICE) {
+        *changed = *number_at(settings, row) != *number_at(from, row);
+        *number_at(settings, row) = *number_at(from, row);
+        return true;
+    }
+    *changed = strcmp(*text_at(settings, row), *text_at(from, row)) != 0;
+    return set_text(settings, row, *text_at(from, row), error);
+}
+
+static void put_in_force(const struct settings *settings)
+{
+    log_set_level((enum log_level)settings->log_level);
+}
+
+bool settings_begin(struct settings *settings, const struct settings_source *source, struct error *error)
+{
+    bool done = read_all(settings, source, error);
+    if (done)
+        put_in_force(settings);
+    return done;
+}
+
+static bool read_again(struct settings *settings, const struct settings_source *source, struct error *error)
+{
+    struct settings next;
+    bool done = read_all(&next, source, error);
+    if (!done)
+        return false;
+    for (size_t i = 0; i < SETTINGS && done; i++) {
+        bool changed = false;
+        if (!table[i].live && (table[i].programs & source->program))
+            done = keep(&next, settings, &table[i], &changed, error);
+        if (changed)
+            log_warning("%s: the change takes effect when the service is started again", table[i].key);
+    }
+    settings_release(done ? settings : &next);
+    if (done)
+        *settings = next;
+    return done;
+}
+
+void settings_reload(struct settings *settings, const struct settings_source *source)
+{
+    struct error error;
+    service_manager_reloading();
+    if (read_again(settings, source, &error)) {
+        put_in_force(settings);
+        log_info("the settings were read again from %s", source->path);
+    } else {
+        log_error("the settings stay as they were: %s", error.text);
+    }
+    service_manager_reloaded();
+}
+
+static void help_row(const struct setting *row, FILE *to)
+{
+    fputs("\n# ", to);
+    for (const char *at = row->help; *at; at++)
+        fputs(*at == '\n' ? "\n# " : (const char[]){*at, '\0'}, to);
+    fputs("\n# ", to);
+    if (row->kind == KIND_NUMBER)
+        fprintf(to, "%" PRIu64 " to %" PRIu64 " %s", row->least, row->most, row->unit);
+    else if (row->kind == KIND_CHOICE)
+        for (size_t i = 0; i < CHOICES && row->choices[i].name; i++)
+            fprintf(to, "%s%s", i ? ", " : "One of ", row->choices[i].name);
+    else
+        fprintf(to, "%s", row->unit);
+    fprintf(to, "; default: %s; a change takes effect by %s.\n#%s:%s%s\n",
+            *row->absent ? row->absent : "none", row->live ? "`systemctl reload`" : "`systemctl restart`",
+            row->key, *row->absent ? " " : "", row->absent);
+}
+
+void settings_help(enum settings_program program, FILE *to)
+{
+    const char *name = program == SETTINGS_HUB ? "hub" : "agent";
+    fprintf(
+        to,
+        "# Settings of hopnhat-%s: /etc/hopnhat/%s.yaml. What stands here commented out is the default.\n",
+        name, name);
+    for (size_t i = 0; i < SETTINGS; i++)
+        if (table[i].programs & program)
+            help_row(&table[i], to);
+}

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""The daemons as services: settings, what systemd is told, backups by themselves, an orderly stop."""
+import os
+import signal
+import socket
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from federation import Federation, add, ids  # noqa: E402
+from hopnhat_test import ROOT, check, equal, main, wait_until  # noqa: E402
+
+STOP_S = 5
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+class Manager:
+    """The end of a notification socket that systemd would hold."""
+
+    def __init__(self, bench):
+        self.path = bench.path("notify")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        self.socket.settimeout(10)
+        os.environ["NOTIFY_SOCKET"] = self.path
+
+    def heard(self, but=""):
+        """The next message that does not begin with `but`."""
+        while True:
+            text = self.socket.recv(4096).decode()
+            if not but or not text.startswith(but):
+                return text
+
+    def close(self):
+        os.environ.pop("NOTIFY_SOCKET", None)
+        os.environ.pop("WATCHDOG_USEC", None)
+        self.socket.close()
+
+
+def test_the_settings_are_the_sample_files(bench):
+    for daemon, name in ((bench.hub(), "hub"), (bench.agent("a"), "agent")):
+        with open(os.path.join(ROOT, "deploy", "config", name + ".yaml"), encoding="utf-8") as sample:
+            equal(sample.read(), daemon.do("run", "--help-config").out, f"deploy/config/{name}.yaml")
+
+
+def test_wrong_settings_are_named_with_their_line(bench):
+    hub = bench.hub()
+    hub.do("init")
+    path = write(bench.path("hub.yaml"), "log_level: info\nlisen: tcp://*:1\n")
+    result = hub.do("run", "--config", path, status=1)
+    check(f"{path}:2: there is no setting \"lisen\"" in result.err, f"the line is named: {result.err}")
+    write(path, "backup_keep: 1\n")
+    result = hub.do("run", "--config", path, status=1)
+    check(f"{path}:1: backup_keep: \"1\" is no number from 2 to 64" in result.err, f"the range: {result.err}")
+    result = hub.do("run", "--set", "backup_keep=many", status=2)
+    check("backup_keep" in result.err, f"what was given: {result.err}")
+    result = hub.do("run", "--config", bench.path("none.yaml"), status=1)
+    check("none.yaml" in result.err, f"a file that is not there: {result.err}")
+
+
+def test_the_service_manager_is_told(bench):
+    manager = Manager(bench)
+    try:
+        os.environ["WATCHDOG_USEC"] = "300000"
+        hub = bench.hub()
+        hub.do("init")
+        path = write(bench.path("hub.yaml"), f"listen: tcp://127.0.0.1:{bench.free_port()}\n")
+        process = hub.start("--config", path)
+        equal(manager.heard(), "WATCHDOG_USEC=300000\nREADY=1", "once it serves")
+        for _ in range(3):
+            equal(manager.heard(), "WATCHDOG=1", "while it turns")
+        write(path, "log_level: loud\n")
+        process.signal(signal.SIGHUP)
+        check(manager.heard("WATCHDOG").startswith("RELOADING=1"), "it reads the settings again")
+        equal(manager.heard("WATCHDOG"), "READY=1", "it has read them")
+        check(f"{path}:1: log_level" in process.log(), f"what was wrong is logged: {process.log()}")
+        write(path, "log_level: error\nlisten: tcp://127.0.0.1:1\n")
+        process.signal(signal.SIGHUP)
+        manager.heard("WATCHDOG")
+        manager.heard("WATCHDOG")
+        check("listen: the change takes effect when the service is started again" in process.log(),
+              f"what needs a new start is logged: {process.log()}")
+        check("were read again" not in process.log(), "the level counts at once")
+        process.signal(signal.SIGTERM)
+        equal(manager.heard("WATCHDOG"), "STOPPING=1", "it is on its way out")
+        equal(process.wait(), 0, "exit status")
+    finally:
+        manager.close()
+
+
+def test_a_hangup_stops_what_has_no_settings_file(bench):
+    hub = bench.hub()
+    hub.do("init")
+    process = hub.start("--listen", f"tcp://127.0.0.1:{bench.free_port()}")
+    process.signal(signal.SIGHUP)
+    equal(process.wait(), 0, "exit status")
+
+
+def test_stops_are_quick_and_the_hub_is_told(bench):
+    world = Federation(bench, "hue", "da-nang")
+    add(world["hue"], "partner", "name=One")
+    world.sync()
+    equal(world.hub.status()["replicas_online"], 2, "both are there")
+    begun = time.monotonic()
+    world["hue"].stop()
+    check(time.monotonic() - begun < STOP_S, f"the agent stopped in {time.monotonic() - begun:.1f} s")
+    wait_until(lambda: world.hub.status()["replicas_online"] == 1, 10, "the hub counts it no more")
+    begun = time.monotonic()
+    world.hub.stop()
+    check(time.monotonic() - begun < STOP_S, f"the hub stopped in {time.monotonic() - begun:.1f} s")
+    begun = time.monotonic()
+    world["da-nang"].stop()
+    check(time.monotonic() - begun < STOP_S, f"without its hub in {time.monotonic() - begun:.1f} s")
+
+
+def backups_in(directory, name):
+    return sorted(file for file in os.listdir(directory) if file.startswith(name + "-"))
+
+
+def test_backups_are_made_by_themselves(bench):
+    """Of a hub and of an agent: the first at once, old ones removed, and what is in them can be restored."""
+    directory = bench.path("Sao lưu")
+    os.mkdir(directory)
+    world = Federation(bench, "hue")
+    partner = add(world["hue"], "partner", "name=One")
+    world.sync()
+    for daemon, name in ((world.hub, "hub"), (world["hue"], "hue")):
+        for day in range(1, 4):
+            write(os.path.join(directory, f"{name}-2020010{day}T000000Z.backup"), "old")
+        write(os.path.join(directory, f"{name}-notes.backup"), "not ours")
+        daemon.stop()
+        more = ["--listen", world.address] if name == "hub" else []
+        daemon.start("--set", f"backup_directory={directory}", "--set", "backup_keep=2", *more)
+        wait_until(lambda d=daemon: d.status()["last_backup"], 20, f"a backup of {name}")
+        wait_until(lambda n=name: len(backups_in(directory, n)) == 3, 10, "old ones are removed")
+        kept = backups_in(directory, name)
+        equal(kept[0], f"{name}-20200103T000000Z.backup", "the newest of the old ones is kept")
+        equal(kept[2], f"{name}-notes.backup", "what is none of ours is left alone")
+        status = daemon.status()
+        check(status["backup_scheduled"] and status["backup_trouble"] == "", f"all is well: {status}")
+        daemon.do("verify", os.path.join(directory, kept[1]))
+        copy = bench.hub("copy-" + name) if name == "hub" else bench.agent("copy-" + name)
+        copy.do("restore", os.path.join(directory, kept[1]))
+        equal(ids(copy, "partner"), [partner], "the records in it")
+
+
+def test_a_backup_that_fails_is_an_alarm(bench):
+    directory = bench.path("disk")
+    path = write(bench.path("hub.yaml"),
+                 f"listen: tcp://127.0.0.1:{bench.free_port()}\nbackup_directory: {directory}\n")
+    hub = bench.hub()
+    hub.do("init")
+    process = hub.start("--config", path)
+    wait_until(lambda: hub.status()["backup_trouble"], 10, "status tells")
+    status = hub.status()
+    check(directory in status["backup_trouble"], f"what is wrong: {status}")
+    equal((status["backup_failures"], status["last_backup"]), (1, None), "failures, last backup")
+    check("the backup was not made" in process.log(), f"the log tells: {process.log()}")
+    os.mkdir(directory)
+    process.signal(signal.SIGHUP)  # the disk is there again: it need not wait for the next try
+    wait_until(lambda: hub.status()["last_backup"], 20, "a backup")
+    equal(hub.status()["backup_trouble"], "", "trouble is over")
+
+
+if __name__ == "__main__":
+    main(globals())

@@ -1,0 +1,173 @@
+#include "api/settings.h"
+
+#include "base/log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char path[] = "/tmp/hn-settings-XXXXXX";
+
+static int make_file(void **state)
+{
+    (void)state;
+    int file = mkstemp(path);
+    return file < 0 ? -1 : close(file);
+}
+
+static int remove_file(void **state)
+{
+    (void)state;
+    return unlink(path);
+}
+
+static void write_file(const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static struct settings_source source_of(enum settings_program program, const char *const *given)
+{
+    return (struct settings_source){program, path, given};
+}
+
+/* The text of the error that the file gives. */
+static const char *wrong(enum settings_program program, const char *text, struct error *error)
+{
+    struct settings settings;
+    struct settings_source source = source_of(program, NULL);
+    write_file(text);
+    assert_false(settings_begin(&settings, &source, error));
+    assert_memory_equal(error->text, path, strlen(path));
+    return error->text + strlen(path);
+}
+
+static void assert_begins(const char *text, const char *with)
+{
+    char begin[128];
+    snprintf(begin, sizeof begin, "%.*s", (int)strlen(with), text);
+    assert_string_equal(begin, with);
+}
+
+static void defaults_hold_where_nothing_is_said(void **state)
+{
+    (void)state;
+    static const char *const nothing[] = {"", "# a comment\n\n  # another\n"};
+    for (size_t i = 0; i < 2; i++) {
+        struct settings settings;
+        struct error error;
+        struct settings_source source = source_of(SETTINGS_HUB, NULL);
+        write_file(nothing[i]);
+        assert_true(settings_begin(&settings, &source, &error));
+        assert_string_equal(settings.listen, "tcp://*:7410");
+        assert_string_equal(settings.http, "");
+        assert_int_equal(settings.backup_interval_h, 24);
+        assert_int_equal(settings.backup_keep, 7);
+        assert_int_equal(settings.log_level, LOG_LEVEL_INFO);
+        settings_release(&settings);
+    }
+}
+
+static void the_command_line_overrides_the_file(void **state)
+{
+    (void)state;
+    static const char *const given[] = {"backup_keep=3", "http=127.0.0.1:1", "backup_keep=4", NULL};
+    struct settings settings;
+    struct error error;
+    struct settings_source source = source_of(SETTINGS_AGENT, given);
+    write_file("backup_keep: 9\nbackup_directory: /mnt/Sao lưu\nlog_level: warning\n");
+    assert_true(settings_begin(&settings, &source, &error));
+    assert_int_equal(settings.backup_keep, 4);
+    assert_string_equal(settings.http, "127.0.0.1:1");
+    assert_string_equal(settings.backup_directory, "/mnt/Sao lưu");
+    assert_int_equal(settings.log_level, LOG_LEVEL_WARNING);
+    settings_release(&settings);
+    log_set_level(LOG_LEVEL_INFO);
+}
+
+static void what_is_wrong_is_told_with_its_line(void **state)
+{
+    (void)state;
+    struct error error;
+    assert_begins(wrong(SETTINGS_HUB, "# one\nlisen: tcp://*:1\n", &error),
+                  ":2: there is no setting \"lisen\"");
+    /* the hub's alone */
+    assert_begins(wrong(SETTINGS_AGENT, "listen: tcp://*:1\n", &error), ":1: there is no setting");
+    assert_begins(wrong(SETTINGS_HUB, "\nbackup_keep: 65\n", &error),
+                  ":2: backup_keep: \"65\" is no number from 2 to 64");
+    assert_begins(wrong(SETTINGS_HUB, "backup_keep: -2\n", &error), ":1: backup_keep");
+    assert_begins(wrong(SETTINGS_HUB, "backup_keep: 18446744073709551619\n", &error), ":1: backup");
+    assert_begins(wrong(SETTINGS_HUB, "backup_keep:\n  - 3\n", &error), ":2: backup_keep: one value");
+    assert_begins(wrong(SETTINGS_HUB, "log_level: loud\n", &error),
+                  ":1: log_level: \"loud\" is none of error, warning, info");
+    assert_begins(wrong(SETTINGS_HUB, "backup_directory: backups\n", &error), ":1: backup_directory");
+    assert_begins(wrong(SETTINGS_HUB, "http: a\nhttp: b\n", &error), ":2: the key \"http\" stands twice");
+    assert_begins(wrong(SETTINGS_HUB, "- http\n", &error), ":1: lines of the form");
+    assert_begins(wrong(SETTINGS_HUB, "http: \"a\n", &error), ":2: ");
+}
+
+static void what_is_given_wrong_is_wrong_usage(void **state)
+{
+    (void)state;
+    static const char *const wrong_ones[] = {"keep=3", "backup_keep", "backup_keep=x", "=", ""};
+    for (size_t i = 0; i < sizeof wrong_ones / sizeof *wrong_ones; i++) {
+        const char *const given[] = {wrong_ones[i], NULL};
+        struct settings settings;
+        struct error error;
+        const struct settings_source source = {SETTINGS_HUB, NULL, given};
+        assert_false(settings_begin(&settings, &source, &error));
+        assert_int_equal(error.code, ERROR_USAGE);
+    }
+}
+
+static void a_file_that_is_not_there_is_an_error(void **state)
+{
+    (void)state;
+    struct settings settings;
+    struct error error;
+    const struct settings_source source = {SETTINGS_HUB, "/tmp/hn-there-is-no-such-file", NULL};
+    assert_false(settings_begin(&settings, &source, &error));
+    assert_int_equal(error.code, ERROR_NOT_FOUND);
+}
+
+static void a_reload_changes_what_may_change_and_nothing_where_it_is_wrong(void **state)
+{
+    (void)state;
+    struct settings settings;
+    struct error error;
+    struct settings_source source = source_of(SETTINGS_HUB, NULL);
+    write_file("listen: tcp://*:1\nbackup_keep: 3\nbackup_directory: /a\n");
+    assert_true(settings_begin(&settings, &source, &error));
+    write_file("listen: tcp://*:2\nbackup_keep: 4\nbackup_directory: /b\n");
+    settings_reload(&settings, &source);
+    assert_string_equal(settings.listen, "tcp://*:1"); /* needs a new start */
+    assert_int_equal(settings.backup_keep, 4);
+    assert_string_equal(settings.backup_directory, "/b");
+    write_file("backup_keep: 5\nbackup_directory: c\n");
+    settings_reload(&settings, &source);
+    assert_int_equal(settings.backup_keep, 4);
+    assert_string_equal(settings.backup_directory, "/b");
+    settings_release(&settings);
+}
+
+int main(void)
+{
+    alarm(60);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_hold_where_nothing_is_said),
+        cmocka_unit_test(the_command_line_overrides_the_file),
+        cmocka_unit_test(what_is_wrong_is_told_with_its_line),
+        cmocka_unit_test(what_is_given_wrong_is_wrong_usage),
+        cmocka_unit_test(a_file_that_is_not_there_is_an_error),
+        cmocka_unit_test(a_reload_changes_what_may_change_and_nothing_where_it_is_wrong),
+    };
+    return cmocka_run_group_tests(tests, make_file, remove_file);
+}
