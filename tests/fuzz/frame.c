@@ -3,10 +3,7 @@
  * refuses that. */
 #include "net/frame.h"
 #include "base/limits.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -14,14 +11,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena arena;
     struct frame_buffer buffer = {0};
     struct frame_codec *codec = frame_codec_new(&error);
-    if (!codec)
-        abort();
+    fuzz_assert(codec != NULL);
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
     Hopnhat__Message *message = frame_unpack(codec, bytes_of(data, size), &arena, &error);
-    if (message && !frame_pack(codec, message, &buffer, &error))
-        abort();
-    if (message)
+    if (message) {
+        fuzz_assert(frame_pack(codec, message, &buffer, &error));
         frame_unpack(codec, frame_buffer_bytes(&buffer), &arena, &error);
+    }
     frame_buffer_release(&buffer);
     arena_release(&arena);
     frame_codec_free(codec);
