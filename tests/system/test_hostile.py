@@ -74,8 +74,8 @@ def test_a_flood_of_garbage(bench):
         chance = random.Random(threading.get_ident())
         while not stop.is_set():
             with contextlib.suppress(OSError), connect(address) as link:
-                begin = chance.choice([b"", GREETING, greeting(b"CURVE"), greeting(b"NULL"), greeting(b"PLAIN")])
-                link.sendall(begin + chance.randbytes(chance.randrange(20000)))
+                greetings = [b"", GREETING, greeting(b"CURVE"), greeting(b"NULL"), greeting(b"PLAIN")]
+                link.sendall(chance.choice(greetings) + chance.randbytes(chance.randrange(20000)))
                 link.settimeout(0.05)
                 link.recv(1000)
     with in_background(flood, 8):
@@ -93,7 +93,8 @@ def test_half_open_handshakes_are_closed(bench):
     links = []
     for number in range(400):
         link = connect(address)
-        link.sendall([b"", GREETING[:5], greeting(b"CURVE"), greeting(b"CURVE") + b"\x04\xc8\x05HELLO"][number % 4])
+        begins = [b"", GREETING[:5], greeting(b"CURVE"), greeting(b"CURVE") + b"\x04\xc8\x05HELLO"]
+        link.sendall(begins[number % 4])
         links.append(link)
     works(federation, 5)
     federation.add_office("c")
@@ -174,11 +175,13 @@ def test_http_strangers(bench):
     before = resident_bytes(agent)
     chance = random.Random(7)
     head = b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    post = b"POST /v1/records/partner HTTP/1.1\r\nHost: localhost\r\n"
+    where = b"GET /v1/records/partner?where=" + b"%00%ff" * 50
     for request in (chance.randbytes(5000), b"GET " + b"/" * 100000 + b" HTTP/1.1\r\n\r\n",
                     head + b"X: " + b"y" * 200000 + b"\r\n\r\n", b"\0\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
-                    b"POST /v1/records/partner HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n{",
-                    b"POST /v1/records/partner HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n{}",
-                    b"GET /v1/records/partner?where=" + b"%00%ff" * 50 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"):
+                    post + b"Content-Length: 99999999999\r\n\r\n{",
+                    post + b"Content-Length: -1\r\n\r\n{}",
+                    where + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"):
         answer = http_answer(address, request, 2)
         check(b" 200 " not in answer[:20], f"no success for {request[:40]!r}: {answer[:60]!r}")
     slow = [connect(address) for _ in range(40)]
