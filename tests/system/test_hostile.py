@@ -191,7 +191,7 @@ def test_http_strangers(bench):
     add(agent, "partner", "name=While they are slow", "country=VN")  # over the Unix socket
     for link in slow:
         link.close()
-    wait_until(lambda: b" 200 " in http_answer(address, head + b"\r\n")[:20], 40, "HTTP serves again")
+    wait_until(lambda: b" 401 " in http_answer(address, head + b"\r\n")[:20], 40, "HTTP answers again")
     check(resident_bytes(agent) < before + (32 << 20), "the agent's memory is bounded")
 
 
