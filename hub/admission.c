@@ -185,15 +185,18 @@ static bool settle_refused(struct admission *admission, const struct change *cha
         const Hopnhat__Edit *edit = change->body->edits[i];
         Hopnhat__Record *record =
             hub_record(&admission->transaction, edit->type, edit->record.data, &admission->arena);
+        struct journal_view view;
         bool altered;
         if (!record)
             continue;
         struct place before = place_before(record);
-        if (!merge_refused_edit(record, change, i, admission->hub->rev + 1, &source, &admission->arena,
+        if (!journal_before(admission->hub->catalog, record, edit, &admission->arena, &view, error) ||
+            !merge_refused_edit(record, change, i, admission->hub->rev + 1, &source, &admission->arena,
                                 &altered, error))
             return false;
-        if (altered &&
-            !place_record(admission->hub, &admission->transaction, record, &before, &admission->arena, error))
+        if (altered && (!place_record(admission->hub, &admission->transaction, record, &before,
+                                      &admission->arena, error) ||
+                        !journal_after(admission, record, change, i, &view, error)))
             return false;
     }
     return true;

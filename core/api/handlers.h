@@ -50,7 +50,8 @@ const Hopnhat__Record *call_record(struct api_call *call, const struct catalog_t
 bool call_shown(struct api_call *call, const Hopnhat__Record *record, struct shown *shown,
                 struct error *error);
 
-/* Writes the edit in the author's name, unless it is empty, and answers {"id","changed","token"}. */
+/* Writes the edit in the author's name, unless it is empty, and answers {"id","changed","token"}, and
+ * "warnings": [texts] where a value leads to no record here. */
 json_t *call_write(struct api_call *call, const struct new_edit *edit, struct error *error);
 
 #endif

@@ -44,6 +44,53 @@ bool call_shown(struct api_call *call, const Hopnhat__Record *record, struct sho
                      "token: what was shown is from before this store came back from a copy; look again");
 }
 
+/* A warning where the value leads to no record that is to be seen here. Empty: it does. NULL with the error.
+ */
+static const char *missing_reference(struct api_call *call, const Hopnhat__FieldDefinition *field,
+                                     struct bytes value, struct error *error)
+{
+    const struct records *records = call->records;
+    const struct catalog *catalog = records->catalog(records->context);
+    const struct catalog_type *type = field->reference ? catalog_type_named(catalog, field->reference) : NULL;
+    struct record_id id;
+    bool deleted = false;
+    const char *text = arena_string(call->arena, value.data, value.size);
+    if (!text || !type || !record_id_parse(text, &id))
+        return text ? "" : NULL;
+    const Hopnhat__Record *record =
+        records->get(records->context, type_definition(type)->number, id.bytes, call->arena, error);
+    if (!record && error->code != ERROR_NOT_FOUND)
+        return NULL;
+    error->code = ERROR_NONE;
+    if (!record)
+        return arena_format(call->arena, "%s: there is no %s %s here; it may still come", field->name,
+                            field->reference, text);
+    if (!fold_deleted(type, record, call->arena, &deleted, NULL, error))
+        return NULL;
+    return deleted
+               ? arena_format(call->arena, "%s: the %s %s is deleted", field->name, field->reference, text)
+               : "";
+}
+
+/* What the writer should know of an edit that was taken. NULL with the error. */
+static json_t *warnings_of(struct api_call *call, const struct new_edit *edit, struct error *error)
+{
+    const struct records *records = call->records;
+    const struct catalog_type *type = catalog_type(records->catalog(records->context), edit->type);
+    json_t *warnings = json_array();
+    for (size_t i = 0; warnings && type && i < edit->op_count; i++) {
+        const Hopnhat__FieldDefinition *field = type_field(type, edit->ops[i].field);
+        if (!field || field->kind != HOPNHAT__VALUE_KIND__KIND_REFERENCE || edit->ops[i].value.size == 0)
+            continue;
+        const char *warning = missing_reference(call, field, edit->ops[i].value, error);
+        if (!warning || (*warning && json_array_append_new(warnings, json_string(warning)) < 0)) {
+            json_decref(warnings);
+            return NULL;
+        }
+    }
+    return warnings;
+}
+
 static json_t *answer_written(struct api_call *call, const struct new_edit *edit, bool changed,
                               struct error *error)
 {
@@ -59,9 +106,14 @@ static json_t *answer_written(struct api_call *call, const struct new_edit *edit
         records->get(records->context, edit->type, edit->record, call->arena, error);
     if (record)
         shown = records->shown_now(records->context, record);
+    error->code = ERROR_NONE;
+    json_t *warnings = warnings_of(call, edit, error);
     records->end(records->context);
     token_format(&shown, token);
     json_t *json = json_pack("{s:s, s:b, s:s}", "id", id_text, "changed", changed, "token", token);
+    if (json && json_array_size(warnings))
+        json_object_set(json, "warnings", warnings); /* the edit is on disk: without them it is no error */
+    json_decref(warnings);
     if (!json)
         error_set(error, ERROR_MEMORY, "out of memory");
     return json;

@@ -197,7 +197,8 @@ static bool check_texts(const Hopnhat__Catalog *message, struct error *error)
         good = good && (!type->title || text_is_utf8(bytes_of_string(type->title)));
         for (size_t f = 0; f < type->n_fields; f++) {
             const Hopnhat__FieldDefinition *field = type->fields[f];
-            const char *texts[] = {field->reference, field->least, field->most, field->pattern, field->unit};
+            const char *texts[] = {field->reference, field->least, field->most,
+                                   field->pattern,   field->unit,  field->not_before};
             for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
                 good = good && (!texts[i] || text_is_utf8(bytes_of_string(texts[i])));
             for (size_t i = 0; i < field->n_choices; i++) {

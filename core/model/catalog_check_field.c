@@ -246,6 +246,31 @@ static void check_unit(const Hopnhat__Catalog *catalog, struct catalog_place pla
     if (members == 1)
         check_lone(catalog, place, report);
 }
+/* The two are written together, so whoever writes one has seen the other. */
+static void check_not_before(const Hopnhat__Catalog *catalog, struct catalog_place place,
+                             struct catalog_report *report)
+{
+    const Hopnhat__TypeDefinition *type = catalog->types[place.type];
+    const Hopnhat__FieldDefinition *field = type->fields[place.field], *other = NULL;
+    if (!field->not_before)
+        return;
+    for (size_t i = 0; i < type->n_fields; i++)
+        if (strcmp(type->fields[i]->name, field->not_before) == 0)
+            other = type->fields[i];
+    if (!has_kind(field, KIND(DATE) | KIND(TIME)) || field->yearly)
+        catalog_tell(report, place, "not_before", "%s has `not_before`, but is no date of a year and no time",
+                     field->name);
+    else if (!other || other == field)
+        catalog_tell(report, place, "not_before", "%s shall not be before %s, which is no other field of %s",
+                     field->name, field->not_before, type->name);
+    else if (other->kind != field->kind || other->yearly)
+        catalog_tell(report, place, "not_before", "%s and %s cannot be compared", field->name, other->name);
+    else if (!field->unit || !other->unit || strcmp(field->unit, other->unit) != 0)
+        catalog_tell(report, place, "not_before",
+                     "%s shall not be before %s: put them in one unit, so that they are written together",
+                     field->name, other->name);
+}
+
 void catalog_check_field(const Hopnhat__Catalog *catalog, struct catalog_place place,
                          struct catalog_report *report)
 {
@@ -257,6 +282,7 @@ void catalog_check_field(const Hopnhat__Catalog *catalog, struct catalog_place p
     check_range(field, place, report);
     check_text_rules(field, place, report);
     check_unit(catalog, place, report);
+    check_not_before(catalog, place, report);
     if (field->has_write && !narrows(field->write, type->write))
         catalog_tell(report, place, "write", "the write rule of %s is wider than that of %s", field->name,
                      type->name);

@@ -112,6 +112,7 @@ static const struct key_rule field_keys[] = {
     FLAG_KEY(Hopnhat__FieldDefinition, retired),
     TEXT_KEY(Hopnhat__FieldDefinition, unit, .required = false),
     FLAG_KEY(Hopnhat__FieldDefinition, personal),
+    TEXT_KEY(Hopnhat__FieldDefinition, not_before, .required = false),
     {0},
 };
 static const struct message_rule field_rule = {"a field", &hopnhat__field_definition__descriptor, field_keys};

@@ -154,6 +154,24 @@ static bool has_value(const struct check *check, uint32_t field)
     return false;
 }
 
+/* Dates in their order, as far as this edit writes both: those of a unit are always written together. */
+static bool check_order(const struct check *check)
+{
+    const Hopnhat__Edit *edit = edit_of(check);
+    for (size_t i = 0; i < edit->n_ops; i++) {
+        const Hopnhat__FieldDefinition *field = type_field(check->type, edit->ops[i]->field);
+        if (!field || !field->not_before)
+            continue;
+        for (size_t j = 0; j < edit->n_ops; j++) {
+            const Hopnhat__FieldDefinition *other = type_field(check->type, edit->ops[j]->field);
+            if (other && strcmp(other->name, field->not_before) == 0 &&
+                !value_check_order(field, value_at(check, i), other, value_at(check, j), check->error))
+                return false;
+        }
+    }
+    return true;
+}
+
 /* A new record has a group, an owner and every required field. */
 static bool check_new(const struct check *check)
 {
@@ -210,7 +228,8 @@ bool check_edit(const struct catalog *catalog, const struct change *change, size
     for (size_t i = 0; i < edit_of(&check)->n_ops; i++)
         if (!check_op(&check, i, reason))
             return false;
-    return true;
+    *reason = HOPNHAT__REFUSAL_REASON__REFUSED_CATALOG;
+    return check_order(&check);
 }
 
 uint32_t check_rank(const struct change *change, size_t edit, const Hopnhat__Record *before,

@@ -154,6 +154,15 @@ bool value_check(const Hopnhat__FieldDefinition *field, struct bytes value, stru
     return good || error_prefix(error, "%s", field->name);
 }
 
+bool value_check_order(const Hopnhat__FieldDefinition *field, struct bytes value,
+                       const Hopnhat__FieldDefinition *other, struct bytes earlier, struct error *error)
+{
+    if (value.size == 0 || earlier.size == 0 || order_to_bound(field, value, earlier) >= 0)
+        return true;
+    return error_set(error, ERROR_INPUT, "%s: \"%s\" is before %s, which is \"%s\"", field->name,
+                     value_quote(value).text, other->name, value_quote(earlier).text);
+}
+
 int value_compare(const Hopnhat__FieldDefinition *field, struct bytes a, struct bytes b)
 {
     struct error ignored;

@@ -51,6 +51,11 @@ bool value_parse_date(struct arena *arena, const Hopnhat__FieldDefinition *field
  * and for text in scripts other than Latin. Errors: as value_parse. */
 bool value_check(const Hopnhat__FieldDefinition *field, struct bytes value, struct error *error);
 
+/* Whether the value of a date or time field is not before that of the other one (both in stored form; dates
+ * given in part as far as both are given; cleared ones are never wrong). ERROR_INPUT. */
+bool value_check_order(const Hopnhat__FieldDefinition *field, struct bytes value,
+                       const Hopnhat__FieldDefinition *other, struct bytes earlier, struct error *error);
+
 /* Less, equal or greater than 0, by meaning: numbers by size, dates and times by day, choices in the order of
  * the catalog, false before true, all else by bytes. The cleared and what is no stored form come first. */
 int value_compare(const Hopnhat__FieldDefinition *field, struct bytes a, struct bytes b);

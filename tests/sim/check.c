@@ -193,4 +193,5 @@ void world_check(struct world *world)
     check_custody(world);
     check_oracle(world);
     check_texts(world);
+    check_journal(world);
 }

@@ -132,7 +132,8 @@ void truth_lost(struct world *world, struct node *node);
 /* tests/sim/check.c: everything that must hold at the end. */
 void world_check(struct world *world);
 void check_oracle(struct world *world);
-void check_texts(struct world *world); /* tests/sim/texts.c */
+void check_texts(struct world *world);   /* tests/sim/texts.c */
+void check_journal(struct world *world); /* tests/sim/journal.c */
 void check_truth(struct world *world);
 void check_custody(struct world *world);
 

@@ -84,6 +84,100 @@ def test_what_is_allowed_arrives_everywhere(bench):
     world.sync()
 
 
+def test_what_is_wrong_is_refused_and_what_is_missing_is_told(bench):
+    world = Federation(bench, "hue")
+    hue = world["hue"]
+    for assignments, reason in ((("title=One", "start=2025-02-01", "end=2025-01-31"),
+                                 "end: \"2025-01-31\" is before start, which is \"2025-02-01\""),
+                                (("start=2025-02-01",), "title is required"),
+                                (("title=One", "start=31/2/2025"), "start"),
+                                (("title=One", "status=bogus"), "status"),
+                                (("title=One", "committed_usd=-1"), "\"-1\" is below 0"),
+                                (("title=One", "partner=bogus"), "partner")):
+        result = hue.do("add", "aid_project", *assignments, status=1)
+        check(reason in result.err, f"{assignments}: {result.err!r}")
+    missing = "01a20000-0000-7000-8000-000000000000"
+    for daemon in (hue, world.hub):
+        result = daemon.do("add", "aid_project", "title=One", f"partner={missing}", "owner=hue", "--json")
+        warning, = result.json()["warnings"]
+        check(f"there is no partner {missing} here" in warning and warning in result.err,
+              f"told: {result.err!r}")
+    partner = add(hue, "partner", "name=Two")
+    result = hue.do("add", "aid_project", "title=Two", f"partner={partner}", "start=2025-02", "end=2025")
+    equal(result.err, "", "nothing to warn of")
+    project = result.out.strip()
+    result = hue.do("set", "aid_project", project, "end=2024", status=1)
+    check("end: \"2024\" is before start" in result.err, f"the start that stands counts: {result.err!r}")
+    hue.do("delete", "partner", partner)
+    check("is deleted" in hue.do("set", "aid_project", project, f"partner={partner}", "title=Three").err or
+          "is deleted" in hue.do("add", "aid_project", "title=Four", f"partner={partner}").err, "told")
+    world.sync()
+
+
+def test_offices_work_on_across_two_versions(bench):
+    """hue is away while headquarters hands out versions 2 and 3, and writes under version 1."""
+    world = Federation(bench, "hue", "da-nang")
+    record = add(world["hue"], "partner", "name=One", "status=prospect")
+    world.sync()
+    world["hue"].stop()
+    field = "      - {number: 23, name: address,"
+    second = altered(bench, (field, "      - {number: 90, name: phone, vi: Phone}\n" + field))
+    third = altered(bench, (field, "      - {number: 90, name: phone, vi: Phone}\n"
+                                   "      - {number: 91, name: fax, vi: Fax}\n" + field),
+                    ("  - number: 17\n", "  - {number: 90, name: visit, audience: everyone, write: any,\n"
+                     "     fields: [{number: 16, name: topic, required: true, vi: Topic}]}\n"
+                     "  - number: 17\n"),
+                    name="third.yaml", version=3)
+    for path, assignment in ((second, "phone=0236 1"), (third, "fax=0236 2")):
+        world.hub.do("catalog", "apply", path)
+        world.sync("da-nang")
+        world["da-nang"].do("set", "partner", record, assignment)
+    visit = add(world["da-nang"], "visit", "topic=Hue")
+    world["hue"].do("set", "partner", record, "address=Hue", "status=active")
+    mine = add(world["hue"], "partner", "name=Two")
+    equal(world["hue"].status()["catalog_version"], 1, "hue's")
+    world["da-nang"].do("sync", "--wait")
+    world["hue"].start()
+    world.sync()
+    for daemon in (world.hub, world["hue"], world["da-nang"]):
+        got = fields(daemon, "partner", record)
+        equal([got[name] for name in ("phone", "fax", "address", "status")],
+              ["0236 1", "0236 2", "Hue", "active"], f"both at {daemon.name}")
+        equal(fields(daemon, "visit", visit)["topic"], "Hue", f"the new type at {daemon.name}")
+        equal(fields(daemon, "partner", mine)["name"], "Two", f"made under version 1, at {daemon.name}")
+        equal(daemon.status()["catalog_version"], 3, f"the version at {daemon.name}")
+    equal(world["hue"].status()["refused"], 0, "nothing was refused")
+
+
+def test_an_office_is_ahead_of_the_hub(bench):
+    """The hub comes back from before version 2; an office goes on under it."""
+    world = Federation(bench, "hue", "da-nang")
+    record = add(world["hue"], "partner", "name=One")
+    world.sync()
+    backup = bench.path("hub.backup")
+    world.hub.do("backup", backup)
+    field = "      - {number: 23, name: address,"
+    world.hub.do("catalog", "apply",
+                 altered(bench, (field, "      - {number: 90, name: phone, vi: Phone}\n" + field)))
+    world.sync()
+    world["hue"].do("set", "partner", record, "phone=0234 1")
+    world.sync()
+    world["hue"].stop()
+    world["da-nang"].stop()
+    world["hue"].do("set", "partner", record, "phone=0234 2")
+    world.hub.stop()
+    bench.run(["rm", "-r", world.hub.data])
+    world.hub.do("restore", backup)
+    world.start_hub()
+    equal(world.hub.status()["catalog_version"], 1, "as of the backup")
+    world["hue"].start()
+    world["da-nang"].start()
+    world.sync()
+    for daemon in (world.hub, world["hue"], world["da-nang"]):
+        equal(daemon.status()["catalog_version"], 2, f"it is back at {daemon.name}")
+        equal(fields(daemon, "partner", record)["phone"], "0234 2", f"written under it, at {daemon.name}")
+
+
 def side_by_side(world, *assignments):
     """A record in which hue and da-nang wrote each its assignment without seeing the other's."""
     record = add(world["hue"], "partner", "name=One", "status=active")
@@ -114,6 +208,11 @@ def test_a_policy_changes_and_bags_are_read_anew(bench):
         equal(daemon.status()["conflicts_open"], 2, f"conflicts_open of {daemon.name}")
         check(isinstance(fields(daemon, "partner", sectors)["sectors"], str), "one sector is read")
         equal(daemon.record("partner", status).get("open", []), [], "status is settled by rule")
+    rows = world.hub.do("conflicts", "--all", "--json").lines()
+    noted = {(row["id"], row["field"]): row["note"] for row in rows if "note" in row}
+    said = "read by {} no more, but by {}, since version 2 of the catalog".format
+    equal(noted, {(status, "status"): said("REVIEW", "LATEST"),
+                  (address, "address"): said("LATEST", "REVIEW")}, "what the journal says")
     back = altered(bench, ("name: VUFO", "name: VUFO again"), name="back.yaml", version=3)
     world.hub.do("catalog", "apply", back)
     world.sync()

@@ -270,7 +270,14 @@ static void all_errors_come_at_once_with_their_lines(void **state)
         "      - {number: 41, name: w, aliases: one, vi: }\n"                            /* 43 */
         "      - {number: 42, name: x, policy: highest}\n"                               /* 44 */
         "  - {number: 16, name: office, fields: [{number: 16, name: z, unit: alone}]}\n" /* 45 */
-        "  - {number: 17, name: thing}\n";                                               /* 46 */
+        "  - {number: 17, name: thing}\n"                                                /* 46 */
+        "  - number: 18\n"                                                               /* 47 */
+        "    name: dates\n"                                                              /* 48 */
+        "    fields:\n"                                                                  /* 49 */
+        "      - {number: 16, name: aa, kind: date, not_before: bb}\n"                   /* 50 */
+        "      - {number: 17, name: bb, not_before: aa}\n"                               /* 51 */
+        "      - {number: 18, name: cc, kind: date, not_before: cc}\n"                   /* 52 */
+        "      - {number: 19, name: dd, kind: date, not_before: aa}\n";                  /* 53 */
     static const struct expected expected[] = {
         {1, "`version` is \"one\""},
         {2, "no key \"colour\""},
@@ -315,6 +322,10 @@ static void all_errors_come_at_once_with_their_lines(void **state)
         {45, "within one type"},
         {46, "two types thing"},
         {46, "thing has no fields"},
+        {50, "aa and bb cannot be compared"},
+        {51, "is no date of a year"},
+        {52, "which is no other field of dates"},
+        {53, "put them in one unit"},
     };
     expect_errors(yaml, expected, sizeof expected / sizeof *expected);
 }

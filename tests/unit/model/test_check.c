@@ -23,7 +23,9 @@ static const char RULES[] =
     "      {number: 18, name: own, write: owner},\n"
     "      {number: 19, name: tags, policy: union},\n"
     "      {number: 20, name: count, kind: integer, policy: sum, most: '100'},\n"
-    "      {number: 21, name: day, kind: date}]}\n"
+    "      {number: 21, name: day, kind: date},\n"
+    "      {number: 22, name: starts, kind: date, unit: period},\n"
+    "      {number: 23, name: ends, kind: date, unit: period, not_before: starts}]}\n"
     "  - {number: 21, name: eithers, write: owner_or_headquarters, fields: [{number: 16, name: name}]}\n"
     "  - {number: 22, name: owners, write: owner, fields: [{number: 16, name: name}]}\n"
     "  - {number: 23, name: headquarters, write: headquarters, fields: [{number: 16, name: name}]}\n"
@@ -143,6 +145,32 @@ static void every_write_rule_on_a_record_that_is_there(void **state)
         assert_int_equal(check(&hue, record, rules[i].type, &restore, 1).allowed, rules[i].owner);
     }
     REFUSED(&hanoi, record_in(OWNERS, "everyone"), OWNERS, rights, PUT(NAME, "x"));
+}
+
+static void dates_keep_their_order(void **state)
+{
+    (void)state;
+    const Hopnhat__Record *record = record_in(ANYBODYS, "everyone");
+    ALLOWED(&hue, record, ANYBODYS, PUT(22, "2025-01-31"), PUT(23, "2025-02-01"));
+    ALLOWED(&hue, record, ANYBODYS, PUT(22, "2025-01-31"), PUT(23, "2025-01-31"));
+    ALLOWED(&hue, record, ANYBODYS, PUT(22, "2025-01-31"), PUT(23, "")); /* no end yet */
+    ALLOWED(&hue, record, ANYBODYS, PUT(22, ""), PUT(23, "2025"));
+    ALLOWED(&hue, record, ANYBODYS, PUT(22, "2025-06"), PUT(23, "2025")); /* some day of 2025 */
+    REFUSED(&hue, record, ANYBODYS, wrong, PUT(22, "2025-01-31"), PUT(23, "2025-01-30"));
+    assert_non_null(strstr(error.text, "ends: \"2025-01-30\" is before starts, which is \"2025-01-31\""));
+    REFUSED(&hue, record, ANYBODYS, wrong, PUT(23, "2024"), PUT(22, "2025-01-31"));
+    REFUSED(hub, record, ANYBODYS, wrong, PUT(22, "2025"), PUT(23, "2024-12-31"));
+    ALLOWED(&hue, record, ANYBODYS, PUT(23, "1999")); /* of an older catalog, in which they stood alone */
+}
+
+static void texts_are_merged_by_the_hub_alone(void **state)
+{
+    (void)state;
+    const Hopnhat__Record *record = record_in(ANYBODYS, "everyone");
+    const struct new_op merged = {.field = NAME, .value = text("x"), .merged = true};
+    ALLOWED(hub, record, ANYBODYS, merged);
+    REFUSED(&hue, record, ANYBODYS, rights, merged);
+    REFUSED(&center, record, ANYBODYS, rights, merged);
 }
 
 static void every_write_rule_on_a_new_record(void **state)
@@ -303,6 +331,8 @@ int main(void)
         cmocka_unit_test(required_fields_are_there_and_stay),
         cmocka_unit_test(what_the_catalog_does_not_know_is_refused),
         cmocka_unit_test(each_policy_knows_its_operations),
+        cmocka_unit_test(dates_keep_their_order),
+        cmocka_unit_test(texts_are_merged_by_the_hub_alone),
         cmocka_unit_test(a_deletion_is_one_that_can_be_read),
         cmocka_unit_test(ranks_are_of_the_author_as_the_record_stands),
     };
