@@ -152,11 +152,15 @@ static bool is_candidate(const Hopnhat__Resolution *resolution, struct entry_id 
     return false;
 }
 
-static Hopnhat__Candidate *new_candidate(struct admission *admission, Hopnhat__Entry *entry)
+/* `change` is on its way in and in no log yet; NULL: there is none such. */
+static Hopnhat__Candidate *new_candidate(struct admission *admission, const struct change *change,
+                                         Hopnhat__Entry *entry)
 {
     Hopnhat__Candidate *candidate = arena_alloc(admission->work, sizeof *candidate);
     const struct replica *replica = registry_replica(admission->hub, entry->replica);
-    const char *author = author_of(admission, entry);
+    const char *author = change && dot_compare(entry_id_of(entry).dot, change->dot) == 0
+                             ? change->body->author
+                             : author_of(admission, entry);
     if (!candidate)
         return NULL;
     hopnhat__candidate__init(candidate);
@@ -169,7 +173,7 @@ static Hopnhat__Candidate *new_candidate(struct admission *admission, Hopnhat__E
 
 /* Adds what the bag holds now to those that were listed before. */
 static bool add_candidates(struct admission *admission, Hopnhat__Resolution *resolution,
-                           const Hopnhat__Field *field, struct error *error)
+                           const Hopnhat__Field *field, const struct change *change, struct error *error)
 {
     size_t room = resolution->n_candidates + field->n_entries;
     Hopnhat__Candidate **all = arena_alloc(admission->work, room * sizeof(Hopnhat__Candidate *));
@@ -181,7 +185,7 @@ static bool add_candidates(struct admission *admission, Hopnhat__Resolution *res
     for (size_t i = 0; i < field->n_entries && resolution->n_candidates < JOURNAL_CANDIDATES; i++) {
         if (is_candidate(resolution, entry_id_of(field->entries[i])))
             continue;
-        if (!(all[resolution->n_candidates] = new_candidate(admission, field->entries[i])))
+        if (!(all[resolution->n_candidates] = new_candidate(admission, change, field->entries[i])))
             return out_of_memory(error);
         resolution->n_candidates++;
     }
@@ -240,13 +244,14 @@ static Hopnhat__Resolution *open_resolution(struct admission *admission, const H
 }
 
 bool journal_open(struct admission *admission, const Hopnhat__Record *record,
-                  const Hopnhat__FieldDefinition *definition, bool deleted, struct error *error)
+                  const Hopnhat__FieldDefinition *definition, bool deleted, const struct change *change,
+                  struct error *error)
 {
     const struct journal_former none = {.there = false};
     Hopnhat__Resolution *resolution = open_resolution(admission, record, definition, deleted);
     if (!resolution)
         return out_of_memory(error);
-    if (!add_candidates(admission, resolution, record_field(record, definition->number), error) ||
+    if (!add_candidates(admission, resolution, record_field(record, definition->number), change, error) ||
         !journal_set_chosen(admission, resolution, record, definition, error))
         return false;
     journal_put(admission, resolution, &none);
@@ -294,9 +299,10 @@ static bool journal_field(const struct entering *entering, const Hopnhat__Op *op
         !texts_note(admission, record, definition->number, entering->error))
         return false;
     if (!resolution)
-        return journal_open(admission, record, definition, entering->deleted, entering->error);
+        return journal_open(admission, record, definition, entering->deleted, entering->change,
+                            entering->error);
     former = journal_former(resolution);
-    if (concurrent && !add_candidates(admission, resolution, field, entering->error))
+    if (concurrent && !add_candidates(admission, resolution, field, entering->change, entering->error))
         return false;
     if (!concurrent)
         settle(entering, resolution, op);

@@ -115,7 +115,8 @@ static bool open_rows(struct reread *reread, const Hopnhat__Record *record)
         if (!field || !is_newly_single(reread, former->fields[i]) ||
             !journal_concurrent(reread->admission->hub->catalog, record, altered(reread, field->number)))
             continue;
-        if (!journal_open(reread->admission, record, altered(reread, field->number), deleted, reread->error))
+        if (!journal_open(reread->admission, record, altered(reread, field->number), deleted, NULL,
+                          reread->error))
             return false;
     }
     return true;

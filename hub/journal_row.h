@@ -32,8 +32,10 @@ bool journal_set_chosen(struct admission *admission, Hopnhat__Resolution *resolu
                         const Hopnhat__Record *record, const Hopnhat__FieldDefinition *definition,
                         struct error *error);
 
-/* Opens a row for a field in which different values stand side by side, and stores it. */
+/* Opens a row for a field in which different values stand side by side, and stores it. `change` is the one
+ * that is on its way in; NULL: none. */
 bool journal_open(struct admission *admission, const Hopnhat__Record *record,
-                  const Hopnhat__FieldDefinition *definition, bool deleted, struct error *error);
+                  const Hopnhat__FieldDefinition *definition, bool deleted, const struct change *change,
+                  struct error *error);
 
 #endif

@@ -127,8 +127,9 @@ static void print_end(const struct cli *cli, const json_t *conflict)
     const char *state = text_of(conflict, "state"), *note = text_of(conflict, "note");
     if (settled) {
         char *value = table_text(json_object_get(settled, "value"));
-        printf("settled %s by %s %s: \"%s\"\n", text_of(settled, "time"), text_of(settled, "office"),
-               text_of(settled, "author"), value ? value : "");
+        const char *author = text_of(settled, "author");
+        printf("settled %s by %s%s%s: \"%s\"\n", text_of(settled, "time"), text_of(settled, "office"),
+               *author ? " " : "", author, value ? value : "");
         free(value);
     }
     if (*note)

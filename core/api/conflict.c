@@ -91,12 +91,21 @@ static bool add_standing(struct showing *showing, json_t *values)
     return true;
 }
 
-/* Those that stood side by side once. */
+static int earlier_first(const void *a, const void *b)
+{
+    const Hopnhat__Candidate *left = *(Hopnhat__Candidate *const *)a,
+                             *right = *(Hopnhat__Candidate *const *)b;
+    return (left->entry->time > right->entry->time) - (left->entry->time < right->entry->time);
+}
+
+/* Those that stood side by side once, as they were written. */
 static bool add_former(struct showing *showing, json_t *values)
 {
     const Hopnhat__Resolution *journal = showing->conflict->journal;
     struct bytes chosen =
         bytes_of(journal->chosen_value.data, journal->has_chosen_value ? journal->chosen_value.len : 0);
+    if (journal->n_candidates)
+        qsort(journal->candidates, journal->n_candidates, sizeof(Hopnhat__Candidate *), earlier_first);
     for (size_t i = 0; i < journal->n_candidates; i++) {
         const Hopnhat__Candidate *one = journal->candidates[i];
         const struct entry_origin origin = {.office = one->office, .author = one->author};
