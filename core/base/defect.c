@@ -25,6 +25,7 @@ bool defect_plant(const char *name)
         [DEFECT_SEEN_IS_ALL] = "seen-is-all",
         [DEFECT_TEXT_BASE_OF_ONE] = "text-base-of-one",
         [DEFECT_TEXT_DROPS_A_PARAGRAPH] = "text-drops-a-paragraph",
+        [DEFECT_JOURNAL_SKIPS_REFUSED] = "journal-skips-refused",
     };
     for (size_t i = 1; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], name) == 0) {

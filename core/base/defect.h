@@ -24,6 +24,7 @@ enum defect {
     DEFECT_SEEN_IS_ALL,          /* an edit claims to have seen what came after the form was opened */
     DEFECT_TEXT_BASE_OF_ONE,     /* texts are merged over what only one of them superseded */
     DEFECT_TEXT_DROPS_A_PARAGRAPH, /* a merged text lacks one */
+    DEFECT_JOURNAL_SKIPS_REFUSED,  /* the journal does not hear of what a refused change settled after all */
 };
 
 #ifdef HOPNHAT_DEFECTS

@@ -178,8 +178,10 @@ static void check_merged(struct texts *texts, const struct text *merged)
         return;
     }
     if ((is_decided(texts, a, b) && bytes_equal(merged->value, a->value)) ||
-        (is_decided(texts, b, a) && bytes_equal(merged->value, b->value)))
+        (is_decided(texts, b, a) && bytes_equal(merged->value, b->value))) {
+        world_trace(texts->world, "decided: %.*s", (int)merged->value.size, (const char *)merged->value.data);
         return;
+    }
     world_trace(texts->world, "merged: %.*s", (int)merged->value.size, (const char *)merged->value.data);
     check_kept(texts, merged, a, b);
     check_kept(texts, merged, b, a);
