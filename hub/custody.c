@@ -1,6 +1,7 @@
 #include "hub/custody.h"
 
 #include "base/log.h"
+#include "hub/audience.h"
 #include "hub/custody_piece.h"
 #include "hub/push.h"
 #include "hub/registry.h"
@@ -49,8 +50,10 @@ static void choose(struct hub *hub)
             }
     }
     for (size_t i = 0; i < CUSTODIANS; i++)
-        if (chosen[i])
+        if (chosen[i]) {
             chosen[i]->custodian = true;
+            audience_look(hub, chosen[i], LOOK_NEWS);
+        }
     hub->custody.held = chosen[CUSTODIANS - 1] ? chosen[CUSTODIANS - 1]->custody_held : 0;
 }
 
@@ -200,6 +203,7 @@ static void take_note(struct hub *hub, struct hub_session *session, const Hopnha
     session->custody_known = session->custody_known || complete;
     session->custody_held = held;
     session->custody_flagged = false;
+    audience_look(hub, session, LOOK_NEWS);
 }
 
 static bool make_answer(struct hub *hub, struct hub_session *session, const Hopnhat__Custody *custody,

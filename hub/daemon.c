@@ -14,6 +14,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+enum { SLICE_US = 10 * 1000 }; /* of messages taken before the others have their turn */
+
 struct hub_daemon {
     struct loop *loop;
     struct net *net;
@@ -60,7 +62,10 @@ static void link_ready(void *user)
     struct hub_daemon *daemon = user;
     struct link_peer peer;
     struct bytes frame;
-    for (int i = 0; i < LINK_SLICE_MESSAGES && link_hub_receive(daemon->link, &peer, &frame); i++) {
+    const uint64_t began_us = loop_now_us();
+    for (int i = 0; i < LINK_SLICE_MESSAGES && loop_now_us() - began_us < SLICE_US &&
+                    link_hub_receive(daemon->link, &peer, &frame);
+         i++) {
         struct error error;
         Hopnhat__Message *message = frame_unpack(daemon->codec, frame, &daemon->arena, &error);
         if (message)
@@ -70,6 +75,7 @@ static void link_ready(void *user)
         arena_reset(&daemon->arena);
     }
     hub_turn(daemon->hub, wall_now_ms(), &daemon->outlet);
+    pace_measure(&daemon->hub->pace, loop_now_us() - began_us);
 }
 
 static void signalled(void *user, int number)

@@ -18,19 +18,27 @@ static bool out_of_memory(struct error *error)
 void feed_state_release(struct feed_state *state)
 {
     free(state->cursors);
+    free(state->logs);
     *state = (struct feed_state){0};
 }
 
 bool feed_state_copy(struct feed_state *to, const struct feed_state *from)
 {
-    struct feed_cursor *cursors = malloc((from->group_count + 1) * sizeof *cursors);
+    struct feed_cursor *cursors = calloc(from->group_count + 1, sizeof *cursors);
+    struct feed_log *logs = calloc(from->log_count + 1, sizeof *logs);
     feed_state_release(to);
-    if (!cursors)
+    if (!cursors || !logs) {
+        free(cursors);
+        free(logs);
         return false;
+    }
     if (from->group_count)
         memcpy(cursors, from->cursors, from->group_count * sizeof *cursors);
+    if (from->log_count)
+        memcpy(logs, from->logs, from->log_count * sizeof *logs);
     *to = *from;
     to->cursors = cursors;
+    to->logs = logs;
     return true;
 }
 
@@ -76,7 +84,7 @@ bool feed_has_news(struct hub *hub, const struct feed_reader *reader, const stru
     if (!groups_agree(reader->office, state))
         return true;
     for (size_t i = 0; i < reader->log_count; i++)
-        if (watermark_of(hub, reader->logs[i]) != state->watermarks[i])
+        if (watermark_of(hub, reader->logs[i]) != state->logs[i].watermark)
             return true;
     for (size_t i = 0; i < state->group_count; i++) {
         const struct feed_cursor *cursor = &state->cursors[i];
@@ -303,9 +311,9 @@ static bool add_logs(struct part *part, const struct hub *hub, const struct feed
     if (!feed->watermarks || !feed->refusals)
         return out_of_memory(part->error);
     for (size_t i = 0; i < reader->log_count; i++) {
-        state->watermarks[i] = watermark_of(hub, reader->logs[i]);
-        feed->watermarks[feed->n_watermarks++] = state->watermarks[i];
-        if (!feed_refusals(part->transaction, reader->logs[i], &state->refusals[i], part->arena,
+        state->logs[i].watermark = watermark_of(hub, reader->logs[i]);
+        feed->watermarks[feed->n_watermarks++] = state->logs[i].watermark;
+        if (!feed_refusals(part->transaction, reader->logs[i], &state->logs[i].refusal, part->arena,
                            feed->refusals, &feed->n_refusals))
             part->credit_bytes = 0; /* refusals first: no head before all of them are told */
     }

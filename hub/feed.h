@@ -14,13 +14,18 @@ struct feed_cursor {
     bool was_told;
 };
 
+/* What an agent was told of one of its logs: the watermark, and the highest refused seq. */
+struct feed_log {
+    uint64_t watermark, refusal;
+};
+
 /* Where an agent stands: what it has applied, as far as the hub knows. */
 struct feed_state {
     struct feed_cursor *cursors; /* owned; in the order of the office's groups once they are told */
     size_t group_count;
     bool groups_told;
-    uint64_t watermarks[LIMIT_LOGS_PER_AGENT]; /* as told last */
-    uint64_t refusals[LIMIT_LOGS_PER_AGENT];   /* the highest refused seq told, by log */
+    struct feed_log *logs; /* owned; as many as the reader has */
+    size_t log_count;
 };
 
 /* Whose feed it is. */

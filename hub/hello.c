@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { FULL_RETRY_MS = 30 * 1000 };
+
 static bool out_of_memory(struct error *error)
 {
     return error_set(error, ERROR_MEMORY, "out of memory");
@@ -107,8 +109,12 @@ static bool make_known(struct hub *hub, const struct link_peer *peer, const Hopn
 static bool set_state(const struct hub *hub, const Hopnhat__Hello *hello, struct feed_state *state)
 {
     state->cursors = calloc(hello->n_cursors + 1, sizeof *state->cursors);
-    if (!state->cursors)
+    state->logs = calloc(hello->n_logs, sizeof *state->logs);
+    if (!state->cursors || !state->logs) {
+        feed_state_release(state);
         return false;
+    }
+    state->log_count = hello->n_logs;
     for (size_t i = 0; i < hello->n_cursors && hello->epoch == hub->epoch; i++) {
         const Hopnhat__Cursor *cursor = hello->cursors[i];
         struct feed_cursor *to = &state->cursors[state->group_count++];
@@ -117,14 +123,14 @@ static bool set_state(const struct hub *hub, const Hopnhat__Hello *hello, struct
         to->position = cursor->position;
     }
     for (size_t i = 0; i < hello->n_logs; i++)
-        state->refusals[i] = hello->logs[i]->refusal_heard;
+        state->logs[i].refusal = hello->logs[i]->refusal_heard;
     return true;
 }
 
 static struct hub_session *begin_session(struct hub *hub, const struct link_peer *peer,
                                          const Hopnhat__Hello *hello, uint64_t wall_ms)
 {
-    struct hub_session *session = calloc(1, sizeof *session);
+    struct hub_session *session = calloc(1, sizeof *session + hello->n_logs * sizeof *session->logs);
     struct hub_session *former = session_find(hub, peer->key);
     if (!session || !set_state(hub, hello, &session->confirmed)) {
         free(session);
@@ -179,7 +185,7 @@ static bool add_refusals(struct hub *hub, struct hub_session *session, Hopnhat__
     if (!welcome->refusals || !transaction_begin(&transaction, hub->environment, false, &error))
         return false;
     for (size_t i = 0; i < session->log_count; i++)
-        feed_refusals(&transaction, session->logs[i], &session->confirmed.refusals[i], arena,
+        feed_refusals(&transaction, session->logs[i], &session->confirmed.logs[i].refusal, arena,
                       welcome->refusals, &welcome->n_refusals);
     bool read = !transaction.failed;
     transaction_abort(&transaction);
@@ -244,8 +250,10 @@ void hello_receive(struct hub *hub, const struct link_peer *peer, uint32_t reque
                     "this agent is too old for the hub: upgrade it");
         return;
     }
-    if (HASH_COUNT(hub->sessions) >= LIMIT_SESSIONS && !session_find(hub, peer->key)) {
-        reply_busy(outlet, peer, 0, request, 30000);
+    uint32_t retry_ms = FULL_RETRY_MS;
+    if ((HASH_COUNT(hub->sessions) >= LIMIT_SESSIONS && !session_find(hub, peer->key)) ||
+        !pace_admits(&hub->pace, wall_ms, &retry_ms)) {
+        reply_busy(outlet, peer, 0, request, retry_ms);
         return;
     }
     push_commit(hub, outlet); /* what the session begins with is durable */

@@ -1,5 +1,7 @@
 #include "hub/registry.h"
 
+#include "hub/audience.h"
+#include "hub/hello.h"
 #include "store/key.h"
 #include "store/rows.h"
 
@@ -309,6 +311,9 @@ void registry_save(struct hub *hub, struct transaction *transaction)
         hub->dirty_replicas = replica->next_dirty;
         replica->dirty = false;
         save_replica(replica, transaction);
+        struct hub_session *session = session_find(hub, replica->link_key);
+        if (session)
+            audience_look(hub, session, LOOK_NEWS);
     }
     struct group_state *group, *next;
     HASH_ITER(hh, hub->groups, group, next)
@@ -317,6 +322,7 @@ void registry_save(struct hub *hub, struct transaction *transaction)
         if (!group->dirty)
             continue;
         group->dirty = false;
+        audience_tell(hub, group->name);
         digest_store(&group->digest, row);
         put_u64_be(row + DIGEST_BYTES, group->last_rev);
         transaction_put(transaction, HUB_DIGEST, bytes_of_string(group->name), bytes_of(row, sizeof row));

@@ -1,6 +1,7 @@
 #include "hub/session.h"
 
 #include "base/log.h"
+#include "hub/audience.h"
 #include "hub/custody.h"
 #include "hub/enrolment.h"
 #include "hub/hello.h"
@@ -14,7 +15,7 @@
 
 #include <stdlib.h>
 
-enum { ONLINE_MS = 5 * 60 * 1000, LONGEST_HOLD_MS = 10 * 60 * 1000 };
+enum { ONLINE_MS = 5 * 60 * 1000, LONGEST_HOLD_MS = 10 * 60 * 1000, HOLD_STEP_MS = 250, LOOKS_A_TURN = 64 };
 
 bool hub_admits(struct hub *hub, const uint8_t key[LINK_KEY_BYTES], uint64_t wall_ms)
 {
@@ -43,6 +44,7 @@ static void drop_sent(struct hub_session *session)
 void session_end(struct hub *hub, struct hub_session *session)
 {
     HASH_DEL(hub->sessions, session);
+    audience_leave(hub, session);
     hub->custody.stale = true;
     feed_state_release(&session->confirmed);
     while (session->sent)
@@ -165,8 +167,8 @@ static bool confirm(struct hub_session *session, uint32_t applied)
     return true;
 }
 
-static void receive_pull(struct hub_session *session, uint32_t request, const Hopnhat__Pull *pull,
-                         uint64_t wall_ms, const struct hub_outlet *outlet)
+static void receive_pull(struct hub *hub, struct hub_session *session, uint32_t request,
+                         const Hopnhat__Pull *pull, uint64_t wall_ms, const struct hub_outlet *outlet)
 {
     bool first = pull->applied == 0 && !session->sent;
     if (!pull->ahead)
@@ -185,6 +187,11 @@ static void receive_pull(struct hub_session *session, uint32_t request, const Ho
     if (waiting->credit_bytes == 0)
         waiting->credit_bytes = 1; /* one record at least, or the agent would never arrive */
     waiting->hold_until_ms = first ? wall_ms : wall_ms + hold_ms;
+    uint64_t look_ms =
+        waiting->hold_until_ms > wall_ms + HOLD_STEP_MS ? waiting->hold_until_ms : wall_ms + HOLD_STEP_MS;
+    if (look_ms < hub->holds_due_ms)
+        hub->holds_due_ms = look_ms;
+    audience_look(hub, session, LOOK_ASKED);
 }
 
 static void receive_reconcile(struct hub *hub, struct hub_session *session, uint32_t request,
@@ -307,7 +314,7 @@ static void receive_request(struct hub *hub, struct hub_session *session, const 
         push_receive(hub, session, message->request, message->push, wall_ms, outlet);
         break;
     case HOPNHAT__MESSAGE__BODY_PULL:
-        receive_pull(session, message->request, message->pull, wall_ms, outlet);
+        receive_pull(hub, session, message->request, message->pull, wall_ms, outlet);
         break;
     case HOPNHAT__MESSAGE__BODY_RECONCILE:
         receive_reconcile(hub, session, message->request, message->reconcile, outlet);
@@ -374,34 +381,52 @@ static void answer_pulls(struct hub *hub, struct hub_session *session, uint64_t 
         send_part(hub, session, outlet);
 }
 
-void hub_turn(struct hub *hub, uint64_t wall_ms, const struct hub_outlet *outlet)
+/* Looks at those whose Pulls have been held long enough: not one by one, but now and then at all. */
+static void end_holds(struct hub *hub, uint64_t wall_ms)
 {
-    struct hub_session *session, *next;
-    push_commit(hub, outlet);
-    custody_turn(hub);
-    HASH_ITER(hh, hub->sessions, session, next)
-    {
+    if (wall_ms < hub->holds_due_ms)
+        return;
+    hub->holds_due_ms = UINT64_MAX;
+    for (struct hub_session *session = hub->sessions; session; session = session->hh.next) {
         if (session->pull_count == 0)
             continue;
-        session->installation = registry_installation(hub, session->key);
-        if (!session->installation || session->installation->revoked ||
-            !registry_office(hub, session->installation->office))
-            session_end(hub, session); /* the next message is told why */
-        else
-            answer_pulls(hub, session, wall_ms, outlet);
+        if (session->pulls[0].hold_until_ms <= wall_ms)
+            audience_look(hub, session, LOOK_ASKED);
+        else if (session->pulls[0].hold_until_ms < hub->holds_due_ms)
+            hub->holds_due_ms = session->pulls[0].hold_until_ms;
     }
+    if (hub->holds_due_ms < wall_ms + HOLD_STEP_MS)
+        hub->holds_due_ms = wall_ms + HOLD_STEP_MS;
+}
+
+static void look_at(struct hub *hub, struct hub_session *session, uint64_t wall_ms,
+                    const struct hub_outlet *outlet)
+{
+    session->installation = registry_installation(hub, session->key);
+    const struct office *office =
+        session->installation ? registry_office(hub, session->installation->office) : NULL;
+    if (!office || session->installation->revoked || !audience_seat(hub, session, office))
+        session_end(hub, session); /* the next message is told why */
+    else
+        answer_pulls(hub, session, wall_ms, outlet);
+}
+
+void hub_turn(struct hub *hub, uint64_t wall_ms, const struct hub_outlet *outlet)
+{
+    struct hub_session *session;
+    push_commit(hub, outlet);
+    custody_turn(hub);
+    end_holds(hub, wall_ms);
+    for (size_t i = 0; i < LOOKS_A_TURN && (session = audience_next(hub)); i++)
+        if (session->pull_count)
+            look_at(hub, session, wall_ms, outlet);
 }
 
 int64_t hub_wait_ms(const struct hub *hub, uint64_t wall_ms)
 {
-    int64_t wait_ms = hub->turn ? 0 : -1;
-    for (const struct hub_session *session = hub->sessions; session; session = session->hh.next) {
-        if (session->pull_count == 0)
-            continue;
-        uint64_t until_ms = session->pulls[0].hold_until_ms;
-        int64_t left_ms = until_ms > wall_ms ? (int64_t)(until_ms - wall_ms) : 0;
-        if (wait_ms < 0 || left_ms < wait_ms)
-            wait_ms = left_ms;
-    }
-    return wait_ms;
+    if (hub->turn || audience_waits(hub))
+        return 0;
+    if (hub->holds_due_ms == UINT64_MAX)
+        return -1;
+    return hub->holds_due_ms > wall_ms ? (int64_t)(hub->holds_due_ms - wall_ms) : 0;
 }

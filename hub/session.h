@@ -28,14 +28,17 @@ struct waiting_pull {
     uint64_t hold_until_ms;
 };
 
+/* Why a session is to be looked at (audience.h). */
+enum look_reason { LOOK_NOT, LOOK_NEWS, LOOK_ASKED };
+
+struct seat;
+
 /* One agent at work, by its link key. A new Hello of a key ends its older session. */
 struct hub_session {
     uint8_t key[LINK_KEY_BYTES];
     struct link_peer peer;
     uint32_t id;
     const struct installation *installation;
-    uint64_t logs[LIMIT_LOGS_PER_AGENT]; /* replica numbers, as in the Hello */
-    size_t log_count;
     struct feed_state confirmed; /* where the agent stands for sure */
     uint32_t confirmed_request;  /* the Pull that was answered with the part it applied last; 0: none */
     struct sent_part *sent;      /* parts under way, in their order */
@@ -46,7 +49,15 @@ struct hub_session {
      * what is in every backup; whether it is to hold more, and has been told so in a Feed */
     bool custody_known, custodian, custody_flagged;
     uint64_t custody_held;
+    /* audience.c: places in the groups of its office; whether it is to be looked at, and its neighbours there
+     */
+    struct seat *seats;
+    size_t seat_count;
+    enum look_reason look;
+    struct hub_session *look_next, *look_prev;
     UT_hash_handle hh;
+    size_t log_count;
+    uint64_t logs[]; /* replica numbers, as in the Hello */
 };
 
 /* Whether a key may connect: an installation that is not revoked, the one-time key of a code, or, at a hub

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/entropy.h"
 #include "base/limits.h"
+#include "hub/pace.h"
 #include "model/catalog.h"
 #include "model/change.h"
 #include "model/clock.h"
@@ -82,6 +83,7 @@ struct group_state {
     UT_hash_handle hh;
 };
 
+struct audience;
 struct follow;
 struct hub_session;
 struct push_turn;
@@ -121,9 +123,14 @@ struct hub {
     uint64_t backups, last_backup_ms; /* how many are kept; when the newest was made, 0: never */
     struct hub_custody custody;       /* by custody.c */
     struct hub_session *sessions;     /* by session.c */
-    struct push_turn *turn;           /* by push.c: what has come in and is not committed; NULL: nothing */
-    struct follow *follow;            /* the daemon's, of the views; NULL: there are none to wait for */
-    uint64_t malformed;               /* messages that were no messages, since the start */
+    struct audience *audiences;       /* by audience.c: who reads each group; sessions to be looked at */
+    struct hub_session *looks[2];
+    unsigned looked_last;
+    struct pace pace;       /* at which sessions may begin */
+    uint64_t holds_due_ms;  /* by session.c: when to see which Pulls were held long enough */
+    struct push_turn *turn; /* by push.c: what has come in and is not committed; NULL: nothing */
+    struct follow *follow;  /* the daemon's, of the views; NULL: there are none to wait for */
+    uint64_t malformed;     /* messages that were no messages, since the start */
 };
 
 #define HUB_DEFAULT_MAP_BYTES (UINT64_C(64) << 30)

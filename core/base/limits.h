@@ -41,6 +41,7 @@ enum {
 
     /* the hub */
     LIMIT_SESSIONS = 20000,
+    LIMIT_RETURN_QUEUE_MS = 100, /* of the hub's time booked ahead for agents that come back; then Busy */
     LIMIT_REPLICAS_PER_INSTALLATION = 1000, /* numbers that one pair of keys may use up, a restore each */
     LIMIT_TURN_BYTES = 16 * 1024 * 1024, /* changes in one transaction of the hub; past it the hub commits */
     LIMIT_FOLLOWER_LAG = 1000000,        /* revs a follower may be behind before admission answers Busy */

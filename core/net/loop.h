@@ -51,5 +51,6 @@ bool loop_run_once(struct loop *loop, int64_t timeout_ms, struct error *error);
 
 /* Milliseconds of a clock that never jumps; its zero means nothing. */
 uint64_t loop_now_ms(void);
+uint64_t loop_now_us(void); /* the same in microseconds */
 
 #endif

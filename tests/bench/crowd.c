@@ -23,10 +23,10 @@ enum { EVENTS = 256, TICK_MS = 20, PRINT_MS = 100, HANDSHAKES = 50 };
 static void print(const struct crowd_counts *counts)
 {
     printf("{\"up\": %" PRIu64 ", \"open\": %" PRIu64 ", \"saved\": %" PRIu64 ", \"acknowledged\": %" PRIu64
-           ", \"lost\": %" PRIu64 ", \"busy\": %" PRIu64 ", \"refused\": %" PRIu64 ", \"cuts\": %" PRIu64
-           "}\n",
-           counts->up, counts->open, counts->saved, counts->acknowledged, counts->lost, counts->busy,
-           counts->refused, counts->cuts);
+           ", \"lost\": %" PRIu64 ", \"feeds\": %" PRIu64 ", \"busy\": %" PRIu64 ", \"refused\": %" PRIu64
+           ", \"cuts\": %" PRIu64 "}\n",
+           counts->up, counts->open, counts->saved, counts->acknowledged, counts->lost, counts->feeds,
+           counts->busy, counts->refused, counts->cuts);
     fflush(stdout);
 }
 

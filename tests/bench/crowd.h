@@ -30,6 +30,7 @@ struct crowd_counts {
     uint64_t saved;        /* changes made */
     uint64_t acknowledged; /* of these, by the hub */
     uint64_t lost;         /* acknowledged, and then not known any more: must stay 0 */
+    uint64_t feeds;        /* parts that came */
     uint64_t busy, refused, cuts;
 };
 

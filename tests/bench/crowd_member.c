@@ -167,6 +167,7 @@ static void take_welcome(struct member *member, const Hopnhat__Welcome *welcome)
 static void take_feed(struct member *member, const Hopnhat__Feed *feed)
 {
     member->applied = member->waits_for;
+    member->crowd->counts.feeds++;
     if (feed->head && feed->n_after == 1) {
         member->rev = feed->after[0];
         set_open(member, true);

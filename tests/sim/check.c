@@ -195,3 +195,21 @@ void world_check(struct world *world)
     check_texts(world);
     check_journal(world);
 }
+
+void check_pulls(struct world *world)
+{
+    for (const struct hub_session *session = world->hub->sessions; session; session = session->hh.next) {
+        const struct feed_state *state = &session->confirmed;
+        for (const struct sent_part *part = session->sent; part; part = part->next)
+            state = &part->after;
+        const struct installation *installation = registry_installation(world->hub, session->key);
+        const struct feed_reader reader = {
+            .office = installation ? registry_office(world->hub, installation->office) : NULL,
+            .logs = session->logs,
+            .log_count = session->log_count,
+        };
+        if (session->pull_count && reader.office && feed_has_news(world->hub, &reader, state))
+            world_fail(world, "the hub holds a Pull of office %s although there is news for it",
+                       installation->office);
+    }
+}

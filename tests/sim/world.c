@@ -261,6 +261,7 @@ void node_deliver_late(struct node *node)
 void world_hub_turn(struct world *world)
 {
     hub_turn(world->hub, world->now_ms, hub_outlet(world));
+    check_pulls(world);
 }
 
 /* --- stores --- */

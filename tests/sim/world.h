@@ -137,6 +137,9 @@ void check_journal(struct world *world); /* tests/sim/journal.c */
 void check_truth(struct world *world);
 void check_custody(struct world *world);
 
+/* After each turn of the hub: no Pull is held although there is something to answer. */
+void check_pulls(struct world *world);
+
 /* A value that somebody wrote over one that they saw. Values of these fields are written once only, so that
  * they can be told apart whatever name their entry has by now. */
 struct overwritten {

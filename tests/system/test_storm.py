@@ -20,6 +20,10 @@ def test_a_crowd_returns_and_nothing_is_lost(bench):
         equal(result.counts["refused"], 0, "members refused")
         check(result.most_kib - result.usual_kib <= storm.MORE_MIB * 1024,
               f"the hub's memory went from {result.usual_kib} to {result.most_kib} KiB")
+        # what everybody sees comes to everybody, though the hub answers so many only a few in each turn
+        before = office.crowd.look()["feeds"]
+        office.federation.hub.do("add", "directive", "number=1", "title=Họp", "group=everyone")
+        office.crowd.wait(lambda counts: counts["feeds"] >= before + MEMBERS, 20, "all read the directive")
         # the members' records are in their own offices' groups; the hub has them all, and no other
         equal(len(office.federation.hub.records("partner")), result.counts["saved"] + 1, "records at the hub")
     finally:
