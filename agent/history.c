@@ -154,7 +154,7 @@ static bool list_own(struct listing *listing)
 {
     for (size_t i = listing->agent->log_count; i-- > 0;) {
         const struct own_log *log = &listing->agent->logs[i];
-        for (uint64_t seq = log->head; seq > 0; seq--) {
+        for (uint64_t seq = log->head; seq > log->trimmed; seq--) {
             if (listing->answer->n_entries == listing->limit || listing->examined == HISTORY_EXAMINED)
                 return true;
             if (!take_row(listing, log, seq))

@@ -34,8 +34,8 @@ bool log_link(struct transaction *transaction, const struct own_log *log, uint64
         chain_start(log->replica, link);
         return true;
     }
-    if (seq == log->head) {
-        memcpy(link, log->link, LINK_BYTES);
+    if (seq == log->head || seq == log->trimmed) {
+        memcpy(link, seq == log->head ? log->link : log->trimmed_link, LINK_BYTES);
         return true;
     }
     const Hopnhat__LogRow *row = log_row(transaction, (struct dot){log->replica, seq}, arena);
@@ -115,6 +115,14 @@ void log_cut(struct transaction *transaction, struct own_log *log, uint64_t seq,
     log->dirty = true;
 }
 
+static bool log_is_kept(struct transaction *transaction, struct dot dot)
+{
+    struct key key;
+    struct bytes row;
+    key_dot(&key, dot.replica, dot.seq);
+    return transaction_get(transaction, AGENT_LOG, key_bytes(&key), &row);
+}
+
 bool log_is_refused(struct transaction *transaction, struct dot dot)
 {
     struct key key;
@@ -173,7 +181,8 @@ void log_refuse(struct agent *agent, struct transaction *transaction, Hopnhat__R
             log->refusal_heard = dot.seq;
             log->dirty = true;
         }
-        if (dot.seq > log->head || log_is_refused(transaction, dot))
+        if (dot.seq > log->head || log_is_refused(transaction, dot) ||
+            (dot.seq <= log->trimmed && !log_is_kept(transaction, dot)))
             continue;
         key_dot(&key, dot.replica, dot.seq);
         row_put(transaction, AGENT_REFUSED, key_bytes(&key), &refusals[i]->base);

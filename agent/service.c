@@ -212,6 +212,15 @@ static json_t *contact_json(uint64_t ms, struct arena *arena)
     return ms ? json_string(wall_text(ms, arena)) : json_null();
 }
 
+/* Own changes that are not in the oldest backup that headquarters keeps, or not trimmed yet. */
+static json_int_t log_length(const struct agent *agent)
+{
+    uint64_t length = 0;
+    for (size_t i = 0; i < agent->log_count; i++)
+        length += agent->logs[i].head - agent->logs[i].trimmed;
+    return (json_int_t)length;
+}
+
 static json_t *status(void *context, uint64_t wall_ms, struct error *error)
 {
     const struct agent_service *service = context;
@@ -238,7 +247,8 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
     if (!json)
         error_set(error, ERROR_MEMORY, "out of memory");
     else
-        agent_backups_status(service->agent, json),
+        json_object_set_new(json, "log_length", json_integer(log_length(service->agent))),
+            agent_backups_status(service->agent, json),
             recovery_status(service->agent->directory, service->agent->environment, json);
     if (json && (!backup_schedule_status(json, service->backups, error) ||
                  !index_status_add(json, service->follow, service->agent->local_rev, error))) {

@@ -1,5 +1,6 @@
 #include "agent/feed.h"
 #include "agent/session_state.h"
+#include "agent/trim.h"
 #include "base/defect.h"
 #include "base/log.h"
 
@@ -437,6 +438,9 @@ void agent_session_tick(struct agent_session *session, uint64_t wall_ms)
         }
     }
     pump(session, wall_ms);
+    struct error error;
+    if (session->state == SESSION_OPEN && !agent_trim(session->agent, &error))
+        session_trouble(session, "%s", error.text);
 }
 
 void agent_session_poke(struct agent_session *session, uint64_t wall_ms)

@@ -50,6 +50,9 @@ static bool add_heads(struct agent_session *session, Hopnhat__Hello *hello, stru
         head->link = (ProtobufCBinaryData){CHAIN_LINK_BYTES, log->link};
         head->has_refusal_heard = log->refusal_heard != 0;
         head->refusal_heard = log->refusal_heard;
+        head->has_trimmed = head->has_trimmed_link = log->trimmed != 0;
+        head->trimmed = log->trimmed;
+        head->trimmed_link = (ProtobufCBinaryData){CHAIN_LINK_BYTES, log->trimmed_link};
         hello->logs[hello->n_logs++] = head;
     }
     return hello->logs != NULL;
@@ -144,12 +147,15 @@ static void change_epoch(struct agent *agent, uint64_t epoch)
     agent->epoch = epoch;
 }
 
-/* The hub's watermark counts, also where it is lower than it was: then the hub has lost what is above. */
+/* The hub's watermark counts, also where it is lower than it was: then the hub has lost what is above. What
+ * was trimmed cannot be offered again. */
 static void take_mark(struct agent *agent, struct transaction *transaction, const Hopnhat__LogMark *mark)
 {
     struct own_log *log = agent_log(agent, mark->replica);
     uint64_t former = log->acknowledged;
     log->acknowledged = mark->watermark < log->head ? mark->watermark : log->head;
+    if (log->acknowledged < log->trimmed)
+        log->acknowledged = log->trimmed;
     log->safe = mark->has_safe ? mark->safe : 0;
     if (log->safe > log->acknowledged)
         log->safe = log->acknowledged;
@@ -256,11 +262,16 @@ static bool judge(struct agent_session *session, struct transaction *transaction
     const struct own_log *own = agent_log(session->agent, log->replica);
     uint8_t link[LINK_BYTES];
     bool present = place == 0;
+    log->equal = own->trimmed; /* what was trimmed was equal once, and cannot be compared any more */
+    if (mark->watermark < own->trimmed) {
+        log->decided = true;
+        return true;
+    }
     if (mark->watermark <= own->head) {
         if (!log_link(transaction, own, mark->watermark, link, &session->arena))
             return false;
         log->decided = mark->watermark == 0 || memcmp(link, mark->link.data, LINK_BYTES) == 0;
-        log->parted = mark->watermark;
+        log->parted = mark->watermark > own->trimmed ? mark->watermark : own->trimmed + 1;
         return true;
     }
     log->parted = own->head + 1; /* more is known there than here */

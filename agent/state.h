@@ -47,6 +47,8 @@ struct own_log {
     uint8_t link[CHAIN_LINK_BYTES]; /* at head */
     uint64_t acknowledged, safe;    /* on the hub's disk; in its oldest backup still kept */
     uint64_t refusal_heard;         /* highest refused seq that the hub has told */
+    uint64_t trimmed;               /* changes up to here are not kept any more (agent/trim.h) */
+    uint8_t trimmed_link[CHAIN_LINK_BYTES];
     bool dirty;
 };
 

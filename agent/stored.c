@@ -88,7 +88,8 @@ static void load_numbers(struct agent *agent, struct transaction *transaction)
 static bool load_log(struct own_log *log, const struct cursor *row)
 {
     Hopnhat__OwnLog *stored = hopnhat__own_log__unpack(NULL, row->value.size, row->value.data);
-    bool sound = stored && row->key.size == 8 && stored->link.len == LINK_BYTES;
+    bool sound = stored && row->key.size == 8 && stored->link.len == LINK_BYTES &&
+                 (!stored->trimmed || stored->trimmed_link.len == LINK_BYTES);
     if (sound) {
         *log = (struct own_log){
             .number = get_u64_be(row->key.data),
@@ -97,8 +98,11 @@ static bool load_log(struct own_log *log, const struct cursor *row)
             .acknowledged = stored->acknowledged,
             .safe = stored->safe,
             .refusal_heard = stored->refusal_heard,
+            .trimmed = stored->trimmed,
         };
         memcpy(log->link, stored->link.data, LINK_BYTES);
+        if (stored->trimmed)
+            memcpy(log->trimmed_link, stored->trimmed_link.data, LINK_BYTES);
     }
     if (stored)
         hopnhat__own_log__free_unpacked(stored, NULL);
@@ -227,6 +231,9 @@ static void save_log(struct own_log *log, struct transaction *transaction)
     row.acknowledged = log->acknowledged;
     row.safe = log->safe;
     row.refusal_heard = log->refusal_heard;
+    row.has_trimmed = row.has_trimmed_link = log->trimmed != 0;
+    row.trimmed = log->trimmed;
+    row.trimmed_link = (ProtobufCBinaryData){LINK_BYTES, log->trimmed_link};
     key_number(&key, log->number);
     row_put(transaction, AGENT_OWNLOG, key_bytes(&key), &row.base);
     log->dirty = false;

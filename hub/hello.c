@@ -79,6 +79,37 @@ static bool register_replicas(struct hub *hub, const struct installation *instal
     return true;
 }
 
+/* Whether the log begins above the watermark: this hub came back from a backup that was not counted as kept.
+ */
+static bool has_gap(const struct replica *replica, const Hopnhat__LogHead *log)
+{
+    return replica && log->trimmed > replica->watermark;
+}
+
+/* What lies between is lost to both sides. It is put on record, and the log goes on behind it: a gap never
+ * blocks.
+ */
+static void note_gaps(struct hub *hub, const struct installation *installation, const Hopnhat__Hello *hello)
+{
+    for (size_t i = 0; i < hello->n_logs; i++) {
+        const Hopnhat__LogHead *log = hello->logs[i];
+        struct replica *replica = registry_replica(hub, log->replica);
+        if (!has_gap(replica, log))
+            continue;
+        log_error(
+            "office %s: changes %llu to %llu of its log %016llx are lost: they are not in the backup that "
+            "this hub came back from, and the office does not keep them any more",
+            installation->office, (unsigned long long)replica->watermark + 1,
+            (unsigned long long)log->trimmed, (unsigned long long)replica->number);
+        if (!replica->gap_to)
+            replica->gap_from = replica->watermark + 1;
+        replica->gap_to = replica->watermark = log->trimmed;
+        memcpy(replica->gap_link, log->trimmed_link.data, LINK_BYTES);
+        memcpy(replica->link, log->trimmed_link.data, LINK_BYTES);
+        registry_touch(hub, replica);
+    }
+}
+
 /* Makes installation and replicas known, durably. */
 static bool make_known(struct hub *hub, const struct link_peer *peer, const Hopnhat__Hello *hello,
                        struct error *error)
@@ -87,13 +118,16 @@ static bool make_known(struct hub *hub, const struct link_peer *peer, const Hopn
     struct error reload;
     bool all_known = registry_installation(hub, peer->key) != NULL;
     for (size_t i = 0; i < hello->n_logs; i++)
-        all_known = all_known && registry_replica(hub, hello->logs[i]->replica);
+        all_known = all_known && registry_replica(hub, hello->logs[i]->replica) &&
+                    !has_gap(registry_replica(hub, hello->logs[i]->replica), hello->logs[i]);
     if (all_known)
         return register_replicas(hub, registry_installation(hub, peer->key), hello, error);
     if (!transaction_begin(&transaction, hub->environment, true, error))
         return false;
     bool known = registry_installation(hub, peer->key) || recognise(hub, peer, hello, &transaction, error);
-    if (known && register_replicas(hub, registry_installation(hub, peer->key), hello, error)) {
+    const struct installation *installation = registry_installation(hub, peer->key);
+    if (known && register_replicas(hub, installation, hello, error)) {
+        note_gaps(hub, installation, hello);
         registry_save(hub, &transaction);
         if (transaction_commit(&transaction, error))
             return true;
@@ -227,6 +261,10 @@ static bool is_sound(const Hopnhat__Hello *hello)
     for (size_t i = 0; i < hello->n_cursors; i++)
         if (strlen(hello->cursors[i]->group) > LIMIT_GROUP_NAME_BYTES ||
             hello->cursors[i]->base_rev > hello->cursors[i]->position)
+            return false;
+    for (size_t i = 0; i < hello->n_logs; i++)
+        if (hello->logs[i]->trimmed > hello->logs[i]->head ||
+            (hello->logs[i]->trimmed && hello->logs[i]->trimmed_link.len != LINK_BYTES))
             return false;
     for (size_t i = 0; i < hello->n_logs; i++)
         for (size_t j = 0; j < i; j++)

@@ -204,6 +204,8 @@ static void answer_later(struct hub *hub, const struct batch *batch, struct pend
                          const struct hub_outlet *outlet)
 {
     pending->ack.watermark = batch->replica->watermark;
+    pending->ack.has_safe = batch->replica->safe != 0;
+    pending->ack.safe = batch->replica->safe;
     if (DEFECT(ACK_BEFORE_COMMIT))
         reply_ack(outlet, &pending->peer, pending->session, pending->request, &pending->ack);
     *hub->turn->last = pending;

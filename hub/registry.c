@@ -170,6 +170,9 @@ static bool load_replicas(struct hub *hub, struct transaction *transaction, stru
         replica->watermark = row->watermark;
         replica->last_contact = row->last_contact;
         replica->revoked = row->revoked;
+        replica->gap_from = row->gap_from;
+        replica->gap_to = row->gap_to;
+        copy_key(replica->gap_link, LINK_BYTES, &row->gap_link);
         arena_reset(arena);
     }
     cursor_close(&cursor);
@@ -301,6 +304,10 @@ static void save_replica(struct replica *replica, struct transaction *transactio
     row.has_last_contact = true;
     row.last_contact = replica->last_contact;
     row.has_revoked = row.revoked = replica->revoked;
+    row.has_gap_from = row.has_gap_to = row.has_gap_link = replica->gap_to != 0;
+    row.gap_from = replica->gap_from;
+    row.gap_to = replica->gap_to;
+    row.gap_link = binary(replica->gap_link, LINK_BYTES);
     row_put(transaction, HUB_REPLICA, key_bytes(&key), &row.base);
 }
 

@@ -145,6 +145,19 @@ static bool history(void *context, const Hopnhat__History *request, struct arena
     return done;
 }
 
+/* What was lost of offices' logs (hub/hello.c). */
+static void add_gaps(const struct hub *hub, json_t *status)
+{
+    json_t *gaps = json_array();
+    for (const struct replica *replica = hub->replicas; replica; replica = replica->hh.next)
+        if (replica->gap_to)
+            json_array_append_new(gaps, json_pack("{s:s, s:o, s:I, s:I}", "office", replica->office,
+                                                  "replica", replica_json(replica->number), "from",
+                                                  (json_int_t)replica->gap_from, "to",
+                                                  (json_int_t)replica->gap_to));
+    json_object_set_new(status, "gaps", gaps);
+}
+
 static json_t *status(void *context, uint64_t wall_ms, struct error *error)
 {
     struct hub_service *service = context;
@@ -167,7 +180,7 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
     if (!json)
         error_set(error, ERROR_MEMORY, "out of memory");
     else
-        backups_status(hub, json), custody_status(service->hub, json),
+        backups_status(hub, json), custody_status(service->hub, json), add_gaps(hub, json),
             recovery_status(hub->directory, hub->environment, json);
     if (json && (!backup_schedule_status(json, service->backups, error) ||
                  !index_status_add(json, service->follow, hub->rev, error))) {

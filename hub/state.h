@@ -49,7 +49,10 @@ struct replica {
     uint8_t link[LINK_BYTES]; /* the chain's, at the watermark */
     uint64_t last_contact;    /* time at which everything that its log held had come */
     bool revoked;
-    uint64_t safe;              /* every change up to here is in the oldest backup still kept */
+    uint64_t safe; /* every change up to here is in the oldest backup still kept */
+    uint64_t gap_from,
+        gap_to; /* changes that this hub lost, and the agent has not any more; gap_to 0: none */
+    uint8_t gap_link[LINK_BYTES];
     uint64_t in_backups;        /* how many of the kept ones know it */
     struct replica *next_dirty; /* see registry.h */
     bool dirty;

@@ -22,6 +22,7 @@ bool defect_plant(const char *name)
         [DEFECT_DRAFT_KEEPS_ALL] = "draft-keeps-all",
         [DEFECT_REAUTHOR_OLD_NAMES] = "reauthor-old-names",
         [DEFECT_CUSTODY_FORGOTTEN] = "custody-forgotten",
+        [DEFECT_TRIM_BY_ACK] = "trim-by-ack",
         [DEFECT_SEEN_IS_ALL] = "seen-is-all",
         [DEFECT_TEXT_BASE_OF_ONE] = "text-base-of-one",
         [DEFECT_TEXT_DROPS_A_PARAGRAPH] = "text-drops-a-paragraph",

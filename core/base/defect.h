@@ -21,6 +21,7 @@ enum defect {
     DEFECT_DRAFT_KEEPS_ALL,      /* own changes that the hub's state holds are applied over it again */
     DEFECT_REAUTHOR_OLD_NAMES,   /* changes authored again supersede entries under their old names */
     DEFECT_CUSTODY_FORGOTTEN,    /* what agents give back of headquarters' log is not admitted */
+    DEFECT_TRIM_BY_ACK,          /* an agent trims its logs by what is acknowledged, not by what is safe */
     DEFECT_SEEN_IS_ALL,          /* an edit claims to have seen what came after the form was opened */
     DEFECT_TEXT_BASE_OF_ONE,     /* texts are merged over what only one of them superseded */
     DEFECT_TEXT_DROPS_A_PARAGRAPH, /* a merged text lacks one */

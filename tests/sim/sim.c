@@ -19,6 +19,7 @@ static const struct mode MODES[] = {
     {.name = "agent-put-back", .agent_put_back = true},
     {.name = "hub-restore", .hub_restore = true},
     {.name = "both-restore", .agent_restore = true, .hub_restore = true},
+    {.name = "hub-gap", .hub_restore = true, .hub_gap = true},
 };
 enum { MODE_COUNT = sizeof MODES / sizeof *MODES };
 
@@ -35,8 +36,8 @@ static void remove_tree(const char *directory)
 {
     char command[200];
     static const char *const parts[] = {"hub", "agent-0", "agent-1", "agent-2", "agent-3"};
-    static const char *const files[] = {"store/data.mdb", "store/lock.mdb", "store", "copy-0",
-                                        "copy-1",         "copy-2",         ""};
+    static const char *const files[] = {"store/data.mdb", "store/lock.mdb", "store",  "copy-0",
+                                        "copy-1",         "copy-2",         "copy-3", ""};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         for (size_t j = 0; j < sizeof files / sizeof *files; j++) {
             snprintf(command, sizeof command, "%s/%s/%s", directory, parts[i], files[j]);

@@ -3,6 +3,7 @@
 #include "agent/join.h"
 #include "hub/backups.h"
 #include "hub/enrolment.h"
+#include "store/rows.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -398,10 +399,40 @@ static void note_backup(struct world *world)
         world_fail(world, "a backup was not noted: %s", error.text);
 }
 
+/* Whether the hub counts the copy in that slot among its backups. */
+static bool is_noted(struct world *world, unsigned slot)
+{
+    struct transaction transaction;
+    struct cursor cursor;
+    struct arena arena;
+    struct error error;
+    char file[32];
+    bool noted = false;
+    snprintf(file, sizeof file, "copy-%u", slot);
+    if (!transaction_begin(&transaction, world->hub->environment, false, &error))
+        return false;
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    cursor_open(&cursor, &transaction, HUB_BACKUP);
+    for (bool here = cursor_seek(&cursor, bytes_of(NULL, 0)); here && !noted; here = cursor_next(&cursor)) {
+        const Hopnhat__Backup *row =
+            row_unpack(&transaction, cursor.value, &hopnhat__backup__descriptor, &arena);
+        noted = row && row->file && strcmp(row->file, file) == 0;
+    }
+    cursor_close(&cursor);
+    transaction_abort(&transaction);
+    arena_release(&arena);
+    return noted;
+}
+
 void world_copy_hub(struct world *world)
 {
     world_hub_turn(world); /* what is not committed is in no copy */
     world_trace(world, "the hub is copied");
+    if (world->mode->hub_gap && !world->forgotten_copy) {
+        copy_store(world, world->hub_directory, FORGOTTEN, false);
+        world->forgotten_copy = true;
+        return;
+    }
     copy_store(world, world->hub_directory, world->hub_copies++ % COPIES, false);
     note_backup(world);
 }
@@ -412,9 +443,13 @@ void world_restore_hub(struct world *world)
     unsigned kept = world->hub_copies < COPIES ? world->hub_copies : COPIES;
     if (kept == 0)
         return;
-    world_trace(world, "the hub is restored");
+    unsigned slot = (unsigned)world_random(world, kept);
+    if (world->forgotten_copy && world_chance(world, 50))
+        slot = FORGOTTEN;
+    world_trace(world, "the hub is restored from copy %u", slot);
+    world->gap_allowed = world->gap_allowed || !is_noted(world, slot);
     close_hub(world);
-    copy_store(world, world->hub_directory, (unsigned)world_random(world, kept), true);
+    copy_store(world, world->hub_directory, slot, true);
     world->hub_restores++;
     open_hub(world);
     if (world->hub && !hub_mark_restored(world->hub, &error))

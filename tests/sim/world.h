@@ -10,7 +10,7 @@
 #include "hub/session.h"
 #include "model/edit.h"
 
-enum { AGENTS = 4, KEYS = 5, COPIES = 3, QUEUE = 256, TYPE_THING = 16, TYPE_PAPER = 17 };
+enum { AGENTS = 4, KEYS = 5, COPIES = 3, FORGOTTEN = COPIES, QUEUE = 256, TYPE_THING = 16, TYPE_PAPER = 17 };
 
 /* Which misfortunes a run has. */
 struct mode {
@@ -18,6 +18,7 @@ struct mode {
     bool agent_restore;  /* an agent's store comes back from a copy, by command */
     bool agent_put_back; /* the same, but nobody says so: a disk image, a cloned machine */
     bool hub_restore;
+    bool hub_gap; /* it comes back from a backup that it did not count as kept any more */
 };
 
 /* A packed message under way. */
@@ -66,7 +67,9 @@ struct world {
     struct hub *hub;
     char hub_directory[160];
     unsigned hub_copies, hub_restores;
-    bool hub_mute; /* what the hub sends is lost: it is about to crash */
+    bool forgotten_copy; /* there is a copy of the hub that it has not been told of */
+    bool gap_allowed;    /* it came back from a copy that it did not count as a backup: logs may have gaps */
+    bool hub_mute;       /* what the hub sends is lost: it is about to crash */
     struct node nodes[AGENTS];
     uint32_t connections;
     uint8_t keys[KEYS][RECORD_ID_BYTES];

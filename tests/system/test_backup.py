@@ -196,6 +196,56 @@ def test_the_hub_comes_back_from_an_old_backup(bench):
         equal(shown[old]["fields"]["website"], "https://example.org", "the website")
 
 
+def trimmed(world, agent, length):
+    """Waits until the agent keeps that many of its changes; it hears what is safe when it writes."""
+    wait_until(lambda: agent.status()["log_length"] <= length, 20, f"{agent.name} keeps {length} changes")
+
+
+def test_logs_are_trimmed_by_what_is_in_kept_backups(bench):
+    world = Federation(bench, "hue", "da-nang")
+    hue = world["hue"]
+    ids = [add(hue, "partner", f"name=First {i}") for i in range(10)]
+    world.sync()
+    check(hue.status()["log_length"] >= 10, "without a backup all is kept")
+    world.hub.do("backup", bench.path("a"))
+    ids += [add(hue, "partner", f"name=Second {i}") for i in range(10)]
+    world.sync()
+    trimmed(world, hue, 10)
+    ids += [add(hue, "partner", "name=Third")]
+    world.sync()
+    equal(hue.status()["log_length"], 11, "what is not in the oldest backup is kept")
+    hue.do("verify")
+    hue.do("history", "partner", ids[0])
+    restore(world.hub, bench.path("a"))  # what it lacks is offered again
+    world.start_hub()
+    catch_up(world)
+    equal(set(same_everywhere(world, "partner")), set(ids), "nothing is lost")
+    equal(world.hub.status()["gaps"], [], "no gap")
+
+
+def test_a_backup_that_was_not_kept_leaves_a_gap_on_record(bench):
+    world = Federation(bench, "hue", "da-nang")
+    hue = world["hue"]
+    old = [add(hue, "partner", f"name=Old {i}") for i in range(5)]
+    world.sync()
+    world.hub.do("backup", bench.path("old"))
+    lost = [add(hue, "partner", f"name=Lost {i}") for i in range(5)]
+    world.sync()
+    world.hub.do("backup", bench.path("new"), "--keep", "1")  # the old one is not counted on any more
+    kept = [add(hue, "partner", f"name=Kept {i}") for i in range(5)]
+    world.sync()
+    trimmed(world, hue, 5)
+    restore(world.hub, bench.path("old"))
+    world.start_hub()
+    catch_up(world)
+    gap = world.hub.status()["gaps"]
+    equal([(one["office"], one["to"] - one["from"] + 1) for one in gap], [("hue", len(lost))], "the gap")
+    check("are lost" in world.hub.process.log(), "and the log says so")
+    kept.append(add(hue, "partner", "name=And on"))
+    catch_up(world)
+    equal(set(same_everywhere(world, "partner")), set(old + kept), "partners")
+
+
 def test_a_machine_is_replaced(bench):
     """As docs/operations.md has it: the store of a new machine, from a backup, and without one."""
     world = Federation(bench, "hue", "da-nang")
