@@ -1,5 +1,6 @@
 #include "agent/command.h"
 
+#include "agent/repair.h"
 #include "agent/verify.h"
 #include "api/commands_backup.h"
 
@@ -21,7 +22,7 @@ static bool restored(const char *data, struct error *error)
 }
 
 const struct backup_program agent_backup_program = {HOPNHAT__BACKUP_KIND__BACKUP_AGENT, verify_store,
-                                                    restored};
+                                                    restored, agent_repair};
 
 static bool run_backup(struct cli *cli, struct error *error)
 {

@@ -2,6 +2,7 @@
 
 #include "api/commands_backup.h"
 #include "hub/backups.h"
+#include "hub/repair.h"
 #include "hub/verify.h"
 
 static bool verify_store(const char *directory, bool beside, struct verify *verify,
@@ -22,7 +23,8 @@ static bool restored(const char *data, struct error *error)
     return done;
 }
 
-const struct backup_program hub_backup_program = {HOPNHAT__BACKUP_KIND__BACKUP_HUB, verify_store, restored};
+const struct backup_program hub_backup_program = {HOPNHAT__BACKUP_KIND__BACKUP_HUB, verify_store, restored,
+                                                  hub_repair};
 
 static bool run_backup(struct cli *cli, struct error *error)
 {

@@ -1,6 +1,7 @@
 #include "api/commands_backup.h"
 
 #include "api/backup_work.h"
+#include "api/recovery.h"
 #include "api/store_check.h"
 #include "api/wall.h"
 #include "base/hex.h"
@@ -173,12 +174,18 @@ bool command_verify(struct cli *cli, const struct backup_program *program, struc
 {
     if (cli->argument_count)
         return verify_file(cli, program, error);
-    const struct store_check check = {.data = cli->data,
-                                      .program = program,
-                                      .context = cli,
-                                      .found = print_break,
-                                      .looked = print_verified};
-    return store_check_run(&check, error);
+    struct store_check check = {.data = cli->data,
+                                .program = program,
+                                .context = cli,
+                                .found = print_break,
+                                .looked = print_verified};
+    if (store_check_run(&check, error))
+        return true;
+    if (error->code == ERROR_CORRUPT) {
+        recovery_suspect(cli->data);
+        error_prefix(error, "the daemon mends what it can when it is started again");
+    }
+    return false;
 }
 
 static bool put_in_place(const struct backup_program *program, struct backup_work *work, const char *data,

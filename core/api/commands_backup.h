@@ -17,6 +17,9 @@ struct backup_program {
                    json_t *note, struct arena *arena, struct error *error);
     /* The store in data/store has come back from a backup: new numbers, at once. Nobody else has it open. */
     bool (*restored)(const char *data, struct error *error);
+    /* Makes fresh/store out of what is whole in the store in the directory `damaged`, as agent_repair. */
+    bool (*repair)(const char *damaged, const char *fresh, void (*told)(void *context, const char *text),
+                   void *context, struct error *error);
 };
 
 /* For the commands' run functions. */

@@ -1,5 +1,7 @@
 #include "api/recovery.h"
 
+#include "api/backup_work.h"
+#include "api/child.h"
 #include "api/store_check.h"
 #include "api/wall.h"
 #include "base/log.h"
@@ -18,17 +20,24 @@ enum { PAUSE_FIRST_S = 1, PAUSE_MOST_S = 60, STEADY_S = 600, LINE_BYTES = 1024 }
 /* Where the mark of a crash goes: a signal handler is given nothing else. */
 static char mark_path[4096];
 
-static void make_mark(void)
+static void make_mark(const char *path)
 {
-    int mark = open(mark_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    int mark = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (mark >= 0)
         close(mark);
+}
+
+void recovery_suspect(const char *data)
+{
+    char path[4096];
+    if (snprintf(path, sizeof path, "%s/suspect", data) < (int)sizeof path)
+        make_mark(path);
 }
 
 /* Once a signal: the handler is gone by now, and the signal ends the process. */
 static void crashed(int number)
 {
-    make_mark();
+    make_mark(mark_path);
     raise(number);
 }
 
@@ -93,15 +102,74 @@ static void log_verified(void *context, const struct verify *verify)
     log_info("verify: %" PRIu64 " rows, %" PRIu64 " breaks", verify->rows, verify->breaks);
 }
 
+static bool check(const struct recovery *recovery, const char *data, struct error *error)
+{
+    struct store_check look = {
+        .data = data, .program = recovery->program, .found = log_break, .looked = log_verified};
+    service_manager_patience();
+    return store_check_run(&look, error);
+}
+
+/* A store that is being made anew. */
+struct mending {
+    const struct recovery *recovery;
+    struct backup_work work;
+};
+
+static void note_lost(void *context, const char *text)
+{
+    const struct mending *mending = context;
+    note(mending->recovery->data, text);
+}
+
+/* In another process. */
+static int make_anew(void *context)
+{
+    struct mending *mending = context;
+    struct error error;
+    if (mending->recovery->program->repair(mending->work.live, mending->work.directory, note_lost, mending,
+                                           &error))
+        return 0;
+    note(mending->recovery->data, error.text);
+    return 1;
+}
+
+/* Puts a store in the place of the damaged one that is made of what is whole in it. */
+static bool mend(const struct recovery *recovery, struct error *error)
+{
+    struct mending mending = {.recovery = recovery};
+    char aside[BACKUP_PATH_BYTES], text[LINE_BYTES];
+    int status = 1;
+    if (!recovery->program->repair || !backup_work_begin(&mending.work, recovery->data, false, error))
+        return false;
+    service_manager_patience();
+    bool mended = child_run(make_anew, &mending, &status, error) &&
+                  (status == 0 ||
+                   error_set(error, ERROR_CORRUPT, "the store in %s cannot be mended", recovery->data)) &&
+                  check(recovery, mending.work.directory, error) &&
+                  backup_move_aside(recovery->data, aside, error) &&
+                  backup_work_install(&mending.work, error);
+    backup_work_end(&mending.work);
+    if (!mended)
+        return false;
+    snprintf(text, sizeof text,
+             "the store was damaged, and has been made anew of what was whole: it was verified, is sound, "
+             "and in use again; the damaged one is kept in %.400s",
+             aside);
+    note(recovery->data, text);
+    return true;
+}
+
 /* Looks at the store that has become suspect. */
 static bool look(const struct recovery *recovery, struct error *error)
 {
-    const struct store_check check = {
-        .data = recovery->data, .program = recovery->program, .found = log_break, .looked = log_verified};
     char text[LINE_BYTES];
-    service_manager_patience();
-    if (store_check_run(&check, error)) {
+    bool sound = check(recovery, recovery->data, error);
+    if (sound)
         note(recovery->data, "the store was verified: it is sound, and in use again");
+    else if (error->code == ERROR_CORRUPT)
+        sound = mend(recovery, error);
+    if (sound) {
         unlink(mark_path);
         return true;
     }
@@ -139,7 +207,8 @@ bool recovery_run(const struct recovery *recovery, struct error *error)
         return false;
     bool suspect = access(mark_path, F_OK) == 0, again = false;
     if (suspect)
-        note(recovery->data, "the daemon had crashed: the store is verified first");
+        note(recovery->data,
+             "the store is suspect (the daemon had crashed, or verify found damage): it is verified first");
     for (;;) {
         time_t began = time(NULL);
         enum run_end end = RUN_UNSOUND;
@@ -153,7 +222,7 @@ bool recovery_run(const struct recovery *recovery, struct error *error)
                  error->text);
         note(recovery->data, text);
         suspect = again = true;
-        make_mark();
+        make_mark(mark_path);
         pause_s = next_pause(pause_s, began);
         if (!pause_for(pause_s))
             return true;

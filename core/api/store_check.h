@@ -16,6 +16,6 @@ struct store_check {
 /* Verifies the store, which a daemon may hold, but this process must not have open; no other threads may run
  * here. Blocks for long. False: ERROR_CORRUPT where it is damaged, ERROR_STORE where it could not be looked
  * at. */
-bool store_check_run(const struct store_check *check, struct error *error);
+bool store_check_run(struct store_check *check, struct error *error);
 
 #endif

@@ -223,10 +223,12 @@ void environment_make_room(struct environment *environment)
 bool environment_is_sound(struct environment *environment, struct error *error)
 {
     pthread_mutex_lock(&environment->mutex);
-    bool broken = environment->broken;
+    bool broken = environment->broken, damaged = environment->damaged != 0;
     pthread_mutex_unlock(&environment->mutex);
-    return !broken ||
-           error_set(error, ERROR_STORE, "the disk failed while %s was written", environment->directory);
+    if (broken)
+        return error_set(error, ERROR_STORE, "the disk failed while %s was written", environment->directory);
+    return !damaged ||
+           error_set(error, ERROR_CORRUPT, "a row of %s is not what was written", environment->directory);
 }
 
 bool environment_has_trouble(struct environment *environment, struct error *error)

@@ -496,6 +496,8 @@ static void a_row_that_was_altered_is_not_given_out(void **state)
     assert_non_null(strstr(transaction.error.text, "\"first\""));
     assert_false(transaction_commit(&transaction, &fixture->error));
     assert_int_equal(environment_damaged(fixture->environment), 1);
+    assert_false(environment_is_sound(fixture->environment, &fixture->error));
+    assert_int_equal(fixture->error.code, ERROR_CORRUPT);
     transaction = begin(fixture, true);
     cursor_open(&cursor, &transaction, FIRST);
     assert_true(cursor_seek(&cursor, text("a")));
