@@ -1,11 +1,11 @@
 #include "api/commands.h"
 #include "api/import_file.h"
 #include "api/table.h"
+#include "api/waiting.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { STATUS_LEFT_OUT = 3, REASON_WIDTH = 400 };
 
@@ -23,13 +23,6 @@ static long long number_of(const json_t *object, const char *key)
 static bool out_of_memory(struct error *error)
 {
     return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
-/* Where it stands, for a person who waits at a terminal; the next line takes its place. */
-static void tell(const struct cli *cli, const char *text)
-{
-    if (!cli->json && isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[K%s", text);
 }
 
 /* What --map gave, as heading: field. A new reference. */
@@ -156,17 +149,16 @@ static bool import_list(struct cli *cli, struct error *error)
 {
     struct import_file file;
     json_t *body = NULL, *answer = NULL;
-    tell(cli, "reading the list ...");
     bool done = import_file_read(cli, cli->arguments[0], cli->arguments[1], cli_option(cli, "encoding"),
                                  &file, error) &&
                 (body = make_body(cli, &file, error));
     if (done) {
         char text[100];
-        snprintf(text, sizeof text, "%zu lines read, writing them ...", file.lines);
-        tell(cli, text);
+        snprintf(text, sizeof text, "%zu lines read, taking them in ...", file.lines);
+        struct waiting *waiting = waiting_begin(text);
         done = cli_call(cli, "POST", body, &answer, error, "/v1/imports/%s", cli->arguments[0]);
+        waiting_end(waiting);
     }
-    tell(cli, "");
     if (done) {
         import_file_lines(&file, answer);
         done = cli->json ? print_json(&file, answer, error) : print_answer(cli, &file, answer, error);

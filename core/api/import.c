@@ -210,6 +210,7 @@ static void release(struct import *import)
     json_decref(import->totals);
     import_targets_free(import->targets);
     import_memo_free(import->memo);
+    import_names_free(import->names);
     arena_release(&import->row);
     arena_release(&import->edits);
     free(import);

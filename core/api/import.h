@@ -43,6 +43,7 @@ struct import_problem {
 
 struct import_targets;
 struct import_memo;
+struct import_names;
 
 /* The rows of an operation that say how it is taken back (import_log.c). */
 struct import_log {
@@ -68,7 +69,8 @@ struct import {
     size_t key_count;
     struct import_targets *targets;
     struct import_memo *memo;
-    const char *owner, *group; /* of new records, where the list names none */
+    struct import_names *names; /* of records that are referred to */
+    const char *owner, *group;  /* of new records, where the list names none */
 
     struct arena row;   /* cells of the row at hand */
     struct arena edits; /* of the change under construction */
@@ -103,6 +105,12 @@ bool import_read_values(struct import *import, const struct list_row *row, const
 bool import_parse(struct import *import, const Hopnhat__FieldDefinition *field, const char *text,
                   struct bytes *value, struct error *error);
 void import_memo_free(struct import_memo *memo);
+
+/* import_reference.c: the name of a record, as its title field reads without regard to case and marks, as a
+ * value of a field that refers to such records. ERROR_INPUT where none, or several, are called so. */
+bool import_parse_reference(struct import *import, const Hopnhat__FieldDefinition *field, const char *text,
+                            struct bytes *value, struct error *error);
+void import_names_free(struct import_names *names);
 
 /* import_target.c: which record a row is about. */
 struct import_target {

@@ -74,6 +74,11 @@ bool import_parse(struct import *import, const Hopnhat__FieldDefinition *field, 
         *value = bytes_of_string(entry->value);
         return true;
     }
+    struct record_id id;
+    struct bytes trimmed = text_trim(bytes_of_string(text));
+    if (field->kind == HOPNHAT__VALUE_KIND__KIND_REFERENCE && trimmed.size && !record_id_parse(text, &id) &&
+        trimmed.size != RECORD_ID_TEXT_BYTES - 1)
+        return import_parse_reference(import, field, text, value, error);
     if (!value_parse_date(&import->edits, field, text, import->present_year, value, error))
         return false;
     if (key && value->size)

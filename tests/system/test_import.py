@@ -5,7 +5,9 @@ import decimal
 import io
 import json
 import os
+import pty
 import re
+import subprocess
 import sys
 import unicodedata
 import zipfile
@@ -251,6 +253,28 @@ def test_lists_as_offices_keep_them(bench):
     check(hue.call("import", "partner").status == 2, "no file given")
 
 
+def test_references_by_name(bench):
+    sides = Federation(bench, "hue")
+    hue = sides["hue"]
+    partners = {name: add(hue, "partner", f"name={name}") for name in ("Quỹ Châu Á", "Plan", "Hai Lần")}
+    add(hue, "partner", "name=hai lần")
+    projects = write(bench, "p.csv", """Tên dự án,Đối tác
+Nước sạch,quy chau a
+Trường học,PLAN
+Cầu treo,Không Có
+Đường,Hai lần
+Trạm xá,%s
+""" % partners["Plan"])
+    answer = bring(hue, "aid_project", projects, "--map", "Tên dự án=title", "--map", "Đối tác=partner",
+                   status=3)
+    equal(counts(answer), (3, 0, 0, 2), "projects")
+    reasons = [(row["line"], row["field"], row["reason"]) for row in answer["rejected"]]
+    check("no partner here is called" in reasons[0][2] and "several" in reasons[1][2], f"{reasons}")
+    got = {record["fields"]["title"]: record["fields"]["partner"] for record in hue.records("aid_project")}
+    equal(got, {"Nước sạch": partners["Quỹ Châu Á"], "Trường học": partners["Plan"],
+                "Trạm xá": partners["Plan"]}, "what they refer to")
+
+
 def test_hostile_lists(bench):
     hue = Federation(bench, "hue")["hue"]
     whole = {"nul": b"name,country\nA\0B,FR\n",
@@ -270,6 +294,22 @@ def test_hostile_lists(bench):
     equal(sorted(record["fields"]["name"] for record in hue.records("partner")),
           sorted(["=cmd|' /C calc'!A0", "Oxfam", ";" * 900, "Care"]), "the others are in, as they stood")
     hue.do("add", "partner", "name=still here")
+
+
+def test_progress_on_a_terminal(bench):
+    hue = Federation(bench, "hue")["hue"]
+    path = big_list(bench, 20000)
+    master, terminal = pty.openpty()
+    with subprocess.Popen([hue.program, "import", "partner", path], stderr=terminal,
+                          stdout=subprocess.DEVNULL, env={**os.environ, "HOPNHAT_DATA": hue.data}) as child:
+        os.close(terminal)
+        equal(child.wait(IMPORT_S), 0, "its status")
+    shown = os.read(master, 65536).decode()
+    os.close(master)
+    check("20001 lines read, taking them in" in shown, f"the terminal shows {shown!r}")
+    check(re.search(r"in \.\.\. \d+ s", shown), f"and how long it takes: {shown!r}")
+    result = hue.call("import", "partner", path, "--dry-run", deadline_s=IMPORT_S)
+    equal(result.err, "", "stderr where it is no terminal")
 
 
 def big_list(bench, rows):
