@@ -361,6 +361,12 @@ static uint32_t fill_up(struct fixture *fixture, uint32_t most)
     return most;
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANITIZED = 1 }; /* a sanitizer needs all addresses itself */
+#else
+enum { SANITIZED = 0 };
+#endif
+
 /* No more memory addresses for the process than it has, and `more`; its former limit is given back. */
 static struct rlimit limit_addresses(uint64_t more)
 {
@@ -405,11 +411,9 @@ static void a_map_grows_as_it_fills(void **state)
 /* Without addresses for a larger map the store is full, stays whole, and goes on once there are some. */
 static void a_full_map_is_whole_and_goes_on_with_room(void **state)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    (void)state;
-    skip(); /* the sanitizer needs all addresses itself */
-#else
     struct fixture *fixture = *state;
+    if (SANITIZED)
+        skip();
     const uint64_t small = 2 * 1024 * 1024;
     struct key key;
     reopen(fixture, small);
@@ -435,23 +439,19 @@ static void a_full_map_is_whole_and_goes_on_with_room(void **state)
     assert_int_equal(fill_up(fixture, 2 * stored), 2 * stored);
     assert_true(environment_usage(fixture->environment).map_bytes > full);
     assert_true(holds(fixture, SECOND, "small", "fits"));
-#endif
 }
 
 /* Where the machine has no room for the map that is asked for, a smaller one does. */
 static void a_small_machine_gets_a_small_map(void **state)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    (void)state;
-    skip();
-#else
     struct fixture *fixture = *state;
+    if (SANITIZED)
+        skip();
     struct rlimit former = limit_addresses(256 * MAP_BYTES);
     reopen(fixture, 1024 * MAP_BYTES);
     assert_true(environment_usage(fixture->environment).map_bytes <= 256 * MAP_BYTES);
     assert_int_equal(setrlimit(RLIMIT_AS, &former), 0);
     assert_int_equal(fill_up(fixture, 100), 100);
-#endif
 }
 
 /* Turns one bit of the row's value round where it stands in the file. */
