@@ -33,7 +33,7 @@ void log_tell(enum log_level level, const char *file, int line, const char *func
 
 /* The same with one field: log_with(LOG_LEVEL_WARNING, "HOPNHAT_OFFICE", code, "…"). */
 #define log_with(level, name, value, ...)                                                                    \
-    log_tell(level, __FILE__, __LINE__, __func__, (const struct log_field[]){{name, value}, {(void *)0}},    \
-             __VA_ARGS__)
+    log_tell(level, __FILE__, __LINE__, __func__,                                                            \
+             (const struct log_field[]){{name, value}, {(void *)0, (void *)0}}, __VA_ARGS__)
 
 #endif
