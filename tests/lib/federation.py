@@ -9,12 +9,15 @@ SYNC_S = 30
 
 
 class Federation:
-    """A hub on a free loopback port, and offices by their codes, each with one agent."""
+    """A hub on a free loopback port, and offices by their codes, each with one agent. network: the hub is in
+    its namespace, and an office that joins with a shape is at the end of a link like that."""
 
-    def __init__(self, bench, *codes, groups=None):
-        self.bench, self.offices = bench, {}
+    def __init__(self, bench, *codes, groups=None, network=None):
+        self.bench, self.offices, self.network = bench, {}, network
         self.hub = bench.hub()
-        self.address = f"tcp://127.0.0.1:{bench.free_port()}"
+        self.hub.within = network.hub.within if network else []
+        self.port = bench.free_port()
+        self.address = f"tcp://{network.HUB if network else '127.0.0.1'}:{self.port}"
         self.hub.do("init")
         for code in codes:
             self.add_office(code, (groups or {}).get(code, ()))
@@ -32,10 +35,14 @@ class Federation:
     def enrol(self, code):
         return self.hub.do("enrol", code).out.strip()
 
-    def join(self, code, name=None):
-        """A new agent of the office, joined and running: Daemon."""
+    def join(self, code, name=None, shape=None, address=None):
+        """A new agent of the office, joined and running: Daemon. address: where it reaches the hub (a proxy).
+        """
         agent = self.bench.agent(name or code)
-        agent.do("join", "--hub", self.address, "--code", self.enrol(code))
+        if shape:
+            space, _ = self.network.office(name or code, shape)
+            agent.within = space.within
+        agent.do("join", "--hub", address or self.address, "--code", self.enrol(code), deadline_s=120)
         agent.start()
         self.offices[name or code] = agent
         return agent

@@ -153,7 +153,7 @@ class Bench:
     def __init__(self, name):
         # Short, because a Unix socket's path may have 107 bytes at most.
         self.directory = tempfile.mkdtemp(prefix="hn-")
-        self.name, self.processes, self.ports = name, [], set()
+        self.name, self.processes, self.ports, self.things = name, [], set(), []
 
     def path(self, *parts):
         return os.path.join(self.directory, *parts)
@@ -201,9 +201,16 @@ class Bench:
     def agent(self, name):
         return Daemon(self, "hopnhat-agent", name)
 
+    def closing(self, thing):
+        """The thing, whose close() is called at the test's end, once its processes are gone."""
+        self.things.append(thing)
+        return thing
+
     def close(self, keep=False):
         for process in reversed(self.processes):
             process.kill()
+        for thing in reversed(self.things):
+            thing.close()
         if not keep:
             shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -217,10 +224,12 @@ class Daemon:
         self.data = bench.path(name)
         self.process = None
         self.environment = {}  # what `run` gets on top
+        self.within = []  # what its commands start with, so that they run in a network namespace
 
     def call(self, *arguments, deadline_s=COMMAND_DEADLINE_S, given=None):
         """One command on this store, whatever its status: Result."""
-        return self.bench.run([self.program, *arguments], deadline_s, {"HOPNHAT_DATA": self.data}, given)
+        argv = [*self.within, self.program, *arguments]
+        return self.bench.run(argv, deadline_s, {"HOPNHAT_DATA": self.data}, given)
 
     def do(self, *arguments, status=0, deadline_s=COMMAND_DEADLINE_S, given=None):
         """One command that must end with this status: Result."""
@@ -253,7 +262,7 @@ class Daemon:
     def start(self, *arguments, deadline_s=READY_DEADLINE_S):
         """`run ARGUMENTS`, and returns when the daemon serves its tools: Process."""
         check(self.process is None or not self.process.running(), f"{self.name} runs already")
-        self.process = self.bench.start(self.name, [self.program, "run", *arguments],
+        self.process = self.bench.start(self.name, [*self.within, self.program, "run", *arguments],
                                         {"HOPNHAT_DATA": self.data, **self.environment})
 
         def ready():
