@@ -16,7 +16,7 @@ A test file is an executable Python program:
 main runs every test_* in order (or those named on the command line), each with a fresh Bench, prints
 `ok NAME`, `not ok NAME REASON` or `skip NAME REASON`, and ends with status 1 if any failed. The programs
 under test are taken from HOPNHAT_BUILD, by default build/ of the checkout. HOPNHAT_KEEP=1 keeps the
-directory of a failed test.
+directory of a failed test. HOPNHAT_FULL=1 asks for the long forms (FULL here).
 
 Nothing here sleeps for a state: wait_until polls for it and fails at its deadline. Processes are ended by
 their pid alone. They stay in the process group of the test, so that timeout(1) around it ends them too.
@@ -36,6 +36,7 @@ import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("HOPNHAT_BUILD", os.path.join(ROOT, "build"))
+FULL = os.environ.get("HOPNHAT_FULL") == "1"
 POLL_S = 0.02
 COMMAND_DEADLINE_S = 30
 READY_DEADLINE_S = 20

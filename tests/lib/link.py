@@ -7,6 +7,7 @@ packets. TCP uses cubic, as Debian does, and remembers nothing of earlier connec
 """
 import os
 import subprocess
+import threading
 
 from hopnhat_test import BUILD, Failed, skip
 
@@ -158,7 +159,7 @@ class Network:
     HUB = "10.77.0.1"
 
     def __init__(self, seed=1):
-        self.seed, self.namespaces, self.links = seed, {}, {}
+        self.seed, self.namespaces, self.links, self.lock = seed, {}, {}, threading.Lock()
         self.prefix = f"hn{os.getpid()}"
         self.hub = self.space("hub")
         run("ip", "-n", self.hub.name, "address", "add", self.HUB, "dev", "lo")
@@ -168,14 +169,15 @@ class Network:
         return self.namespaces[name]
 
     def office(self, name, shape):
-        """A namespace that reaches HUB over a link of that shape: (Namespace, Link)."""
-        number = len(self.links) + 1
-        space, device = self.space(name), f"hn{number}"
-        addresses = (f"10.77.{number}.2", f"10.77.{number}.1")
-        link = Link(device, (space, self.hub), addresses, shape, self.seed * 1000 + number)
-        self.links[name] = link
-        run("ip", "-n", space.name, "route", "add", self.HUB, "dev", device)
-        return space, link
+        """A namespace that reaches HUB over a link of that shape: (Namespace, Link). From any thread."""
+        with self.lock:
+            number = len(self.links) + 1
+            space, device = self.space(name), f"hn{number}"
+            addresses = (f"10.77.{number}.2", f"10.77.{number}.1")
+            link = Link(device, (space, self.hub), addresses, shape, self.seed * 1000 + number)
+            self.links[name] = link
+            run("ip", "-n", space.name, "route", "add", self.HUB, "dev", device)
+            return space, link
 
     def close(self):
         for link in self.links.values():

@@ -15,11 +15,12 @@ BUFFER_BYTES = 4096   # of the kernel, before the throttle
 
 class Proxy:
     """Forwards connections to 127.0.0.1:to_port. Set at any time: rate (bytes a second each way, 0: without
-    bound), delay_ms (one way). counted: bytes handed on, [to the hub, from the hub]."""
+    bound), delay_ms (one way). counted: bytes handed on, [to the hub, from the hub]; pieces: in how many
+    reads."""
 
     def __init__(self, port, to_port, rate=0, delay_ms=0):
         self.port, self.to_port, self.rate, self.delay_ms = port, to_port, rate, delay_ms
-        self.counted, self.connections, self.left = [0, 0], 0, None
+        self.counted, self.pieces, self.connections, self.left = [0, 0], 0, 0, None
         self.refusing, self.open = False, set()
         self.lock = threading.Lock()
         self.listener = socket.socket()
@@ -96,6 +97,7 @@ class Proxy:
                     return False
                 self.left -= len(piece)
             self.counted[way] += len(piece)
+            self.pieces += 1
             return True
 
     def cut(self, refuse=False):

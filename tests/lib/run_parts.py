@@ -20,7 +20,7 @@ LOGS = os.path.join(BUILD, "logs")
 JOBS = 2
 PARTS = ("tidy", "unit", "sanitize", "clang", "system", "sim")
 SLOW_PARTS = ("sanitize", "clang")
-SYSTEM_DEADLINE_S = 300
+SYSTEM_DEADLINE_S, SYSTEM_DEADLINE_FULL_S = 300, 2 * 3600
 SIM_DEADLINE_S = 420
 SEEDS, SEEDS_FAST = 300, 30
 
@@ -224,8 +224,9 @@ def part_system(_fast):
         return skip_part("system", "there is no tests/system/test_*")
 
     def run_one(name):
-        return run_program(f"system-{name}", [os.path.join(folder, name)], SYSTEM_DEADLINE_S,
+        return run_program(f"system-{name}", [os.path.join(folder, name)], deadline_s,
                            {"HOPNHAT_BUILD": BUILD}, children)
+    deadline_s = SYSTEM_DEADLINE_FULL_S if os.environ.get("HOPNHAT_FULL") == "1" else SYSTEM_DEADLINE_S
     total, children = Count(), set()
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         running = {pool.submit(run_one, name): name for name in names}
@@ -262,7 +263,9 @@ def finish(total):
 
 def main(arguments):
     fast = "--fast" in arguments
-    wanted = [argument for argument in arguments if argument != "--fast"]
+    if "--full" in arguments:
+        os.environ["HOPNHAT_FULL"] = "1"  # for hopnhat_test.FULL
+    wanted = [argument for argument in arguments if argument not in ("--fast", "--full")]
     unknown = [part for part in wanted if part not in PARTS]
     if unknown:
         print(f"tests/run: unknown argument {unknown[0]}; parts are {', '.join(PARTS)}", file=sys.stderr)

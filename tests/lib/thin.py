@@ -1,0 +1,97 @@
+"""What tests and benches do over thin links: many records, what is under way, bytes of a connection."""
+import concurrent.futures
+import random
+import re
+import subprocess
+import time
+
+from federation import Federation
+from hopnhat_test import Failed, check, equal, wait_until
+
+COUNTRIES = ("FR", "US", "NL", "DE", "JP", "KR", "LA", "KH", "CN", "AU")
+SECTORS = ("Nông nghiệp", "Trẻ em", "Cứu trợ khẩn cấp", "Y tế", "Giáo dục", "Môi trường", "Bình đẳng giới")
+WORDS = ("Hội", "hữu", "nghị", "Room", "to", "Read", "Plan", "World", "Vision", "Trung tâm", "phát triển",
+         "Quỹ", "Save", "the", "Children", "Solidarité", "Brot", "für", "Action", "Aid", "Oxfam", "Peace")
+
+
+def write_list(bench, name, count, seed):
+    """A CSV file with so many partners, as an office keeps them: its path."""
+    chance, path = random.Random(seed), bench.path(f"{name}.csv")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("name;country;sector;since;committed_usd;notes\n")
+        for i in range(count):
+            title = " ".join(chance.choice(WORDS) for _ in range(4))
+            day = chance.randrange(1, 29)
+            since = f"{chance.randrange(1990, 2026)}-{chance.randrange(1, 13):02}-{day:02}"
+            note = " ".join(chance.choice(WORDS) for _ in range(chance.randrange(12)))
+            file.write(f"{title} {name} {i};{chance.choice(COUNTRIES)};{chance.choice(SECTORS)};{since};"
+                       f"{chance.randrange(1000, 9000000)}.00;{note}\n")
+    return path
+
+
+def bring(bench, agent, count, seed):
+    """The agent imports so many partners, one change each; returns when they are saved."""
+    path = write_list(bench, f"{agent.name}-{seed}", count, seed)
+    answer = agent.do("import", "partner", path, "--json", deadline_s=120).json()
+    equal((answer["added"], answer["rejected"]), (count, []), f"partners that {agent.name} brought")
+
+
+def joined(bench, network, shape, *codes):
+    """A federation whose offices join over a link of that shape each."""
+    world = Federation(bench, network=network)
+    for code in codes:
+        world.add_office(code)
+    with concurrent.futures.ThreadPoolExecutor(len(codes)) as pool:
+        for joining in [pool.submit(world.join, code, shape=shape) for code in codes]:
+            joining.result()
+    return world
+
+
+def caught_up(agent):
+    """Whether nothing is pending and the agent holds what the hub does."""
+    status = agent.status()
+    return status["pending"] == 0 and status["caught_up"] and status["digests_equal"] and status
+
+
+def wait_caught_up(world, records, deadline_s):
+    """Every office has all records, with equal digests and no mismatch ever."""
+    for agent in world.offices.values():
+        def done(agent=agent):
+            status = caught_up(agent)
+            return status and len(agent.records("partner")) == records and status
+        status = wait_until(done, deadline_s, f"{agent.name} has all {records} records: {agent.status()}")
+        equal(status["digest_mismatches"], 0, f"digest mismatches of {agent.name}")
+
+
+def sockets(space, port):
+    """(bytes acknowledged by the other end, bytes received) of the connections to that port, added up."""
+    out = subprocess.run([*space.within, "ss", "-tinH", "dst", f":{port}"], capture_output=True, text=True,
+                         check=True, timeout=30).stdout
+    return tuple(sum(int(n) for n in re.findall(rf"\b{name}:(\d+)", out))
+                 for name in ("bytes_acked", "bytes_received"))
+
+
+def with_a_cut(bench, network, shape, count, cut_s, deadline_s):
+    """Four offices join over links of that shape, each brings so many records, and when half of all is at the
+    hub the links are cut for a while: (seconds of the sync without the cut, seconds of joining)."""
+    began = time.monotonic()
+    world = joined(bench, network, shape, "hue", "da-nang", "can-tho", "quang-tri")
+    joining = time.monotonic() - began
+    began = time.monotonic()
+    for seed, agent in enumerate(world.offices.values()):
+        bring(bench, agent, count, seed)
+    total = count * len(world.offices)
+
+    def half():
+        return sum(agent.status()["pending"] for agent in world.offices.values()) <= total / 2
+    wait_until(half, deadline_s, "half of the changes are at the hub")
+    for link in network.links.values():
+        link.cut()
+    time.sleep(cut_s)  # the cut itself, not a state that is waited for
+    for link in network.links.values():
+        link.mend()
+    wait_caught_up(world, total, deadline_s)
+    return time.monotonic() - began - cut_s, joining
+
+
+__all__ = ["Failed", "bring", "caught_up", "check", "joined", "sockets", "wait_caught_up", "with_a_cut"]
