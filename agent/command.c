@@ -61,6 +61,8 @@ static const struct cli_command *const commands[] = {
     &agent_command_restore,
     &agent_command_verify,
     &agent_command_recovery_key,
+    &agent_command_bundle_export,
+    &agent_command_bundle_import,
 };
 
 const struct cli_program agent_program = {

@@ -14,6 +14,9 @@ extern const struct cli_command agent_command_backup, agent_command_restore, age
     agent_command_recovery_key;
 extern const struct backup_program agent_backup_program;
 
+/* command_bundle.c */
+extern const struct cli_command agent_command_bundle_export, agent_command_bundle_import;
+
 extern const struct cli_program agent_program;
 
 /* command_outvoted.c */

@@ -309,3 +309,14 @@ enum feed_outcome feed_apply(struct agent *agent, const Hopnhat__Feed *feed, con
     arena_reset(&agent->scratch);
     return FEED_APPLIED;
 }
+
+bool feed_fits(struct agent *agent, const Hopnhat__Feed *feed)
+{
+    struct error error;
+    struct part part = {.agent = agent, .feed = feed, .error = &error};
+    if (!groups_are_sound(feed) || !agent_begin(agent, &part.transaction, &error))
+        return false;
+    bool fits = take_groups(&part) && cursors_hash(agent) == feed->from;
+    agent_abort(agent, &part.transaction);
+    return fits;
+}

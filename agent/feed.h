@@ -20,6 +20,10 @@ enum feed_outcome {
 enum feed_outcome feed_apply(struct agent *agent, const Hopnhat__Feed *feed, const uint64_t *replicas,
                              size_t replica_count, struct error *error);
 
+/* Whether the part starts from where the agent stands, so that feed_apply would not call it late. Changes
+ * nothing. */
+bool feed_fits(struct agent *agent, const Hopnhat__Feed *feed);
+
 /* Forgets the digests that the hub told: a session begins. */
 void feed_forget_told(struct agent *agent);
 

@@ -349,6 +349,8 @@ static const struct api_route routes[] = {
     {"POST", "/v1/sync", handle_sync, ROLE_READER},
     {"POST", "/v1/backups", agent_handle_backup, ROLE_LOCAL},
     {"POST", "/v1/recovery-key", agent_handle_recovery_key, ROLE_LOCAL},
+    {"POST", "/v1/bundles", agent_handle_bundle_import, ROLE_LOCAL},
+    {"POST", "/v1/bundles/export", agent_handle_bundle_export, ROLE_LOCAL},
 };
 
 void agent_service_start(struct agent_service *service, struct agent *agent)

@@ -54,6 +54,9 @@ void agent_service_close(void *opened);
 /* service_outvoted.c */
 api_handler handle_outvoted, handle_take_back;
 
+/* service_bundle.c */
+api_handler agent_handle_bundle_export, agent_handle_bundle_import;
+
 /* Operations on many records (agent/bulk.c). */
 extern const struct bulk agent_bulk;
 

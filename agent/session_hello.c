@@ -166,11 +166,9 @@ static void take_mark(struct agent *agent, struct transaction *transaction, cons
         draft_pend_again(agent, transaction, mark->replica, log->acknowledged + 1, former);
 }
 
-/* All chains agree: takes over what the Welcome says. */
-static bool take_over(struct agent_session *session, uint64_t wall_ms, struct error *error)
+bool session_take_over(struct agent *agent, const Hopnhat__Welcome *welcome, uint64_t sent_wall_ms,
+                       uint64_t wall_ms, struct error *error)
 {
-    struct agent *agent = session->agent;
-    const Hopnhat__Welcome *welcome = session->welcome;
     struct transaction transaction;
     if (!agent_begin(agent, &transaction, error))
         return false;
@@ -185,8 +183,10 @@ static bool take_over(struct agent_session *session, uint64_t wall_ms, struct er
                                              anew from the next Hello on, before which no feed is read */
     if (welcome->has_catalog && welcome->catalog.len == CATALOG_HASH_BYTES)
         memcpy(agent->hub_catalog, welcome->catalog.data, CATALOG_HASH_BYTES);
-    clock_contact(&agent->clock, session->welcome_sent_wall_ms, wall_ms, welcome->time);
-    agent->last_contact_ms = wall_ms;
+    if (sent_wall_ms) {
+        clock_contact(&agent->clock, sent_wall_ms, wall_ms, welcome->time);
+        agent->last_contact_ms = wall_ms;
+    }
     return agent_commit(agent, &transaction, error);
 }
 
@@ -200,7 +200,7 @@ static void open_session(struct agent_session *session, uint64_t wall_ms)
     struct error error;
     const Hopnhat__Welcome *welcome = session->welcome;
     bool restored = welcome->epoch != session->agent->epoch;
-    if (!take_over(session, wall_ms, &error)) {
+    if (!session_take_over(session->agent, welcome, session->welcome_sent_wall_ms, wall_ms, &error)) {
         session_trouble(session, "%s", error.text);
         session_lose_link(session, "the store failed");
         return;

@@ -139,6 +139,11 @@ void session_go_on(struct agent_session *session, uint64_t wall_ms);
 void session_take_welcome(struct agent_session *session, const struct request *request,
                           const Hopnhat__Welcome *welcome, uint64_t wall_ms);
 
+/* All chains agree: takes over what the Welcome says, in one transaction. sent_wall_ms: when the Hello was
+ * sent; 0: it was carried as a file, and says nothing of clocks. */
+bool session_take_over(struct agent *agent, const Hopnhat__Welcome *welcome, uint64_t sent_wall_ms,
+                       uint64_t wall_ms, struct error *error);
+
 /* session_compare.c */
 void session_take_compared(struct agent_session *session, const Hopnhat__Compared *compared,
                            uint64_t wall_ms);

@@ -89,6 +89,8 @@ static const struct cli_command *const commands[] = {
     &hub_command_restore,
     &hub_command_verify,
     &hub_command_recovery_key,
+    &hub_command_bundle_export,
+    &hub_command_bundle_import,
 };
 
 const struct cli_program hub_program = {

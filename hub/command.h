@@ -19,6 +19,9 @@ extern const struct cli_command hub_command_backup, hub_command_restore, hub_com
     hub_command_recovery_key;
 extern const struct backup_program hub_backup_program;
 
+/* command_bundle.c */
+extern const struct cli_command hub_command_bundle_export, hub_command_bundle_import;
+
 extern const struct cli_program hub_program;
 
 /* deploy/catalog/vufo.yaml, built in. */

@@ -171,7 +171,7 @@ static bool offer_changes(struct hub *hub, const struct batch *batch, const char
             .change = &batch->changes[i].change,
             .malformed = batch->changes[i].malformed,
             .link = batch->changes[i].link,
-            .reading = push->time,
+            .reading = push->time ? push->time : hub->turn->admission.receipt, /* 0: it was carried */
             .floor = floor,
             .admitted = i < push->n_admitted ? push->admitted[i] : 0,
             .force_refusal = forced,

@@ -54,6 +54,9 @@ api_handler handle_offices, handle_office_add, handle_office_set, handle_enrol, 
     handle_quarantine, handle_quarantined, handle_quarantine_release, handle_quarantine_drop,
     handle_catalog_check, handle_catalog_apply;
 
+/* service_bundle.c */
+api_handler hub_handle_bundle_export, hub_handle_bundle_import;
+
 /* Operations on many records (hub/bulk.c). */
 extern const struct bulk hub_bulk;
 

@@ -369,9 +369,8 @@ void hub_receive(struct hub *hub, const struct link_peer *peer, const Hopnhat__M
     receive_request(hub, session, message, wall_ms, outlet);
 }
 
-/* Answers the Pulls whose time has come, or for which there is something. */
-static void answer_pulls(struct hub *hub, struct hub_session *session, uint64_t wall_ms,
-                         const struct hub_outlet *outlet)
+void session_answer_pulls(struct hub *hub, struct hub_session *session, uint64_t wall_ms,
+                          const struct hub_outlet *outlet)
 {
     const struct feed_reader reader = reader_of(hub, session);
     struct sent_part **end;
@@ -408,7 +407,7 @@ static void look_at(struct hub *hub, struct hub_session *session, uint64_t wall_
     if (!office || session->installation->revoked || !audience_seat(hub, session, office))
         session_end(hub, session); /* the next message is told why */
     else
-        answer_pulls(hub, session, wall_ms, outlet);
+        session_answer_pulls(hub, session, wall_ms, outlet);
 }
 
 void hub_turn(struct hub *hub, uint64_t wall_ms, const struct hub_outlet *outlet)

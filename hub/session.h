@@ -72,6 +72,10 @@ void hub_receive(struct hub *hub, const struct link_peer *peer, const Hopnhat__M
  * after each slice of messages, after headquarters' own edits, and when hub_wait_ms has passed. */
 void hub_turn(struct hub *hub, uint64_t wall_ms, const struct hub_outlet *outlet);
 
+/* Answers the Pulls of one session whose time has come, or for which there is something. */
+void session_answer_pulls(struct hub *hub, struct hub_session *session, uint64_t wall_ms,
+                          const struct hub_outlet *outlet);
+
 /* Milliseconds until hub_turn has something to do by itself; -1: not before the next message. */
 int64_t hub_wait_ms(const struct hub *hub, uint64_t wall_ms);
 

@@ -29,6 +29,7 @@ const char *const hub_databases[HUB_DATABASES] = {
     [HUB_CATALOG] = "catalog",
     [HUB_BACKUP] = "backup",
     [HUB_IMPORT] = "import",
+    [HUB_CARRIED] = "carried",
     [HUB_ACCOUNT] = "account",
     [HUB_AUDIT] = "audit",
 };

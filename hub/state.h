@@ -33,6 +33,7 @@ enum hub_database {
     HUB_CATALOG,   /* every catalog that was ever in force, by tag */
     HUB_BACKUP,    /* backups that are still kept, by their number */
     HUB_IMPORT,    /* as the agent's */
+    HUB_CARRIED,   /* link key -> CarriedHello: of the bundle that came last from that installation */
     HUB_ACCOUNT,   /* people who come over TCP, by name */
     HUB_AUDIT,     /* administrative acts, by number */
     HUB_DATABASES,

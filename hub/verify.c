@@ -8,6 +8,8 @@
 #include "store/meta.h"
 #include "store/recovery_key.h"
 
+#include "bundle.pb-c.h"
+
 #include <inttypes.h>
 
 struct look {
@@ -208,6 +210,7 @@ static void check_others(struct look *look)
         {HUB_QUARANTINE, "quarantine", 16, &hopnhat__quarantined__descriptor, look_at_quarantined},
         {HUB_CATALOG, "catalog", 4, NULL, look_at_catalog},
         {HUB_BACKUP, "backup", 8, &hopnhat__backup__descriptor, NULL},
+        {HUB_CARRIED, "carried", LINK_KEY_BYTES, &hopnhat__carried_hello__descriptor, NULL},
         {HUB_ACCOUNT, "account", 0, &hopnhat__account__descriptor, NULL},
     };
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)

@@ -70,6 +70,11 @@ static inline void put_u32_le(uint8_t *to, uint32_t number)
         to[i] = (uint8_t)(number >> 8 * i);
 }
 
+static inline uint32_t get_u32_le(const uint8_t *from)
+{
+    return (uint32_t)from[3] << 24 | (uint32_t)from[2] << 16 | (uint32_t)from[1] << 8 | from[0];
+}
+
 static inline void put_u64_le(uint8_t *to, uint64_t number)
 {
     for (int i = 0; i < 8; i++)

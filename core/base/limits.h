@@ -37,6 +37,8 @@ enum {
     LIMIT_RECONCILE_BUCKETS = 4096,
     LIMIT_BUCKET_BYTES = 8 * 1024 * 1024, /* of records in a bucket; past it the group is pulled instead */
     LIMIT_CHAIN_QUERIES = 64,
+    LIMIT_BUNDLE_BYTES =
+        16 * 1024 * 1024,         /* of messages in one file that is carried; more goes in the next */
     LIMIT_CUSTODY_PIECES = 65536, /* of headquarters' log that an agent keeps; no more are taken past it */
 
     /* the hub */

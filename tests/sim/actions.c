@@ -484,9 +484,11 @@ void world_step(struct world *world)
         time_passes(world, node);
     else if (what < 860)
         node_deliver_late(node);
-    else if (what < 890)
+    else if (what < 880)
+        node_carry(node);
+    else if (what < 905)
         machine_fails(world, node);
-    else if (what < 930)
+    else if (what < 940)
         node_copy(node);
     else if (what < 955)
         world_copy_hub(world);

@@ -557,6 +557,7 @@ void world_end(struct world *world)
         queue_clear(&node->to_agent);
         queue_clear(&node->late);
         queue_clear(&node->late_to_agent);
+        node_drop_sticks(node);
     }
     if (world->hub)
         close_hub(world);

@@ -11,6 +11,7 @@
 #include "model/edit.h"
 
 enum { AGENTS = 4, KEYS = 5, COPIES = 3, FORGOTTEN = COPIES, QUEUE = 256, TYPE_THING = 16, TYPE_PAPER = 17 };
+enum { STICKS = 2 }; /* bundles of an office that lie about, each way */
 
 /* Which misfortunes a run has. */
 struct mode {
@@ -53,6 +54,7 @@ struct node {
     struct queue to_hub, to_agent;
     struct queue late; /* of ended connections, and doubles: may come at any time, in either direction */
     struct queue late_to_agent;
+    struct parcel sticks_up[STICKS], sticks_down[STICKS]; /* bundles that lie about */
     struct view views[KEYS];
     unsigned copies;     /* made so far */
     unsigned generation; /* raised whenever the store goes back in time or is lost */
@@ -122,6 +124,10 @@ void world_restore_hub(struct world *world);
 void world_step(struct world *world);
 /* Mends everything and lets all sync. */
 void world_settle(struct world *world);
+
+/* tests/sim/carry.c: a bundle is made or taken; all are thrown away */
+void node_carry(struct node *node);
+void node_drop_sticks(struct node *node);
 
 /* tests/sim/truth.c: what really happened, kept beside the program under test. */
 struct truth *truth_new(void);
