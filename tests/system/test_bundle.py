@@ -66,6 +66,25 @@ def test_a_stick_there_and_back(bench):
     equal(hue.status()["digest_mismatches"], 0, "digest mismatches")
 
 
+def test_what_came_late_was_made_before(bench):
+    """A stick that was long under way wins over nothing that was written meanwhile."""
+    world, _ = island(bench, "hue", "da-nang")
+    hue, da_nang = world["hue"], world["da-nang"]
+    record = add(da_nang, "partner", "name=Oxfam")
+    world.sync("da-nang")
+    there(bench, world, "hue", "up")
+    back(bench, world, "hue", "down")
+    hue.do("set", "partner", record, "address=early")
+    hue.do("bundle", "export", bench.path("first"))
+    hue.do("set", "partner", record, "website=early")  # after the stick has left
+    da_nang.do("set", "partner", record, "address=late", "website=late")
+    world.sync("da-nang")
+    world.hub.do("bundle", "import", bench.path("first"))
+    there(bench, world, "hue", "second")
+    seen = fields(world.hub, "partner", record)
+    equal((seen["address"], seen["website"]), ("late", "late"), "what was written last")
+
+
 def test_without_daemons(bench):
     world, _ = island(bench, "hue")
     world["hue"].stop()
