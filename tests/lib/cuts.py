@@ -2,16 +2,16 @@
 from federation import Federation
 from hopnhat_test import check, wait_until
 from proxy import Proxy
-from thin import bring, caught_up
+from thin import caught_up, write
 
 SYNC_S = 120
 
 
-def one_sync(bench, proxy, agent, changes, seed, cut_at):
-    """The agent brings changes while it has no link; then they travel, cut once after so many bytes (None:
+def one_sync(proxy, agent, changes, seed, cut_at):
+    """The agent saves changes while it has no link; then they travel, cut once after so many bytes (None:
     not). Bytes of both ways that the proxy handed on until all was there, and how many links it took."""
     proxy.cut(refuse=True)
-    bring(bench, agent, changes, seed)
+    write(agent, changes, seed)
     proxy.mend()
     proxy.cut_after(cut_at)
     before, links = proxy.total(), proxy.connections
@@ -29,15 +29,15 @@ def sent_again(bench, points, changes, rate):
     proxy = bench.closing(Proxy(bench.free_port(), world.port))
     agent = world.join("hue", address=f"tcp://127.0.0.1:{proxy.port}")
     proxy.rate = rate
-    one_sync(bench, proxy, agent, 1, 0, None)
-    greeting, _ = one_sync(bench, proxy, agent, 1, 1, None)
+    one_sync(proxy, agent, 1, 0, None)
+    greeting, _ = one_sync(proxy, agent, 1, 1, None)
     whole = 0
     for seed in (2, 3):  # the first finds out how fast the link is
-        whole, links = one_sync(bench, proxy, agent, changes, seed, None)
+        whole, links = one_sync(proxy, agent, changes, seed, None)
         check(links == 1, f"without a cut it takes one link, not {links}")
     again = []
     for i in range(points):
-        taken, links = one_sync(bench, proxy, agent, changes, 4 + i, whole * (i + 1) // (points + 1))
+        taken, links = one_sync(proxy, agent, changes, 4 + i, whole * (i + 1) // (points + 1))
         if links > 1:  # else it was done with less than that
             again.append(max(0, taken - whole - (links - 1) * greeting))
     check(len(again) >= points * 3 / 4, f"{len(again)} of {points} syncs were cut")

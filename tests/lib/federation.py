@@ -1,4 +1,5 @@
 """A hub and its offices for system tests: made, joined and started in a few words."""
+import http.client
 import json
 import os
 import socket
@@ -89,6 +90,27 @@ def sees(daemon, type_name, record_id, name, value, deadline_s=10):
     wait_until(shown, deadline_s, f"{daemon.name} shows {name}={value}")
 
 
+class Caller(http.client.HTTPConnection):
+    """A kept connection to a daemon's Unix socket."""
+
+    def __init__(self, daemon):
+        super().__init__("localhost")
+        self.path = os.path.join(daemon.data, "control.sock")
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self.path)
+
+    def call(self, method, path, body=None):
+        """The answer's JSON; it must be a success."""
+        self.request(method, path, body)
+        answer = self.getresponse()
+        text = answer.read()
+        if answer.status != 200:
+            raise Failed(f"{method} {path}: {text!r}")
+        return json.loads(text)
+
+
 def call_http(daemon, method, path, body=b""):
     """One request over the daemon's Unix socket: (status, JSON)."""
     with socket.socket(socket.AF_UNIX) as link:
@@ -107,4 +129,4 @@ def call_http(daemon, method, path, body=b""):
         raise Failed(f"no answer to {method} {path}: {answer[:200]!r}") from error
 
 
-__all__ = ["Daemon", "Federation", "add", "call_http", "comparable", "fields", "ids", "sees"]
+__all__ = ["Caller", "Daemon", "Federation", "add", "call_http", "comparable", "fields", "ids", "sees"]

@@ -20,15 +20,15 @@ def profile(bench, name, short):
 
 
 def test_2g(bench):
-    profile(bench, "2G", 30)
+    profile(bench, "2G", 20)
 
 
 def test_satellite(bench):
-    profile(bench, "satellite", 100)
+    profile(bench, "satellite", 40)
 
 
 def test_3g(bench):
-    profile(bench, "3G", 400)
+    profile(bench, "3G", 200)
 
 
 if __name__ == "__main__":
