@@ -65,6 +65,8 @@ static const char *rewrite(struct world *world, struct bytes text, struct arena 
     size_t size = end ? (size_t)(end - (text.data + at)) : text.size - at;
     int before = (int)at, after = (int)(text.size - at - size);
     const char *head = (const char *)text.data, *tail = head + at + size, *fresh = word(world, arena);
+    if (!*fresh)
+        fresh = arena_format(arena, "e%llu", (unsigned long long)world->steps);
     if (text.size == 0)
         return arena_format(arena, "%s1\n%s2\n%s3\n%s4\n%s5", fresh, fresh, fresh, fresh, fresh);
     if (what == 0 && after) /* the paragraph goes, with its line feed */
