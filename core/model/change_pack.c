@@ -63,19 +63,20 @@ static Hopnhat__Edit *pack_edit(const struct new_edit *from, struct replica_tabl
 {
     Hopnhat__Edit *edit = arena_alloc(arena, sizeof *edit);
     Hopnhat__Op **ops = arena_alloc(arena, from->op_count * sizeof(Hopnhat__Op *));
-    if (!edit || !ops)
+    uint8_t *record = arena_copy(arena, from->record, RECORD_ID_BYTES);
+    if (!edit || !ops || !record)
         return NULL;
     hopnhat__edit__init(edit);
     edit->type = from->type;
     edit->record.len = RECORD_ID_BYTES;
-    edit->record.data = arena_copy(arena, from->record, RECORD_ID_BYTES);
+    edit->record.data = record;
     edit->ops = ops;
     edit->n_ops = from->op_count;
     for (size_t i = 0; i < from->op_count; i++)
         if (!(ops[i] = pack_op(&from->ops[i], table, arena)))
             return NULL;
     edit->note = from->note ? arena_string(arena, from->note, strlen(from->note)) : NULL;
-    return edit->record.data && (edit->note || !from->note) ? edit : NULL;
+    return edit->note || !from->note ? edit : NULL;
 }
 
 static bool pack_values(const struct new_change *change, Hopnhat__LoggedChange *logged, struct arena *arena)

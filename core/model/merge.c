@@ -9,6 +9,9 @@ static bool out_of_memory(struct error *error)
     return error_set(error, ERROR_MEMORY, "out of memory");
 }
 
+/* A field holds no more, present and absent, that could be superseded. */
+enum { MOST_WORK = LIMIT_ENTRIES_PER_FIELD + LIMIT_ABSENT_PER_FIELD };
+
 /* Ids still to be dropped; those before `next` are done. */
 struct work {
     struct entry_id *ids;
@@ -20,8 +23,8 @@ static bool work_add(struct work *work, struct entry_id id, struct arena *arena,
     for (size_t i = 0; i < work->count; i++)
         if (entry_id_compare(work->ids[i], id) == 0)
             return true;
-    if (work->count == LIMIT_OPS_PER_CHANGE)
-        return error_set(error, ERROR_LIMIT, "more than %d values superseded at once", LIMIT_OPS_PER_CHANGE);
+    if (work->count == MOST_WORK)
+        return error_set(error, ERROR_LIMIT, "more than %d values superseded at once", MOST_WORK);
     if (work->count == work->capacity) {
         size_t capacity = work->capacity ? 2 * work->capacity : 16;
         struct entry_id *grown = arena_alloc(arena, capacity * sizeof *grown);

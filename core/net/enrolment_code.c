@@ -56,7 +56,7 @@ static int symbol_value(char symbol)
         return 0;
     if (upper == 'I' || upper == 'L')
         return 1;
-    const char *found = upper ? strchr(alphabet, upper) : NULL;
+    const char *found = strchr(alphabet, upper);
     return found ? (int)(found - alphabet) : -1;
 }
 

@@ -84,8 +84,7 @@ static bool copy_into(struct bytes packed, struct frame_buffer *out, struct erro
     if (!reserve(out, FLAG_BYTES + packed.size, error))
         return false;
     out->data[0] = FLAG_PLAIN;
-    if (packed.size)
-        memcpy(out->data + FLAG_BYTES, packed.data, packed.size);
+    memcpy(out->data + FLAG_BYTES, packed.data, packed.size);
     out->size = FLAG_BYTES + packed.size;
     return true;
 }

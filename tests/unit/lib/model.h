@@ -120,6 +120,31 @@ static inline struct catalog *catalog_of(const char *yaml)
     return catalog;
 }
 
+/* test_catalog with the field currency retired, so that amount is alone in its unit: nobody may write such a
+ * catalog, but one may come. */
+static inline struct catalog *catalog_with_a_lone_unit(void)
+{
+    struct error error;
+    struct catalog *whole = catalog_of(TEST_CATALOG);
+    struct bytes packed = catalog_packed(whole);
+    Hopnhat__Catalog *message = hopnhat__catalog__unpack(NULL, packed.size, packed.data);
+    assert_non_null(message);
+    for (size_t i = 0; i < message->types[0]->n_fields; i++)
+        if (message->types[0]->fields[i]->number == CURRENCY)
+            message->types[0]->fields[i]->has_retired = message->types[0]->fields[i]->retired = true;
+    size_t size = hopnhat__catalog__get_packed_size(message);
+    uint8_t *data = malloc(size);
+    assert_non_null(data);
+    hopnhat__catalog__pack(message, data);
+    struct catalog *catalog = catalog_load(bytes_of(data, size), &error);
+    if (!catalog)
+        fail_msg("%s", error.text);
+    free(data);
+    hopnhat__catalog__free_unpacked(message, NULL);
+    catalog_free(whole);
+    return catalog;
+}
+
 /* Packs the change and unpacks it under (new_change.replica, seq). */
 static inline struct change change_of(struct arena *arena, const struct new_change *made, uint64_t seq)
 {

@@ -242,6 +242,14 @@ static void malformed_changes_are_refused(void **state)
     SPOILED(raw.logged.n_values = 1);
     SPOILED(raw.change.n_edits = 1); /* a value too many */
     SPOILED(raw.change.author = (char *)(uintptr_t) "\xff");
+    SPOILED(raw.edit.note = (char *)(uintptr_t) "\xff");
+    static char note[LIMIT_NOTE_BYTES + 2];
+    memset(note, 'n', LIMIT_NOTE_BYTES + 1);
+    SPOILED(raw.edit.note = note);
+    note[LIMIT_NOTE_BYTES] = '\0';
+    raw_init(&raw);
+    raw.edit.note = note;
+    expect(&raw, ERROR_NONE, true);
 }
 
 static void ones_own_future_cannot_have_been_seen(void **state)
@@ -357,6 +365,12 @@ static void bounds_hold_on_both_sides(void **state)
     assert_int_equal(error.code, ERROR_LIMIT);
     op.superseded.count = 0;
     op.value = bytes_of(edits, LIMIT_CHANGE_BYTES < sizeof edits ? LIMIT_CHANGE_BYTES : sizeof edits);
+    static char note[LIMIT_NOTE_BYTES + 2];
+    memset(note, 'n', LIMIT_NOTE_BYTES + 1);
+    edits[0].note = note;
+    assert_false(change_pack(&made, &arena, &stored, &error));
+    assert_int_equal(error.code, ERROR_LIMIT);
+    note[LIMIT_NOTE_BYTES] = '\0';
     made.author = "0123456789012345678901234567890123456789012345678901234567890123";
     assert_true(change_pack(&made, &arena, &stored, &error));
     assert_true(unpack_exactly(&change, (struct dot){OWN, 1}, stored));
@@ -509,6 +523,60 @@ static void erased_values_read_as_nothing(void **state)
     assert_true(unpack_exactly(&change, (struct dot){OWN, 9}, raw_pack(&raw)));
     assert_true(bytes_equal(change_value(&change, 0), text("Hue")));
     assert_int_equal(change_value(&change, 1).size, 0);
+    raw.erased[0] = 0; /* the first, and then both */
+    raw.values[0] = raw.values[1];
+    raw.values[1] = (ProtobufCBinaryData){3, (uint8_t *)(uintptr_t) "Hue"};
+    raw.salts[1] = raw.salts[0];
+    raw.salts[0].len = 0;
+    assert_true(unpack_exactly(&change, (struct dot){OWN, 9}, raw_pack(&raw)));
+    assert_int_equal(change_value(&change, 0).size, 0);
+    assert_true(bytes_equal(change_value(&change, 1), text("Hue")));
+    raw.values[1] = raw.values[0];
+    raw.salts[1].len = 0;
+    raw.erased[1] = 1;
+    raw.logged.n_erased = 2;
+    assert_true(unpack_exactly(&change, (struct dot){OWN, 9}, raw_pack(&raw)));
+    assert_int_equal(change_value(&change, 0).size + change_value(&change, 1).size, 0);
+}
+
+static void what_is_read_keeps_the_bounds_too(void **state)
+{
+    (void)state;
+    struct raw raw;
+    static Hopnhat__Edit *edits[LIMIT_EDITS_PER_CHANGE + 1];
+    static uint64_t replicas[LIMIT_REPLICAS_PER_CHANGE + 1];
+    static ProtobufCBinaryData values[LIMIT_OPS_PER_CHANGE + 1];
+    static char author[LIMIT_AUTHOR_BYTES + 2];
+    raw_init(&raw);
+    for (size_t i = 0; i < LENGTH(edits); i++)
+        edits[i] = &raw.edit;
+    raw.change.edits = edits;
+    raw.change.n_edits = LENGTH(edits);
+    expect(&raw, ERROR_LIMIT, true);
+    raw_init(&raw);
+    raw.change.replicas = replicas;
+    raw.change.n_replicas = LENGTH(replicas);
+    expect(&raw, ERROR_LIMIT, true);
+    raw_init(&raw);
+    raw.logged.values = values;
+    raw.logged.n_values = LENGTH(values);
+    expect(&raw, ERROR_LIMIT, true);
+    raw_init(&raw);
+    memset(author, 'a', LIMIT_AUTHOR_BYTES + 1);
+    raw.change.author = author;
+    expect(&raw, ERROR_LIMIT, true);
+}
+
+static void a_chain_needs_every_salt(void **state)
+{
+    (void)state;
+    struct raw raw;
+    uint8_t link[LINK_BYTES] = {0};
+    raw_init_erased(&raw);
+    raw.salts[0].len = 0; /* of the value that is not erased */
+    raw_pack(&raw);
+    assert_false(chain_next(link, &raw.logged, link, &error));
+    assert_int_equal(error.code, ERROR_CORRUPT);
 }
 
 static void memory_that_ends_is_told_as_that(void **state)
@@ -557,6 +625,8 @@ int main(void)
         cmocka_unit_test(an_erasure_leaves_the_chain_as_it_was),
         cmocka_unit_test(every_part_counts_in_the_chain),
         cmocka_unit_test(erased_values_read_as_nothing),
+        cmocka_unit_test(what_is_read_keeps_the_bounds_too),
+        cmocka_unit_test(a_chain_needs_every_salt),
         cmocka_unit_test(memory_that_ends_is_told_as_that),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

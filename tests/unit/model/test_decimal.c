@@ -77,6 +77,10 @@ static void bounds_are_errors(void **state)
     assert_int_equal(decimal_compare(sum, parse("0")), 0);
     assert_true(decimal_is_value(parse("-999999999999999999.999999999")));
     assert_false(decimal_is_value(parse("1000000000000000000")));
+    assert_false(decimal_is_value(parse("-1000000000000000000")));
+    assert_false(
+        decimal_parse(bytes_of_string("0000000000000000000000000000000000000000000000000000000000000000"),
+                      &decimal, &error)); /* longer than what the error shows of it */
     assert_true(decimal_is_whole(parse("-5")));
     assert_false(decimal_is_whole(parse("-5.000000001")));
 }

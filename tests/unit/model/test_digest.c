@@ -131,6 +131,14 @@ static void sums_carry_and_borrow(void **state)
     }
 }
 
+static void both_halves_count(void **state)
+{
+    (void)state;
+    const struct digest one = {1, 1}, low = {2, 1}, high = {1, 2};
+    assert_false(digest_equal(&one, &low));
+    assert_false(digest_equal(&one, &high));
+}
+
 static void stored_bytes_are_little_endian(void **state)
 {
     (void)state;
@@ -169,6 +177,7 @@ int main(void)
         cmocka_unit_test(a_digest_is_the_sum_of_its_entries_hashes),
         cmocka_unit_test(every_part_of_an_entry_counts),
         cmocka_unit_test(sums_carry_and_borrow),
+        cmocka_unit_test(both_halves_count),
         cmocka_unit_test(stored_bytes_are_little_endian),
         cmocka_unit_test(buckets_are_by_the_ids_hash),
     };

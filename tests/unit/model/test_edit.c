@@ -190,6 +190,7 @@ static void counters_carry_increments(void **state)
     expect_one(record, TOTAL, ASSIGN_SET, "4.5", "");
     refused(record, TOTAL, ASSIGN_ADD, "1|2");
     refused(record, TOTAL, ASSIGN_ADD, "x");
+    expect_one(record, TOTAL, ASSIGN_SET, "", "23+-4.5;");
 }
 
 static void units_are_written_together(void **state)
@@ -226,9 +227,40 @@ static void a_field_given_twice_is_refused(void **state)
     struct assignment twice[] = {assign(TAGS, ASSIGN_ADD, "a"), assign(TAGS, ASSIGN_SET, "b")};
     assert_false(edit_make(thing, record, twice, 2, &arena, &edit, &error));
     assert_int_equal(error.code, ERROR_INPUT);
+    twice[0].kind = ASSIGN_SET;
+    twice[1].kind = ASSIGN_ADD;
+    assert_false(edit_make(thing, record, twice, 2, &arena, &edit, &error));
+    twice[0].kind = ASSIGN_ADD;
     twice[1].kind = ASSIGN_REMOVE;
     edit = make(record, twice, 2);
     expect(&edit, "24=a;");
+}
+
+static void a_set_may_be_given_many_members(void **state)
+{
+    (void)state;
+    static char letters[40];
+    struct bytes members[42] = {{0}}; /* two empty ones, left out */
+    for (size_t i = 0; i < 40; i++) {
+        letters[i] = (char)('A' + i);
+        members[i + 1] = bytes_of(&letters[i], 1);
+    }
+    const struct assignment assignment = {type_field(thing, TAGS), ASSIGN_SET, members, LENGTH(members)};
+    struct new_edit edit = make(record_new(&arena, THING, TEST_ID), &assignment, 1);
+    assert_int_equal(edit.op_count, 40);
+}
+
+static void a_unit_whose_others_are_retired_is_one_field(void **state)
+{
+    (void)state;
+    struct catalog *smaller = catalog_with_a_lone_unit();
+    const struct catalog_type *type = catalog_type(smaller, THING);
+    struct bytes value = text("7");
+    const struct assignment assignment = {type_field(type, AMOUNT), ASSIGN_SET, &value, 1};
+    struct new_edit edit;
+    assert_true(edit_make(type, record_new(&arena, THING, TEST_ID), &assignment, 1, &arena, &edit, &error));
+    expect(&edit, "28=7;");
+    catalog_free(smaller);
 }
 
 static void merge_into(Hopnhat__Record *record, const struct new_edit *edit, uint64_t seq)
@@ -287,6 +319,19 @@ static void a_deletion_that_was_not_shown_is_not_superseded(void **state)
     merge_into(record, &edit, 20);
     const struct shown before = {.rev = 10};
     expect_one(record_as_shown(record, &before, &arena), NAME, ASSIGN_SET, "c", "16=c<1.2,3.4;");
+}
+
+static void a_deletion_that_was_overruled_is_settled_by_any_write(void **state)
+{
+    (void)state;
+    struct new_edit edit;
+    Hopnhat__Record *record = record_of(&arena, THING, two_names, LENGTH(two_names));
+    assert_true(edit_make_deletion(record, &arena, &edit, &error));
+    merge_into(record, &edit, 20);
+    put_row(&arena, record, &(struct row){LEADER, 8, 1, 9, "unseen", 0, 3});
+    assert_false(is_deleted(record));
+    expect_one(record, LEADER, ASSIGN_SET, "unseen", "");
+    expect_one(record, LEADER, ASSIGN_SET, "new", "17=new<8.1;3-<50.20;");
 }
 
 static void set_randomly(Hopnhat__Record *record, struct dice *dice, uint64_t seq)
@@ -378,8 +423,11 @@ int main(void)
         cmocka_unit_test(units_are_written_together),
         cmocka_unit_test(a_unit_written_apart_is_settled_by_writing_it_as_it_reads),
         cmocka_unit_test(a_field_given_twice_is_refused),
+        cmocka_unit_test(a_set_may_be_given_many_members),
+        cmocka_unit_test(a_unit_whose_others_are_retired_is_one_field),
         cmocka_unit_test(an_edit_after_a_deletion_restores),
         cmocka_unit_test(a_deletion_that_was_not_shown_is_not_superseded),
+        cmocka_unit_test(a_deletion_that_was_overruled_is_settled_by_any_write),
         cmocka_unit_test(what_is_set_is_read),
         cmocka_unit_test(memory_that_ends_is_told_as_that),
     };

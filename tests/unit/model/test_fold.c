@@ -103,6 +103,10 @@ static void extremes_are_by_meaning(void **state)
     EXPECT(TOP, "3", {TOP, 1, 1, 3, "3", 0, 0}, {TOP, 2, 1, 9, NULL, 0, 0});
     EXPECT(BOTTOM, "3", {BOTTOM, 1, 1, 3, "3", 0, 0}, {BOTTOM, 2, 1, 9, NULL, 0, 0});
     EXPECT(TOP, "", {TOP, 2, 1, 9, NULL, 0, 0});
+    /* the same twice: the later one is named */
+    const struct row twice[] = {
+        {TOP, 1, 1, 3, "3", 0, 0}, {TOP, 2, 1, 9, "3", 0, 0}, {TOP, 3, 1, 5, "3", 0, 0}};
+    assert_int_equal(read_of(record_of(&arena, THING, twice, 3), TOP).entries[0]->replica, 2);
 }
 
 static void a_sum_is_of_all_totals(void **state)
@@ -246,6 +250,31 @@ static void no_unit_is_ever_mixed(void **state)
     }
 }
 
+static void equal_writings_of_a_unit_are_no_conflict(void **state)
+{
+    (void)state;
+    const struct row rows[] = {{SEAT, 1, 1, 1, "Huế", 0, 0},   {REGION, 1, 1, 1, "Trung", 0, 0},
+                               {SEAT, 2, 1, 2, "Huế", 0, 0},   {REGION, 2, 1, 2, "Trung", 0, 0},
+                               {REGION, 1, 7, 3, "Bắc", 0, 0}, {REGION, 2, 7, 3, "Bắc", 0, 0}};
+    expect(record_of(&arena, THING, rows, 4), SEAT, "Huế");
+    expect(record_of(&arena, THING, rows, LENGTH(rows)), SEAT, "Huế");
+}
+
+static void a_unit_whose_others_are_retired_is_read_singly(void **state)
+{
+    (void)state;
+    struct catalog *smaller = catalog_with_a_lone_unit();
+    const struct catalog_type *type = catalog_type(smaller, THING);
+    const struct row row = {AMOUNT, 1, 1, 1, "5", 0, 0};
+    struct reading reading;
+    struct error error;
+    assert_true(fold_field(type, record_of(&arena, THING, &row, 1), type_field(type, AMOUNT), &arena,
+                           &reading, &error));
+    assert_int_equal(reading.count, 1);
+    assert_false(reading.open);
+    catalog_free(smaller);
+}
+
 static void group_and_owner_are_read_by_authority(void **state)
 {
     (void)state;
@@ -312,6 +341,8 @@ int main(void)
         cmocka_unit_test(a_unit_without_a_complete_writing_is_open),
         cmocka_unit_test(a_unit_follows_its_policy),
         cmocka_unit_test(no_unit_is_ever_mixed),
+        cmocka_unit_test(equal_writings_of_a_unit_are_no_conflict),
+        cmocka_unit_test(a_unit_whose_others_are_retired_is_read_singly),
         cmocka_unit_test(group_and_owner_are_read_by_authority),
         cmocka_unit_test(distinct_values_are_counted),
         cmocka_unit_test(memory_that_ends_is_told_as_that),

@@ -14,7 +14,7 @@ enum {
     OPS = 4,  /* at most, of each change */
     IDS = REPLICAS * SEQS * OPS,
     ORDERS = 6,
-#ifdef __SANITIZE_ADDRESS__ /* many times slower */
+#if defined(__SANITIZE_ADDRESS__) || !defined(__OPTIMIZE__) /* many times slower */
     ORACLE_HISTORIES = 5000,
 #else
     ORACLE_HISTORIES = 100000,

@@ -174,6 +174,39 @@ static void malformed_tombstones_are_refused_and_read_as_corrupt(void **state)
     assert_int_equal(error.code, ERROR_LIMIT);
 }
 
+static void a_cleared_or_empty_tombstone_deletes_nothing(void **state)
+{
+    (void)state;
+    Hopnhat__Record *record = record_of(&arena, THING, live, LENGTH(live));
+    put_row(&arena, record, &(struct row){DELETED, 3, 50, 9, NULL, 0, 0});
+    expect(record, false, false);
+    put_tombstone(record, 4, text("")); /* over a record that held nothing */
+    expect(record, false, true);
+    put_tombstone(record, 5, tombstone_of(record));
+    expect(record, true, false);
+}
+
+static void a_record_with_too_many_values_is_not_deleted(void **state)
+{
+    (void)state;
+    struct bytes value;
+    struct error error;
+    Hopnhat__Record *record = record_new(&arena, THING, TEST_ID);
+    static Hopnhat__Entry entries[LIMIT_ENTRIES_PER_FIELD], *bag[LIMIT_ENTRIES_PER_FIELD];
+    for (size_t i = 0; i < LENGTH(bag); i++) {
+        hopnhat__entry__init(&entries[i]);
+        entries[i].seq = UINT64_MAX - LENGTH(bag) + i; /* 10 bytes of the tombstone each */
+        bag[i] = &entries[i];
+    }
+    for (uint32_t field = NAME; field < NAME + 25; field++) {
+        Hopnhat__Field *made = record_field_make(&arena, record, field);
+        made->entries = bag;
+        made->n_entries = LENGTH(bag);
+    }
+    assert_false(tombstone_pack(record, &arena, &value, &error));
+    assert_int_equal(error.code, ERROR_LIMIT);
+}
+
 static void memory_that_ends_is_told_as_that(void **state)
 {
     (void)state;
@@ -211,6 +244,8 @@ int main(void)
         cmocka_unit_test(tombstones_are_not_listed),
         cmocka_unit_test(random_records_agree_with_flags),
         cmocka_unit_test(malformed_tombstones_are_refused_and_read_as_corrupt),
+        cmocka_unit_test(a_cleared_or_empty_tombstone_deletes_nothing),
+        cmocka_unit_test(a_record_with_too_many_values_is_not_deleted),
         cmocka_unit_test(memory_that_ends_is_told_as_that),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

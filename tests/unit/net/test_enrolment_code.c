@@ -116,6 +116,9 @@ static void errors_say_what_is_wrong(void **state)
     text[length - 1] = '\0';
     assert_false(enrolment_code_parse(text, &read, &error));
     assert_non_null(strstr(error.text, "too short"));
+    text[7] = 'L'; /* read as 1 */
+    assert_false(enrolment_code_parse(text, &read, &error));
+    assert_non_null(strstr(error.text, "too short"));
     text[7] = 'U'; /* in the second group */
     assert_false(enrolment_code_parse(text, &read, &error));
     assert_non_null(strstr(error.text, "group 2"));
