@@ -1,6 +1,6 @@
 #include "agent/command.h"
 
-#include "agent/join.h"
+#include "agent/joining.h"
 #include "api/wall.h"
 #include "net/frame.h"
 #include "net/link_agent.h"
@@ -53,7 +53,8 @@ static void changed(void *user, enum link_state state, const char *text)
         refuse(attempt);
     } else {
         attempt->ended = true;
-        error_set(attempt->error, ERROR_UNAVAILABLE, "the hub could not be reached: %s", text);
+        error_set(attempt->error, ERROR_UNAVAILABLE,
+                  "the hub could not be reached: %s; give the same command again", text);
     }
 }
 
@@ -81,7 +82,8 @@ static bool ask_hub(struct attempt *attempt, struct loop *loop, const char *addr
     while (!attempt->ended) {
         uint64_t now = loop_now_ms();
         if (now >= end)
-            return error_set(error, ERROR_UNAVAILABLE, "the hub at %s did not answer in time", address);
+            return error_set(error, ERROR_UNAVAILABLE,
+                             "the hub at %s did not answer in time: give the same command again", address);
         if (!loop_run_once(loop, (int64_t)(end - now), error))
             return false;
     }
@@ -131,7 +133,9 @@ static bool run_join(struct cli *cli, struct error *error)
     bool done =
         (hub && code) || error_set(error, ERROR_USAGE, "join needs --hub tcp://HOST:PORT and --code CODE");
     done = done && is_free(cli->data, error) && join_begin(&attempt->join, code, error) &&
-           run_attempt(attempt, hub, cli->data, error);
+           joining_keep(cli->data, &attempt->join, error) && run_attempt(attempt, hub, cli->data, error);
+    if (done)
+        joining_forget(cli->data);
     join_wipe(&attempt->join);
     arena_release(&attempt->arena);
     free(attempt);

@@ -1,9 +1,13 @@
 #include "hub/command.h"
 
 #include "api/table.h"
+#include "hub/qr.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static bool no_text(struct error *error)
 {
@@ -114,21 +118,50 @@ static bool run_list(struct cli *cli, struct error *error)
     return done;
 }
 
+/* The file that the code goes to, which only its owner may read; it must not be there. */
+static bool open_out(const char *path, int *file, struct error *error)
+{
+    *file = path ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+    return !path || *file >= 0 || error_set(error, ERROR_STORE, "cannot make %s: %s", path, strerror(errno));
+}
+
+/* Writes the code to the file, which is closed, or without one to stdout. */
+static bool hand_out(const struct cli *cli, const char *code, int file, struct error *error)
+{
+    if (file >= 0) {
+        bool written = dprintf(file, "%s\n", code) > 0 && fsync(file) == 0;
+        int why = errno;
+        if (close(file) != 0 || !written)
+            return error_set(error, ERROR_STORE, "cannot write the code: %s",
+                             strerror(written ? errno : why));
+    } else if (!cli->json) {
+        printf("%s\n", code);
+    }
+    return !cli_option(cli, "qr") || qr_print(code, stdout, error);
+}
+
 static bool run_enrol(struct cli *cli, struct error *error)
 {
-    json_t *body = json_object(), *answer = NULL;
+    const char *path = cli_option(cli, "out");
+    json_t *body = json_pack("{s:s}", "author", cli_author()), *answer = NULL;
     uint64_t hours;
+    int file = -1;
     bool done = body && cli_number(cli, "hours", 0, 100000, &hours, error);
     if (done && cli_option(cli, "hours"))
         json_object_set_new(body, "hours", json_integer((json_int_t)hours));
-    done =
-        done && cli_call(cli, "POST", body, &answer, error, "/v1/offices/%s/enrolments", cli->arguments[0]);
+    done = done && open_out(path, &file, error) &&
+           cli_call(cli, "POST", body, &answer, error, "/v1/offices/%s/enrolments", cli->arguments[0]);
     json_decref(body);
-    if (!done)
-        return false;
-    if (!cli->json)
-        printf("%s\n", json_string_value(json_object_get(answer, "code")));
-    return print_answer(cli, answer);
+    if (!done && file >= 0) {
+        close(file);
+        unlink(path);
+    }
+    const char *code = json_string_value(json_object_get(answer, "code"));
+    done = done && hand_out(cli, code ? code : "", file, error);
+    if (done && cli->json)
+        cli_print_json(answer);
+    json_decref(answer);
+    return done;
 }
 
 static bool run_revoke(struct cli *cli, struct error *error)
@@ -150,7 +183,7 @@ static bool run_revoke(struct cli *cli, struct error *error)
 
 static const char *const add_options[] = {"name", "group", "headquarters", NULL};
 static const char *const set_options[] = {"name", "group", "remove-group", "headquarters", NULL};
-static const char *const enrol_options[] = {"hours", NULL};
+static const char *const enrol_options[] = {"hours", "qr", "out", NULL};
 static const char *const revoke_options[] = {"replica", NULL};
 
 const struct cli_command hub_command_office_add = {
@@ -179,8 +212,8 @@ const struct cli_command hub_command_office_list = {
 };
 const struct cli_command hub_command_enrol = {
     .name = "enrol",
-    .arguments = "OFFICE [--hours N]",
-    .help = "print a one-time code with which the office's agent joins; it holds for a week, or N hours",
+    .arguments = "OFFICE [--hours N] [--qr] [--out FILE]",
+    .help = "print a one-time code with which the office's agent joins; it holds for 24 hours, or N",
     .options = enrol_options,
     .least = 1,
     .most = 1,

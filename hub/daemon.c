@@ -49,11 +49,7 @@ static bool send_message(void *context, const struct link_peer *peer, const Hopn
 static enum link_admission admit(void *user, const uint8_t key[LINK_KEY_BYTES], const char *address)
 {
     struct hub_daemon *daemon = user;
-    if (hub_admits(daemon->hub, key, wall_now_ms()))
-        return LINK_ADMIT;
-    log_with(LOG_LEVEL_WARNING, "HOPNHAT_PEER", address,
-             "a key that is not known here was turned away, from %s", address ? address : "?");
-    return LINK_REFUSE;
+    return hub_admits(daemon->hub, key, address, wall_now_ms()) ? LINK_ADMIT : LINK_REFUSE;
 }
 
 /* What the slice brought is committed before anything else runs: its transaction may be open until then. */

@@ -10,6 +10,23 @@ static bool refuse(struct error *error)
     return error_set(error, ERROR_REFUSED, "the code is wrong, has been used or is past its time");
 }
 
+static void sweep(struct transaction *transaction, uint64_t wall_ms)
+{
+    struct cursor cursor;
+    struct arena arena;
+    arena_init(&arena, LIMIT_MESSAGE_BYTES);
+    cursor_open(&cursor, transaction, HUB_ENROLMENT);
+    for (bool here = cursor_seek(&cursor, bytes_of(NULL, 0)); here; here = cursor_next(&cursor)) {
+        const Hopnhat__Enrolment *row =
+            row_unpack(transaction, cursor.value, &hopnhat__enrolment__descriptor, &arena);
+        if (row && row->expires_ms <= wall_ms)
+            cursor_delete(&cursor);
+        arena_reset(&arena);
+    }
+    cursor_close(&cursor);
+    arena_release(&arena);
+}
+
 bool enrolment_create(struct hub *hub, const char *office, uint64_t wall_ms, uint64_t valid_ms,
                       char text[ENROLMENT_CODE_TEXT_BYTES], struct error *error)
 {
@@ -25,6 +42,7 @@ bool enrolment_create(struct hub *hub, const char *office, uint64_t wall_ms, uin
     if (!link_keys_from_seed(&once, code.seed, error) ||
         !transaction_begin(&transaction, hub->environment, true, error))
         return false;
+    sweep(&transaction, wall_ms);
     row.office = (char *)(uintptr_t)known->code;
     row.link_key = (ProtobufCBinaryData){LINK_KEY_BYTES, once.public_key};
     row.expires_ms = wall_ms + valid_ms;
@@ -60,7 +78,7 @@ bool enrolment_knows(struct hub *hub, const uint8_t link_key[LINK_KEY_BYTES], ui
     return known;
 }
 
-static bool sign_certificate(const struct hub *hub, const struct installation *installation, uint64_t wall_ms,
+static bool sign_certificate(const struct hub *hub, const struct installation *installation,
                              Hopnhat__Certificate *certificate, struct arena *arena)
 {
     const size_t context = sizeof CERTIFICATE_CONTEXT - 1;
@@ -70,7 +88,7 @@ static bool sign_certificate(const struct hub *hub, const struct installation *i
     body.link_key.data = arena_copy(arena, installation->link_key, LINK_KEY_BYTES);
     body.signing_key.len = SIGNING_KEY_BYTES;
     body.signing_key.data = arena_copy(arena, installation->signing_key, SIGNING_KEY_BYTES);
-    body.issued_ms = wall_ms;
+    body.issued_ms = installation->joined_ms;
     if (!body.office || !body.link_key.data || !body.signing_key.data)
         return false;
     size_t size = hopnhat__certificate_body__get_packed_size(&body);
@@ -129,27 +147,35 @@ static bool add_records(struct hub *hub, struct transaction *transaction, const 
     return !transaction->failed;
 }
 
-static bool register_keys(struct hub *hub, struct transaction *transaction, const char *office,
-                          const Hopnhat__Join *join, uint64_t wall_ms, Hopnhat__Joined *joined,
-                          struct arena *arena, struct error *error)
+/* The installation that the Join asks for, registered. */
+static const struct installation *register_keys(struct hub *hub, struct transaction *transaction,
+                                                const char *office, const Hopnhat__Join *join,
+                                                uint64_t wall_ms, struct error *error)
 {
-    struct installation installation = {0};
-    if (join->link_key.len != LINK_KEY_BYTES || join->signing_key.len != SIGNING_KEY_BYTES)
-        return error_set(error, ERROR_CORRUPT, "a Join without keys");
+    struct installation installation = {.joined_ms = wall_ms};
     memcpy(installation.link_key, join->link_key.data, LINK_KEY_BYTES);
     memcpy(installation.signing_key, join->signing_key.data, SIGNING_KEY_BYTES);
     memcpy(installation.office, office, strlen(office) + 1);
-    installation.joined_ms = wall_ms;
-    if (registry_installation(hub, installation.link_key))
-        return refuse(error);
-    joined->certificate = arena_alloc(arena, sizeof *joined->certificate);
-    if (!joined->certificate)
-        return error_set(error, ERROR_MEMORY, "out of memory");
-    hopnhat__certificate__init(joined->certificate);
-    if (!sign_certificate(hub, &installation, wall_ms, joined->certificate, arena) ||
-        !add_records(hub, transaction, office, joined, arena))
-        return error_set(error, ERROR_MEMORY, "out of memory");
-    return registry_add_installation(hub, transaction, &installation, error);
+    if (registry_installation(hub, installation.link_key)) {
+        refuse(error);
+        return NULL;
+    }
+    if (!registry_add_installation(hub, transaction, &installation, error))
+        return NULL;
+    return registry_installation(hub, installation.link_key);
+}
+
+/* The installation that used the code up, if it is the one that asks. */
+static const struct installation *registered(const struct hub *hub, const Hopnhat__Enrolment *row,
+                                             const Hopnhat__Join *join, struct error *error)
+{
+    bool same = row->used_by.len == LINK_KEY_BYTES &&
+                memcmp(row->used_by.data, join->link_key.data, LINK_KEY_BYTES) == 0;
+    const struct installation *one = same ? registry_installation(hub, row->used_by.data) : NULL;
+    if (one && !one->revoked && memcmp(one->signing_key, join->signing_key.data, SIGNING_KEY_BYTES) == 0)
+        return one;
+    refuse(error);
+    return NULL;
 }
 
 static bool join_in(struct hub *hub, struct transaction *transaction,
@@ -159,14 +185,27 @@ static bool join_in(struct hub *hub, struct transaction *transaction,
     Hopnhat__Enrolment *row = find(transaction, one_time_key, wall_ms, arena);
     if (!row || !registry_office(hub, row->office))
         return refuse(error);
-    if (!register_keys(hub, transaction, row->office, join, wall_ms, joined, arena, error))
+    if (join->link_key.len != LINK_KEY_BYTES || join->signing_key.len != SIGNING_KEY_BYTES)
+        return error_set(error, ERROR_CORRUPT, "a Join without keys");
+    const struct installation *installation =
+        row->has_used_by ? registered(hub, row, join, error)
+                         : register_keys(hub, transaction, row->office, join, wall_ms, error);
+    if (!installation)
         return false;
-    transaction_delete(transaction, HUB_ENROLMENT, bytes_of(one_time_key, LINK_KEY_BYTES));
+    row->has_used_by = true;
+    row->used_by = join->link_key;
+    row_put(transaction, HUB_ENROLMENT, bytes_of(one_time_key, LINK_KEY_BYTES), &row->base);
+    joined->certificate = arena_alloc(arena, sizeof *joined->certificate);
     joined->hub_signing_key.len = SIGNING_KEY_BYTES;
     joined->hub_signing_key.data = arena_copy(arena, hub->signing_keys.public_key, SIGNING_KEY_BYTES);
     joined->epoch = hub->epoch;
     joined->time = clock_reading(&hub->clock, wall_ms);
-    return joined->hub_signing_key.data || error_set(error, ERROR_MEMORY, "out of memory");
+    if (!joined->certificate || !joined->hub_signing_key.data)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    hopnhat__certificate__init(joined->certificate);
+    return (sign_certificate(hub, installation, joined->certificate, arena) &&
+            add_records(hub, transaction, row->office, joined, arena)) ||
+           error_set(error, ERROR_MEMORY, "out of memory");
 }
 
 Hopnhat__Joined *enrolment_join(struct hub *hub, const uint8_t one_time_key[LINK_KEY_BYTES],

@@ -8,16 +8,18 @@
 #include "wire.pb-c.h"
 
 /* Makes a code for an installation of the office and stores what it needs to know it again (the public key of
- * the one-time pair, not the code). ERROR_NOT_FOUND where there is no such office. Returns after the commit.
+ * the one-time pair, not the code). Codes past their time are swept out. ERROR_NOT_FOUND where there is no
+ * such office. Returns after the commit.
  */
 bool enrolment_create(struct hub *hub, const char *office, uint64_t wall_ms, uint64_t valid_ms,
                       char text[ENROLMENT_CODE_TEXT_BYTES], struct error *error);
 
-/* Whether the key is the one-time key of a code that is neither used nor past its time. */
+/* Whether the key is the one-time key of a code that is not past its time. */
 bool enrolment_knows(struct hub *hub, const uint8_t link_key[LINK_KEY_BYTES], uint64_t wall_ms);
 
 /* Answers a Join that came under the one-time key: registers the installation's keys and uses up the code, in
- * one transaction. The answer is the arena's. NULL where the code does not hold (ERROR_REFUSED, the same
+ * one transaction. A Join with the same keys again, its answer having been lost, gets the same answer while
+ * the code would hold. The answer is the arena's. NULL where the code does not hold (ERROR_REFUSED, the same
  * words for every cause), or for a store that fails. */
 Hopnhat__Joined *enrolment_join(struct hub *hub, const uint8_t one_time_key[LINK_KEY_BYTES],
                                 const Hopnhat__Join *join, uint64_t wall_ms, struct arena *arena,

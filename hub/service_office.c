@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-enum { HOUR_MS = 3600 * 1000, ENROL_HOURS = 7 * 24, ENROL_MOST_HOURS = 366 * 24 };
+enum { HOUR_MS = 3600 * 1000, ENROL_HOURS = 24, ENROL_MOST_HOURS = 366 * 24 };
 
 static bool out_of_memory(struct error *error)
 {

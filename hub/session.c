@@ -15,14 +15,34 @@
 
 #include <stdlib.h>
 
-enum { ONLINE_MS = 5 * 60 * 1000, LONGEST_HOLD_MS = 10 * 60 * 1000, HOLD_STEP_MS = 250, LOOKS_A_TURN = 64 };
+enum {
+    ONLINE_MS = 5 * 60 * 1000,
+    LONGEST_HOLD_MS = 10 * 60 * 1000,
+    HOLD_STEP_MS = 250,
+    LOOKS_A_TURN = 64,
+    LOOKUPS_AT_ONCE = 200,
+    LOOKUP_EVERY_MS = 10,
+};
 
-bool hub_admits(struct hub *hub, const uint8_t key[LINK_KEY_BYTES], uint64_t wall_ms)
+static const struct throttle_rule by_address = {10, 1000, 5 * 60 * 1000, 3600 * 1000};
+
+bool hub_admits(struct hub *hub, const uint8_t key[LINK_KEY_BYTES], const char *address, uint64_t wall_ms)
 {
     const struct installation *installation = registry_installation(hub, key);
+    struct bytes from = bytes_of_string(address ? address : "");
     if (installation)
         return !installation->revoked;
-    return enrolment_knows(hub, key, wall_ms) || hub_was_restored(hub);
+    if (hub_was_restored(hub))
+        return true;
+    if (throttle_wait_ms(&hub->strangers, &by_address, from, wall_ms) ||
+        !budget_take(&hub->lookups, LOOKUPS_AT_ONCE, LOOKUP_EVERY_MS, wall_ms))
+        return false;
+    if (enrolment_knows(hub, key, wall_ms))
+        return true;
+    throttle_failed(&hub->strangers, &by_address, from, wall_ms);
+    log_with(LOG_LEVEL_WARNING, "HOPNHAT_PEER", address,
+             "a key that is not known here was turned away, from %s", address ? address : "?");
+    return false;
 }
 
 struct hub_session *session_find(const struct hub *hub, const uint8_t key[LINK_KEY_BYTES])

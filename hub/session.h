@@ -61,8 +61,11 @@ struct hub_session {
 };
 
 /* Whether a key may connect: an installation that is not revoked, the one-time key of a code, or, at a hub
- * that came back from a backup, anybody who may yet show a certificate. */
-bool hub_admits(struct hub *hub, const uint8_t key[LINK_KEY_BYTES], uint64_t wall_ms);
+ * that came back from a backup, anybody who may yet show a certificate. From an address (NULL: not known)
+ * that keeps coming with keys that nobody knows, and past what the hub looks up in a second, codes are not
+ * looked for.
+ */
+bool hub_admits(struct hub *hub, const uint8_t key[LINK_KEY_BYTES], const char *address, uint64_t wall_ms);
 
 /* Takes one message of a peer whose key the link has proved. Answers at once, or at the next turn. */
 void hub_receive(struct hub *hub, const struct link_peer *peer, const Hopnhat__Message *message,

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/entropy.h"
 #include "base/limits.h"
+#include "base/throttle.h"
 #include "hub/pace.h"
 #include "model/catalog.h"
 #include "model/change.h"
@@ -130,11 +131,13 @@ struct hub {
     struct audience *audiences;       /* by audience.c: who reads each group; sessions to be looked at */
     struct hub_session *looks[2];
     unsigned looked_last;
-    struct pace pace;       /* at which sessions may begin */
-    uint64_t holds_due_ms;  /* by session.c: when to see which Pulls were held long enough */
-    struct push_turn *turn; /* by push.c: what has come in and is not committed; NULL: nothing */
-    struct follow *follow;  /* the daemon's, of the views; NULL: there are none to wait for */
-    uint64_t malformed;     /* messages that were no messages, since the start */
+    struct pace pace;          /* at which sessions may begin */
+    uint64_t holds_due_ms;     /* by session.c: when to see which Pulls were held long enough */
+    struct push_turn *turn;    /* by push.c: what has come in and is not committed; NULL: nothing */
+    struct follow *follow;     /* the daemon's, of the views; NULL: there are none to wait for */
+    uint64_t malformed;        /* messages that were no messages, since the start */
+    struct throttle strangers; /* addresses that come with unknown keys */
+    struct budget lookups;     /* of such keys */
 };
 
 #define HUB_DEFAULT_MAP_BYTES (UINT64_C(64) << 30)

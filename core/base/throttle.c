@@ -23,7 +23,8 @@ uint64_t throttle_wait_ms(const struct throttle *throttle, const struct throttle
                           uint64_t now_ms)
 {
     const struct throttle_row *row = find(throttle, hash_of(key));
-    if (!row || row->failures < rule->free || now_ms >= row->failed_ms + row->wait_ms)
+    if (!row || row->failures < rule->free || now_ms < row->failed_ms ||
+        now_ms >= row->failed_ms + row->wait_ms)
         return 0;
     return row->failed_ms + row->wait_ms - now_ms;
 }
@@ -68,7 +69,7 @@ void throttle_succeeded(struct throttle *throttle, struct bytes key)
 
 bool budget_take(struct budget *budget, uint32_t burst, uint64_t every_ms, uint64_t now_ms)
 {
-    if (budget->full_ms < now_ms)
+    if (budget->full_ms < now_ms || budget->full_ms > now_ms + burst * every_ms)
         budget->full_ms = now_ms;
     if (budget->full_ms + every_ms > now_ms + burst * every_ms)
         return false;

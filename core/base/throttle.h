@@ -1,5 +1,5 @@
 /* Slows down who keeps failing: by a key (an address, an account's name), in a table of fixed size. Pure: the
- * present time is an argument, in milliseconds of a clock that does not go back. */
+ * present time is an argument, in milliseconds; if its clock goes back, nobody waits for that. */
 #ifndef HOPNHAT_BASE_THROTTLE_H
 #define HOPNHAT_BASE_THROTTLE_H
 

@@ -172,7 +172,7 @@ static const struct hub_outlet *hub_outlet(struct world *world)
 
 void node_connect(struct node *node)
 {
-    if (node->up || !hub_admits(node->world->hub, node->key, node->world->now_ms))
+    if (node->up || !hub_admits(node->world->hub, node->key, NULL, node->world->now_ms))
         return;
     node->up = true;
     node->connection = ++node->world->connections;

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""How an office comes in: the code on paper, on a screen and in a file, and an answer that is lost."""
+import datetime
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from federation import Federation, add
+from hopnhat_test import check, equal, main, wait_until
+
+
+def read_qr(text, path):
+    """The modules of a code in half blocks as rows of 0 (dark) and 1; decoded too where zbarimg is there."""
+    halves = {" ": (0, 0), "▀": (1, 0), "▄": (0, 1), "█": (1, 1)}
+    lines = [line for line in text.splitlines() if line]
+    rows = [[halves[c][half] for c in line] for line in lines for half in (0, 1)]
+    if shutil.which("zbarimg") is None:
+        return rows, None
+    with open(path, "w", encoding="ascii") as image:
+        image.write(f"P2\n{6 * len(rows[0])} {6 * len(rows)}\n1\n")
+        for row in rows:
+            line = " ".join(str(module) for module in row for _ in range(6))
+            image.write(6 * (line + "\n"))
+    done = subprocess.run(["zbarimg", "-q", "--raw", path], capture_output=True, encoding="utf-8", check=False,
+                          timeout=20)
+    return rows, done.stdout.strip()
+
+
+def test_a_code_is_printed_shown_and_written(bench):
+    world = Federation(bench)
+    world.add_office("hue")
+    code, _, picture = world.hub.do("enrol", "hue", "--qr").out.partition("\n")
+    rows, decoded = read_qr(picture, bench.path("qr.pgm"))
+    size = len(rows[0]) - 8
+    equal((len(rows[0]), len(code)), (len(picture.splitlines()[0]), 95), "the sizes")
+    for top, left in ((4, 4), (4, size - 3), (size - 3, 4)):  # the three marks by which it is found
+        mark = [row[left:left + 7] for row in rows[top:top + 7]]
+        equal(mark[0], [0] * 7, f"the mark at {top}, {left}")
+        equal(mark[3], [0, 1, 0, 0, 0, 1, 0], f"the mark at {top}, {left}")
+    check(all(module == 1 for row in rows[:4] for module in row), "the quiet zone")
+    check(decoded in (None, code), f"what a camera reads: {decoded}")
+    path = bench.path("code")
+    equal(world.hub.do("enrol", "hue", "--out", path).out, "", "stdout")
+    equal(os.stat(path).st_mode & 0o777, 0o600, "the file's mode")
+    world.hub.do("enrol", "hue", "--out", path, status=1)
+    agent = bench.agent("hue")
+    with open(path, encoding="ascii") as file:
+        agent.do("join", "--hub", world.address, "--code", file.read())
+    expires = world.hub.do("enrol", "hue", "--json").json()["expires"]
+    left = datetime.datetime.fromisoformat(expires.replace("Z", "+00:00")) - datetime.datetime.now(
+        datetime.timezone.utc)
+    check(datetime.timedelta(hours=23, minutes=50) < left < datetime.timedelta(hours=24, minutes=1),
+          f"a code holds for a day: {left}")
+
+
+class Swallower:
+    """A proxy before a hub that passes on everything from the agent, and only so many bytes to it."""
+
+    def __init__(self, bench, port, most_bytes):
+        self.most_bytes, self.port, self.received, self.stopped = most_bytes, port, b"", False
+        self.listener = socket.create_server(("127.0.0.1", bench.free_port()))
+        self.address = f"tcp://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        try:
+            agent, _ = self.listener.accept()
+            with agent, socket.create_connection(("127.0.0.1", self.port), 10) as hub:
+                self.carry(agent, hub)
+        except OSError:
+            pass
+
+    def carry(self, agent, hub):
+        passed = 0
+        while not self.stopped:
+            for source in select.select([agent, hub], [], [], 0.05)[0]:
+                data = source.recv(65536)
+                if not data:
+                    return
+                if source is agent:
+                    self.received += data
+                    hub.sendall(data)
+                else:
+                    agent.sendall(data[:max(0, self.most_bytes - passed)])
+                    passed += len(data)
+
+    def close(self):
+        self.stopped = True
+        self.thread.join(10)
+        self.listener.close()
+
+
+def test_a_lost_answer_does_not_burn_the_code(bench):
+    world = Federation(bench)
+    world.add_office("hue")
+    code = world.enrol("hue")
+    handshake = 64 + 170 + 100  # greeting, WELCOME and READY fit; the answer to the Join is longer
+    proxy = Swallower(bench, int(world.address.rpartition(":")[2]), handshake)
+    agent, other = bench.agent("hue"), bench.agent("other")
+    joining = bench.start("joining", [agent.program, "join", "--hub", proxy.address, "--code", code],
+                          {"HOPNHAT_DATA": agent.data})
+
+    def installations():
+        return world.hub.do("office", "list", "--json").lines()[0]["installations"]
+    wait_until(lambda: installations() == 1, 20, "the hub has taken the Join")
+    proxy.close()
+    equal(joining.wait(35), 1, "the join whose answer was lost")
+    check("same command again" in joining.log(), f"what it says: {joining.log()}")
+    check(not os.path.exists(os.path.join(agent.data, "store")), "there is no store")
+    check("does not hold" in other.do("join", "--hub", world.address, "--code", code, status=1).err,
+          "somebody else with the same code")
+    agent.do("join", "--hub", world.address, "--code", code)
+    equal(installations(), 1, "installations of the office")
+    check(not os.path.exists(os.path.join(agent.data, "joining")), "the kept keys are gone")
+    agent.start()
+    add(agent, "partner", "name=One")
+    agent.do("sync", "--wait")
+    equal(len(world.hub.records("partner")), 1, "partners at the hub")
+
+
+def test_nothing_is_said_to_a_hub_with_another_key(bench):
+    world = Federation(bench)
+    world.add_office("hue")
+    other = bench.hub("impostor")
+    other.do("init")
+    port = bench.free_port()
+    other.start("--listen", f"tcp://127.0.0.1:{port}")
+    proxy = Swallower(bench, port, 1 << 20)
+    agent = bench.agent("hue")
+    result = agent.do("join", "--hub", proxy.address, "--code", world.enrol("hue"), status=1)
+    check("does not hold" in result.err, f"what it says: {result.err}")
+    proxy.close()
+    # greeting (64), HELLO (200 and its frame): what proves a key to the right hub only, and no message
+    check(64 < len(proxy.received) <= 64 + 210, f"{len(proxy.received)} bytes were sent")
+
+
+if __name__ == "__main__":
+    main(globals())

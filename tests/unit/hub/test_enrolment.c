@@ -1,0 +1,147 @@
+/* A code admits one installation, once; who asks again gets the same answer, and nobody learns from a
+ * refusal. */
+#include "made_hub.h"
+
+#include "hub/enrolment.h"
+#include "hub/revocation.h"
+#include "hub/session.h"
+
+enum { HOUR_MS = 3600 * 1000 };
+
+struct asking {
+    struct link_keys link;
+    struct signing_keys signing;
+    Hopnhat__Join join;
+};
+
+static void new_keys(struct asking *asking)
+{
+    link_keys_generate(&asking->link);
+    signing_keys_generate(&asking->signing);
+    hopnhat__join__init(&asking->join);
+    asking->join.protocol = 1;
+    asking->join.link_key = (ProtobufCBinaryData){LINK_KEY_BYTES, asking->link.public_key};
+    asking->join.signing_key = (ProtobufCBinaryData){SIGNING_KEY_BYTES, asking->signing.public_key};
+}
+
+static struct link_keys new_code(struct made_hub *made, const char *office)
+{
+    char text[ENROLMENT_CODE_TEXT_BYTES];
+    struct enrolment_code code;
+    struct link_keys once;
+    struct error error;
+    assert_true(enrolment_create(made->hub, office, WALL_MS, HOUR_MS, text, &error));
+    assert_true(enrolment_code_parse(text, &code, &error));
+    assert_true(link_keys_from_seed(&once, code.seed, &error));
+    return once;
+}
+
+static const Hopnhat__Joined *join_at(struct made_hub *made, const struct link_keys *once,
+                                      const struct asking *asking, uint64_t wall_ms, struct error *error)
+{
+    return enrolment_join(made->hub, once->public_key, &asking->join, wall_ms, &made->arena, error);
+}
+
+static void test_a_lost_answer_is_given_again(void **state)
+{
+    struct made_hub *made = *state;
+    struct link_keys once = new_code(made, "hue");
+    struct asking mine, other;
+    struct error error;
+    new_keys(&mine);
+    new_keys(&other);
+    const Hopnhat__Joined *first = join_at(made, &once, &mine, WALL_MS, &error);
+    assert_non_null(first);
+    made_reopen(made);
+    const Hopnhat__Joined *again = join_at(made, &once, &mine, WALL_MS + 5000, &error);
+    assert_non_null(again);
+    assert_int_equal(again->certificate->body.len, first->certificate->body.len);
+    assert_memory_equal(again->certificate->body.data, first->certificate->body.data,
+                        first->certificate->body.len);
+    assert_memory_equal(again->certificate->signature.data, first->certificate->signature.data,
+                        SIGNATURE_BYTES);
+    assert_int_equal(again->n_records, first->n_records);
+    assert_int_equal(HASH_COUNT(made->hub->installations), 1);
+    /* the same link key under another signing key is not the same installation */
+    other.join.link_key = mine.join.link_key;
+    assert_null(join_at(made, &once, &other, WALL_MS, &error));
+}
+
+static void test_every_refusal_is_the_same(void **state)
+{
+    struct made_hub *made = *state;
+    struct link_keys used = new_code(made, "hue"), late = new_code(made, "hue"),
+                     revoked = new_code(made, "hue"), wrong;
+    struct asking first, second;
+    struct revoked count;
+    struct error error, errors[4];
+    new_keys(&first);
+    new_keys(&second);
+    link_keys_generate(&wrong);
+    assert_non_null(join_at(made, &used, &first, WALL_MS, &error));
+    assert_null(join_at(made, &used, &second, WALL_MS, &errors[0]));
+    assert_null(join_at(made, &late, &second, WALL_MS + HOUR_MS, &errors[1]));
+    assert_null(join_at(made, &wrong, &second, WALL_MS, &errors[2]));
+    assert_true(revocation_apply(made->hub, "hue", 0, &count, &error));
+    assert_int_equal(count.codes, 2);
+    assert_null(join_at(made, &revoked, &second, WALL_MS, &errors[3]));
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(errors[i].code, ERROR_REFUSED);
+        assert_string_equal(errors[i].text, errors[0].text);
+    }
+    assert_null(join_at(made, &used, &first, WALL_MS, &error)); /* it is revoked */
+    assert_int_equal(HASH_COUNT(made->hub->installations), 1);
+}
+
+static void test_codes_past_their_time_are_swept(void **state)
+{
+    struct made_hub *made = *state;
+    struct transaction transaction;
+    struct error error;
+    char text[ENROLMENT_CODE_TEXT_BYTES];
+    for (int i = 0; i < 3; i++)
+        new_code(made, "hue");
+    assert_true(enrolment_create(made->hub, "hue", WALL_MS + HOUR_MS, HOUR_MS, text, &error));
+    assert_true(transaction_begin(&transaction, made->hub->environment, false, &error));
+    assert_int_equal(transaction_count(&transaction, HUB_ENROLMENT), 1);
+    transaction_abort(&transaction);
+}
+
+static void test_who_tries_keys_is_slowed(void **state)
+{
+    struct made_hub *made = *state;
+    struct link_keys once = new_code(made, "hue"), stranger;
+    struct asking known;
+    struct error error;
+    new_keys(&known);
+    assert_non_null(join_at(made, &once, &known, WALL_MS, &error));
+    once = new_code(made, "hue");
+    for (int i = 0; i < 10; i++) {
+        assert_true(hub_admits(made->hub, once.public_key, "192.0.2.1", WALL_MS));
+        link_keys_generate(&stranger);
+        assert_false(hub_admits(made->hub, stranger.public_key, "192.0.2.1", WALL_MS));
+    }
+    assert_false(hub_admits(made->hub, once.public_key, "192.0.2.1", WALL_MS + 999));
+    assert_true(hub_admits(made->hub, known.link.public_key, "192.0.2.1", WALL_MS));
+    assert_true(hub_admits(made->hub, once.public_key, "192.0.2.2", WALL_MS));
+    assert_true(hub_admits(made->hub, once.public_key, "192.0.2.1", WALL_MS + 1000));
+    for (int i = 0; i < 1000; i++) { /* from ever new addresses: what is looked up is bounded */
+        char address[32];
+        snprintf(address, sizeof address, "10.0.%d.%d", i / 250, i % 250);
+        hub_admits(made->hub, stranger.public_key, address, WALL_MS + 1000);
+    }
+    assert_false(hub_admits(made->hub, once.public_key, "192.0.2.3", WALL_MS + 1000));
+    assert_true(hub_admits(made->hub, known.link.public_key, "192.0.2.3", WALL_MS + 1000));
+    assert_true(hub_admits(made->hub, once.public_key, "192.0.2.3", WALL_MS + 2000));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_lost_answer_is_given_again, made_setup, made_teardown),
+        cmocka_unit_test_setup_teardown(test_every_refusal_is_the_same, made_setup, made_teardown),
+        cmocka_unit_test_setup_teardown(test_codes_past_their_time_are_swept, made_setup, made_teardown),
+        cmocka_unit_test_setup_teardown(test_who_tries_keys_is_slowed, made_setup, made_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
