@@ -80,9 +80,9 @@ static uint64_t admitted_time(const struct admission *admission, const struct of
     return offer->admitted && offer->admitted < time ? offer->admitted : time;
 }
 
-/* Checks and merges one edit in memory. */
+/* Checks and merges one edit in memory. `released`: headquarters has said that it may. */
 static bool take_edit(struct admission *admission, const struct change *change, size_t edit,
-                      const struct writer *writer, uint64_t time, struct incoming *incoming,
+                      const struct writer *writer, uint64_t time, bool released, struct incoming *incoming,
                       Hopnhat__RefusalReason *reason, struct error *error)
 {
     const struct hub *hub = admission->hub;
@@ -90,7 +90,8 @@ static bool take_edit(struct admission *admission, const struct change *change, 
     const struct merge_source source = source_of(admission);
     struct arena *arena = &admission->arena;
     Hopnhat__Record *before = hub_record(&admission->transaction, ops->type, ops->record.data, arena);
-    if (!check_edit(hub->catalog, change, edit, before, writer, reason, error))
+    if (!check_edit(hub->catalog, change, edit, before, writer, reason, error) &&
+        !(released && *reason == HOPNHAT__REFUSAL_REASON__REFUSED_RIGHTS))
         return false;
     struct merge_stamp stamp = {
         .time = time,
@@ -207,6 +208,13 @@ static bool settle_refused(struct admission *admission, const struct change *cha
     return true;
 }
 
+/* What headquarters had decided on the change before the hub was restored: that comes back before the change
+ * does. */
+static Hopnhat__QuarantineState decided(struct admission *admission, struct dot dot)
+{
+    return quarantine_decided(&admission->transaction, dot, &admission->arena);
+}
+
 static enum admitted refuse(struct admission *admission, const struct offer *offer,
                             const struct change *change, uint64_t time, Hopnhat__RefusalReason reason,
                             const char *text, Hopnhat__Refusal **refusal, struct error *error)
@@ -228,13 +236,17 @@ static enum admitted refuse(struct admission *admission, const struct offer *off
     row.received_ms = admission->received_ms;
     row.office = offer->replica->office;
     key_dot(&key, offer->replica->number, offer->seq);
+    if (decided(admission, (struct dot){offer->replica->number, offer->seq}) ==
+        HOPNHAT__QUARANTINE_STATE__QUARANTINE_DROPPED)
+        quarantine_recall(&admission->transaction, &row, &admission->arena);
+    else
+        admission->hub->quarantined++;
     row_put(&admission->transaction, HUB_QUARANTINE, key_bytes(&key), &row.base);
-    admission->hub->quarantined++;
     return settle_refused(admission, change, error) ? ADMITTED_REFUSED : ADMITTED_FAILED;
 }
 
 static enum admitted admit(struct admission *admission, const struct offer *offer,
-                           const struct change *change, const struct writer *writer,
+                           const struct change *change, const struct writer *writer, bool released,
                            Hopnhat__Refusal **refusal, struct error *error)
 {
     size_t count = change->body->n_edits;
@@ -246,8 +258,11 @@ static enum admitted admit(struct admission *admission, const struct offer *offe
     }
     for (size_t i = 0; i < count; i++) {
         Hopnhat__RefusalReason reason;
-        if (take_edit(admission, change, i, writer, time, &incoming[i], &reason, error))
+        if (take_edit(admission, change, i, writer, time, released, &incoming[i], &reason, error))
             continue;
+        if (!released && reason == HOPNHAT__REFUSAL_REASON__REFUSED_RIGHTS &&
+            decided(admission, change->dot) == HOPNHAT__QUARANTINE_STATE__QUARANTINE_RELEASED)
+            return admit(admission, offer, change, writer, true, refusal, error);
         bool too_large = admission->arena.failure == ERROR_LIMIT && !admission->transaction.failed;
         if (!too_large && (error->code == ERROR_MEMORY || admission->transaction.failed))
             return ADMITTED_FAILED;
@@ -264,7 +279,7 @@ static enum admitted admit(struct admission *admission, const struct offer *offe
 
 /* Takes in a change that stands in the log already; its row then says what it touched. */
 static bool release_change(struct admission *admission, const struct change *change,
-                           const struct writer *writer, Hopnhat__LogRow *row, struct error *error)
+                           const struct writer *writer, bool again, Hopnhat__LogRow *row, struct error *error)
 {
     size_t count = change->body->n_edits;
     struct incoming *incoming = arena_alloc(&admission->arena, count * sizeof *incoming);
@@ -273,7 +288,7 @@ static bool release_change(struct admission *admission, const struct change *cha
         return error_set(error, ERROR_MEMORY, "out of memory");
     for (size_t i = 0; i < count; i++) {
         Hopnhat__RefusalReason reason;
-        if (!take_edit(admission, change, i, writer, row->admitted, &incoming[i], &reason, error))
+        if (!take_edit(admission, change, i, writer, row->admitted, again, &incoming[i], &reason, error))
             return false;
     }
     for (size_t i = 0; i < count; i++)
@@ -286,7 +301,7 @@ static bool release_change(struct admission *admission, const struct change *cha
     return true;
 }
 
-bool admission_release(struct admission *admission, struct dot dot, struct error *error)
+bool admission_release(struct admission *admission, struct dot dot, bool again, struct error *error)
 {
     const struct replica *replica = registry_replica(admission->hub, dot.replica);
     struct change change;
@@ -304,7 +319,7 @@ bool admission_release(struct admission *admission, struct dot dot, struct error
         return error_set(error, ERROR_INPUT, "it was made under a catalog that has not come here");
     if (!writer_of(admission, replica, &writer))
         return error_set(error, ERROR_REFUSED, "there is no office %s any more", replica->office);
-    bool done = release_change(admission, &change, &writer, row, error);
+    bool done = release_change(admission, &change, &writer, again, row, error);
     if (admission->transaction.failed)
         *error = admission->transaction.error;
     return done && !admission->transaction.failed;
@@ -332,10 +347,12 @@ enum admitted admission_offer(struct admission *admission, const struct offer *o
                       offer->force_refusal, refusal, error);
     if (!catalogs_know(admission->hub, &admission->transaction, change->body->catalog))
         return ADMITTED_WAITS;
-    if (offer->replica->revoked || !writer_of(admission, offer->replica, &writer))
+    if (!writer_of(admission, offer->replica, &writer) ||
+        (offer->replica->revoked &&
+         decided(admission, change->dot) != HOPNHAT__QUARANTINE_STATE__QUARANTINE_RELEASED))
         return refuse(admission, offer, change, time, HOPNHAT__REFUSAL_REASON__REFUSED_REVOKED,
                       "this replica or its office has been revoked", refusal, error);
-    enum admitted result = admit(admission, offer, change, &writer, refusal, error);
+    enum admitted result = admit(admission, offer, change, &writer, false, refusal, error);
     if (admission->transaction.failed) {
         *error = admission->transaction.error;
         return ADMITTED_FAILED;

@@ -54,9 +54,10 @@ enum admitted admission_offer(struct admission *admission, const struct offer *o
 
 /* Admits a change that is in quarantine, under the catalog and the rights of now (though its replica may have
  * been revoked since), at the time at which it would have been admitted. What of it was superseded meanwhile
- * stays so. The row in quarantine is the caller's business, who puts it after this has returned true. False
- * with the reason; then the transaction is to be aborted. */
-bool admission_release(struct admission *admission, struct dot dot, struct error *error);
+ * stays so. `again`: it had been released before the hub was restored, so rights that were lost since do not
+ * stand against it. The row in quarantine is the caller's business, who puts it after this has returned true.
+ * False with the reason; then the transaction is to be aborted. */
+bool admission_release(struct admission *admission, struct dot dot, bool again, struct error *error);
 
 /* The changes that touched a record before an edit and with it, of LogRow.touched. */
 enum { TOUCHED_NUMBERS = 4, TOUCHED_REV = 0, TOUCHED_RANK, TOUCHED_REPLICA, TOUCHED_SEQ };

@@ -4,6 +4,7 @@
 #include "hub/audience.h"
 #include "hub/custody_piece.h"
 #include "hub/push.h"
+#include "hub/quarantine.h"
 #include "hub/registry.h"
 #include "hub/reply.h"
 #include "store/meta.h"
@@ -227,7 +228,10 @@ void custody_receive(struct hub *hub, struct hub_session *session, uint32_t requ
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
     message.body_case = HOPNHAT__MESSAGE__BODY_CUSTODY;
     message.custody = &answer;
-    if (custody->n_pieces && !custody_pieces_take(hub, custody, wall_ms, &error)) {
+    bool taken = !custody->n_pieces || custody_pieces_take(hub, custody, wall_ms, &error);
+    if (taken && custody->n_pieces)
+        quarantine_catch_up(hub, wall_ms);
+    if (!taken) {
         log_warning("what an agent gave back of headquarters' log was not taken: %s", error.text);
         if (error.code == ERROR_CORRUPT || error.code == ERROR_REFUSED)
             reply_error(outlet, &session->peer, session->id, request, HOPNHAT__ERROR_CODE__ERROR_MALFORMED,

@@ -152,7 +152,9 @@ static const struct installation *register_keys(struct hub *hub, struct transact
                                                 const char *office, const Hopnhat__Join *join,
                                                 uint64_t wall_ms, struct error *error)
 {
-    struct installation installation = {.joined_ms = wall_ms};
+    const uint64_t revoked_ms = registry_office(hub, office)->revoked_before_ms;
+    /* after what was revoked, also where this machine's clock went back meanwhile */
+    struct installation installation = {.joined_ms = wall_ms > revoked_ms ? wall_ms : revoked_ms + 1};
     memcpy(installation.link_key, join->link_key.data, LINK_KEY_BYTES);
     memcpy(installation.signing_key, join->signing_key.data, SIGNING_KEY_BYTES);
     memcpy(installation.office, office, strlen(office) + 1);

@@ -1,11 +1,15 @@
 #include "hub/quarantine.h"
 
+#include "base/log.h"
 #include "base/text.h"
 #include "hub/admission.h"
+#include "hub/headquarters.h"
+#include "model/edit.h"
 #include "store/key.h"
 #include "store/rows.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 static void fail_memory(struct transaction *transaction)
 {
@@ -92,6 +96,108 @@ static bool check_decision(const struct decision *decision, struct error *error)
     return true;
 }
 
+enum decision_field { DECISION_CHANGE = 16, DECISION_STATE, DECISION_BY, DECISION_NOTE };
+
+static const char DECISIONS_GROUP[] = "headquarters:decisions";
+static const char *const STATES[] = {
+    [HOPNHAT__QUARANTINE_STATE__QUARANTINE_WAITING] = "",
+    [HOPNHAT__QUARANTINE_STATE__QUARANTINE_RELEASED] = "released",
+    [HOPNHAT__QUARANTINE_STATE__QUARANTINE_DROPPED] = "dropped",
+};
+
+/* The id of the record that tells the decision on a change is the change's name. */
+static void decision_id(struct dot dot, uint8_t id[RECORD_ID_BYTES])
+{
+    put_u64_be(id, dot.replica);
+    put_u64_be(id + 8, dot.seq);
+}
+
+static Hopnhat__Record *decision_record(struct transaction *transaction, struct dot dot, struct arena *arena)
+{
+    uint8_t id[RECORD_ID_BYTES];
+    decision_id(dot, id);
+    return hub_record(transaction, HOPNHAT__BUILT_IN_TYPE__TYPE_QUARANTINE_DECISION, id, arena);
+}
+
+static char *decision_text(const Hopnhat__Record *record, uint32_t number, struct arena *arena)
+{
+    const Hopnhat__Field *field = record_field(record, number);
+    const Hopnhat__Entry *entry = field ? fold_latest(field) : NULL;
+    return entry ? arena_string(arena, entry->value.data, entry->value.len) : NULL;
+}
+
+static Hopnhat__QuarantineState state_of(const Hopnhat__Record *record, struct arena *arena)
+{
+    const char *text = record ? decision_text(record, DECISION_STATE, arena) : NULL;
+    for (int state = HOPNHAT__QUARANTINE_STATE__QUARANTINE_RELEASED;
+         text && state <= HOPNHAT__QUARANTINE_STATE__QUARANTINE_DROPPED; state++)
+        if (strcmp(text, STATES[state]) == 0)
+            return (Hopnhat__QuarantineState)state;
+    return HOPNHAT__QUARANTINE_STATE__QUARANTINE_WAITING;
+}
+
+Hopnhat__QuarantineState quarantine_decided(struct transaction *transaction, struct dot dot,
+                                            struct arena *arena)
+{
+    return state_of(decision_record(transaction, dot, arena), arena);
+}
+
+void quarantine_recall(struct transaction *transaction, Hopnhat__Quarantined *row, struct arena *arena)
+{
+    struct dot dot = {row->refusal->replica, row->refusal->seq};
+    const Hopnhat__Record *record = decision_record(transaction, dot, arena);
+    const Hopnhat__Field *field = record ? record_field(record, DECISION_STATE) : NULL;
+    const Hopnhat__Entry *entry = field ? fold_latest(field) : NULL;
+    if (!entry)
+        return;
+    row->has_state = row->has_decided_ms = true;
+    row->state = state_of(record, arena);
+    row->decided_ms = time_ms(entry->time);
+    row->decided_by = decision_text(record, DECISION_BY, arena);
+    row->note = decision_text(record, DECISION_NOTE, arena);
+}
+
+/* One register of the decision's record. */
+static bool assign(struct assignment *to, const struct catalog_type *type, uint32_t field, const char *text,
+                   struct arena *arena, struct error *error)
+{
+    struct bytes *value = arena_alloc(arena, sizeof *value);
+    if (!value)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    *value = bytes_of_string(text ? text : "");
+    *to = (struct assignment){
+        .definition = type_field(type, field), .kind = ASSIGN_SET, .values = value, .count = text && *text};
+    return true;
+}
+
+/* Writes the decision down as a change of headquarters' own. */
+static bool write_decision(struct admission *admission, struct dot dot, Hopnhat__QuarantineState state,
+                           const struct decision *decision, struct arena *arena, struct error *error)
+{
+    const struct catalog_type *type =
+        catalog_type(admission->hub->catalog, HOPNHAT__BUILT_IN_TYPE__TYPE_QUARANTINE_DECISION);
+    Hopnhat__Record *record = decision_record(&admission->transaction, dot, arena);
+    bool is_new = !record;
+    uint8_t id[RECORD_ID_BYTES];
+    char change[40];
+    struct assignment list[6];
+    struct new_edit edit;
+    decision_id(dot, id);
+    snprintf(change, sizeof change, "%016" PRIx64 ".%" PRIu64, dot.replica, dot.seq);
+    if (is_new)
+        record = record_new(arena, HOPNHAT__BUILT_IN_TYPE__TYPE_QUARANTINE_DECISION, id);
+    if (!record)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    return assign(&list[0], type, DECISION_STATE, STATES[state], arena, error) &&
+           assign(&list[1], type, DECISION_BY, decision->author, arena, error) &&
+           assign(&list[2], type, DECISION_NOTE, decision->note, arena, error) &&
+           assign(&list[3], type, DECISION_CHANGE, change, arena, error) &&
+           assign(&list[4], type, HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, DECISIONS_GROUP, arena, error) &&
+           assign(&list[5], type, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, HEADQUARTERS_OWNER, arena, error) &&
+           edit_make(type, record, list, is_new ? 6 : 3, arena, &edit, error) &&
+           headquarters_write_in(admission->hub, admission, &edit, 1, decision->author, NULL, error);
+}
+
 static void put_decision(struct admission *admission, Hopnhat__Quarantined *row,
                          Hopnhat__QuarantineState state, const struct decision *decision)
 {
@@ -116,7 +222,9 @@ static bool decide(struct admission *admission, struct dot dot, Hopnhat__Quarant
     if (state == HOPNHAT__QUARANTINE_STATE__QUARANTINE_DROPPED && row->state == state)
         return error_set(error, ERROR_INPUT, "%016" PRIx64 ".%" PRIu64 " has been dropped already",
                          dot.replica, dot.seq);
-    if (state == HOPNHAT__QUARANTINE_STATE__QUARANTINE_RELEASED && !admission_release(admission, dot, error))
+    if (!write_decision(admission, dot, state, decision, arena, error) ||
+        (state == HOPNHAT__QUARANTINE_STATE__QUARANTINE_RELEASED &&
+         !admission_release(admission, dot, false, error)))
         return false;
     put_decision(admission, row, state, decision);
     return true;
@@ -148,4 +256,67 @@ bool quarantine_release(struct hub *hub, struct dot dot, const struct decision *
 bool quarantine_drop(struct hub *hub, struct dot dot, const struct decision *decision, struct error *error)
 {
     return decide_alone(hub, dot, HOPNHAT__QUARANTINE_STATE__QUARANTINE_DROPPED, decision, error);
+}
+
+/* The first change after *dot that waits though it has been decided on. False: there is none. */
+static bool next_decided(struct hub *hub, struct dot *dot, struct arena *arena)
+{
+    struct transaction snapshot;
+    struct cursor cursor;
+    struct key key;
+    struct error error;
+    bool found = false;
+    if (!transaction_begin(&snapshot, hub->environment, false, &error))
+        return false;
+    key_dot(&key, dot->replica, dot->seq + 1);
+    cursor_open(&cursor, &snapshot, HUB_QUARANTINE);
+    for (bool here = cursor_seek(&cursor, key_bytes(&key)); here && !found; here = cursor_next(&cursor)) {
+        arena_reset(arena);
+        const Hopnhat__Quarantined *row =
+            row_unpack(&snapshot, cursor.value, &hopnhat__quarantined__descriptor, arena);
+        if (!row || row->state != HOPNHAT__QUARANTINE_STATE__QUARANTINE_WAITING)
+            continue;
+        *dot = (struct dot){row->refusal->replica, row->refusal->seq};
+        found = quarantine_decided(&snapshot, *dot, arena) != HOPNHAT__QUARANTINE_STATE__QUARANTINE_WAITING;
+    }
+    cursor_close(&cursor);
+    transaction_abort(&snapshot);
+    return found;
+}
+
+/* What was decided on the change, in the transaction. */
+static bool carry_out(struct admission *admission, struct dot dot, struct arena *arena, struct error *error)
+{
+    Hopnhat__Quarantined *row = quarantine_row(&admission->transaction, dot, arena);
+    struct key key;
+    if (!row)
+        return error_set(error, ERROR_NOT_FOUND, "it is not in quarantine any more");
+    quarantine_recall(&admission->transaction, row, arena);
+    if (row->state == HOPNHAT__QUARANTINE_STATE__QUARANTINE_RELEASED &&
+        !admission_release(admission, dot, true, error))
+        return false;
+    key_dot(&key, dot.replica, dot.seq);
+    row_put(&admission->transaction, HUB_QUARANTINE, key_bytes(&key), &row->base);
+    admission->hub->quarantined -= admission->hub->quarantined > 0;
+    return true;
+}
+
+void quarantine_catch_up(struct hub *hub, uint64_t wall_ms)
+{
+    struct admission admission;
+    struct dot dot = {0};
+    struct arena arena;
+    struct error error, reload;
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    while (next_decided(hub, &dot, &arena)) {
+        bool done = admission_begin(&admission, hub, wall_ms, &error);
+        if (done && carry_out(&admission, dot, &arena, &error))
+            done = admission_commit(&admission, &error);
+        else if (done)
+            done = admission_abort(&admission, &reload) && false;
+        if (!done)
+            log_warning("what was decided on change %016" PRIx64 ".%" PRIu64 " could not be done again: %s",
+                        dot.replica, dot.seq, error.text);
+    }
+    arena_release(&arena);
 }

@@ -24,8 +24,20 @@ bool quarantine_holds(struct transaction *transaction, struct dot dot, struct ar
 struct entry_list quarantine_superseded(struct transaction *transaction, struct entry_id id,
                                         struct arena *arena);
 
+/* What headquarters has decided on the change, as its record says; WAITING: nothing. */
+Hopnhat__QuarantineState quarantine_decided(struct transaction *transaction, struct dot dot,
+                                            struct arena *arena);
+
+/* Takes what was decided on the change into its row, for a hub that was restored. */
+void quarantine_recall(struct transaction *transaction, Hopnhat__Quarantined *row, struct arena *arena);
+
+/* Carries out decisions on changes that wait: after headquarters' own log has come back to a hub that was
+ * restored. Each in a transaction of its own; what cannot be done waits on, and is logged. */
+void quarantine_catch_up(struct hub *hub, uint64_t wall_ms);
+
 /* Admits the change after all; durable when it returns. The feeds that are held open are answered at the next
- * hub_turn. ERROR_NOT_FOUND, ERROR_INPUT where it has been decided on, and whatever still stands against it:
+ * hub_turn. The decision is a record of headquarters' own, in the group headquarters:decisions, where no
+ * office is. ERROR_NOT_FOUND, ERROR_INPUT where it has been decided on, and whatever still stands against it:
  * then it stays as it was. */
 bool quarantine_release(struct hub *hub, struct dot dot, const struct decision *decision,
                         struct error *error);

@@ -1,5 +1,6 @@
 #include "hub/registry.h"
 
+#include "base/hex.h"
 #include "hub/audience.h"
 #include "hub/hello.h"
 #include "store/key.h"
@@ -81,6 +82,32 @@ static struct replica *insert_replica(struct hub *hub, uint64_t number)
     return replica;
 }
 
+/* What the installation's office says; an office that has not come yet says nothing. */
+static bool is_revoked(const struct hub *hub, const struct installation *installation)
+{
+    const struct office *office = registry_office(hub, installation->office);
+    char key[2 * LINK_KEY_BYTES + 1];
+    hex_encode(bytes_of(installation->link_key, LINK_KEY_BYTES), key);
+    return office && office_has_revoked(office, key, installation->joined_ms);
+}
+
+/* The office's record revokes installations, and with them their replicas. */
+static void revoke_installations(struct hub *hub, const struct office *office)
+{
+    if (office->revoked_before_ms == 0 && office->revoked_key_count == 0)
+        return;
+    for (struct installation *one = hub->installations; one; one = one->hh.next)
+        if (strcmp(one->office, office->code) == 0)
+            one->revoked = one->revoked || is_revoked(hub, one);
+    for (struct replica *one = hub->replicas; one; one = one->hh.next) {
+        const struct installation *writer = registry_installation(hub, one->link_key);
+        if (!one->revoked && one->office[0] && writer && writer->revoked) {
+            one->revoked = true;
+            registry_touch(hub, one);
+        }
+    }
+}
+
 struct replica *registry_add_replica(struct hub *hub, uint64_t number,
                                      const struct installation *installation)
 {
@@ -93,6 +120,7 @@ struct replica *registry_add_replica(struct hub *hub, uint64_t number,
         memcpy(replica->link_key, installation->link_key, LINK_KEY_BYTES);
         memcpy(replica->signing_key, installation->signing_key, SIGNING_KEY_BYTES);
         replica->last_contact = time_of_ms(installation->joined_ms); /* nothing was written before */
+        replica->revoked = installation->revoked;
     }
     registry_touch(hub, replica);
     return replica;
@@ -104,6 +132,7 @@ static bool insert_installation(struct hub *hub, const struct installation *from
     if (!installation)
         return out_of_memory(error);
     *installation = *from;
+    installation->revoked = from->revoked || is_revoked(hub, from);
     HASH_ADD(hh, hub->installations, link_key, LINK_KEY_BYTES, installation);
     return true;
 }
@@ -146,6 +175,7 @@ bool registry_set_office(struct hub *hub, const Hopnhat__Record *record, struct 
         free(old);
     }
     HASH_ADD_STR(hub->offices, code, fresh);
+    revoke_installations(hub, &fresh->office);
     return true;
 }
 

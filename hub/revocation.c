@@ -1,24 +1,16 @@
 #include "hub/revocation.h"
 
+#include "base/hex.h"
 #include "base/log.h"
+#include "hub/headquarters.h"
 #include "hub/registry.h"
+#include "model/edit.h"
 #include "store/rows.h"
 
-enum { ROW_ARENA_BYTES = 1024 * 1024 };
+#include <inttypes.h>
+#include <stdio.h>
 
-/* In memory, and in its row, whose other fields stay. */
-static void revoke_installation(struct transaction *transaction, struct installation *installation,
-                                struct arena *arena)
-{
-    struct bytes key = bytes_of(installation->link_key, LINK_KEY_BYTES);
-    Hopnhat__Installation *row =
-        row_get(transaction, HUB_INSTALLATION, key, &hopnhat__installation__descriptor, arena);
-    installation->revoked = true;
-    if (!row)
-        return;
-    row->has_revoked = row->revoked = true;
-    row_put(transaction, HUB_INSTALLATION, key, &row->base);
-}
+enum { WORK_ARENA_BYTES = 16 * 1024 * 1024, ROW_ARENA_BYTES = 1024 * 1024 };
 
 static void revoke_codes(struct transaction *transaction, const char *office, struct revoked *revoked,
                          struct arena *arena)
@@ -37,55 +29,92 @@ static void revoke_codes(struct transaction *transaction, const char *office, st
     cursor_close(&cursor);
 }
 
-/* `link_key`: of the one installation; NULL: of every one of the office. */
-static void revoke_keys(struct hub *hub, struct transaction *transaction, const char *office,
-                        const uint8_t *link_key, struct revoked *revoked, struct arena *arena)
+static struct revoked count_revoked(const struct hub *hub, const char *office)
 {
-    for (struct installation *one = hub->installations; one; one = one->hh.next) {
-        if (one->revoked || strcmp(one->office, office) != 0 ||
-            (link_key && memcmp(one->link_key, link_key, LINK_KEY_BYTES) != 0))
-            continue;
-        revoke_installation(transaction, one, arena);
-        revoked->installations++;
-    }
-    for (struct replica *one = hub->replicas; one; one = one->hh.next) {
-        if (one->revoked || strcmp(one->office, office) != 0 ||
-            (link_key && memcmp(one->link_key, link_key, LINK_KEY_BYTES) != 0))
-            continue;
-        one->revoked = true;
-        registry_touch(hub, one);
-        revoked->replicas++;
-    }
-    registry_save(hub, transaction);
+    struct revoked count = {0};
+    for (const struct installation *one = hub->installations; one; one = one->hh.next)
+        count.installations += one->revoked && strcmp(one->office, office) == 0;
+    for (const struct replica *one = hub->replicas; one; one = one->hh.next)
+        count.replicas += one->revoked && strcmp(one->office, office) == 0;
+    return count;
 }
 
-bool revocation_apply(struct hub *hub, const char *office, uint64_t replica, struct revoked *revoked,
-                      struct error *error)
+/* Writes into the office's record that it is so: what is revoked follows from there, also in a hub that was
+ * restored. `link_key`: of the one installation; NULL: of all that have joined until now. */
+static bool write_record(struct admission *admission, const char *office, const uint8_t *link_key,
+                         const struct revoking *revoking, struct arena *arena, struct error *error)
 {
-    const struct replica *one = replica ? registry_replica(hub, replica) : NULL;
-    struct transaction transaction;
+    const struct catalog_type *type =
+        catalog_type(admission->hub->catalog, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE);
+    uint8_t id[RECORD_ID_BYTES];
+    char text[2 * LINK_KEY_BYTES + 1];
+    struct new_edit edit;
+    office_record_id(office, id);
+    if (link_key)
+        hex_encode(bytes_of(link_key, LINK_KEY_BYTES), text);
+    else
+        snprintf(text, sizeof text, "%" PRIu64, revoking->wall_ms);
+    struct bytes value = bytes_of_string(text);
+    const struct assignment assignment = {
+        .definition = type_field(type, link_key ? OFFICE_REVOKED_KEYS : OFFICE_REVOKED_BEFORE),
+        .kind = link_key ? ASSIGN_ADD : ASSIGN_SET,
+        .values = &value,
+        .count = 1,
+    };
+    const Hopnhat__Record *record =
+        hub_record(&admission->transaction, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, id, arena);
+    if (!record)
+        return error_set(error, ERROR_NOT_FOUND, "the record of office %.60s is missing", office);
+    if (!edit_make(type, record, &assignment, 1, arena, &edit, error))
+        return false;
+    return edit.op_count == 0 ||
+           headquarters_write_in(admission->hub, admission, &edit, 1, revoking->author, NULL, error);
+}
+
+static bool revoke(struct admission *admission, const char *office, const uint8_t *link_key,
+                   const struct revoking *revoking, struct revoked *revoked, struct error *error)
+{
     struct arena arena;
+    struct revoked before = count_revoked(admission->hub, office);
+    arena_init(&arena, WORK_ARENA_BYTES);
+    bool done = write_record(admission, office, link_key, revoking, &arena, error);
+    if (done && !link_key) {
+        arena_reset(&arena);
+        revoke_codes(&admission->transaction, office, revoked, &arena);
+    }
+    arena_release(&arena);
+    struct revoked after = count_revoked(admission->hub, office);
+    revoked->installations = after.installations - before.installations;
+    revoked->replicas = after.replicas - before.replicas;
+    return done;
+}
+
+bool revocation_apply(struct hub *hub, const char *office, const struct revoking *revoking,
+                      struct revoked *revoked, struct error *error)
+{
+    const struct replica *one = revoking->replica ? registry_replica(hub, revoking->replica) : NULL;
+    struct admission admission;
     struct error reload;
+    uint8_t link_key[LINK_KEY_BYTES];
     *revoked = (struct revoked){0};
     if (!registry_office(hub, office))
         return error_set(error, ERROR_NOT_FOUND, "there is no office %.60s", office);
-    if (replica && (!one || strcmp(one->office, office) != 0))
-        return error_set(error, ERROR_NOT_FOUND, "the office %s has no replica %016llx", office,
-                         (unsigned long long)replica);
-    if (!transaction_begin(&transaction, hub->environment, true, error))
+    if (revoking->replica && (!one || strcmp(one->office, office) != 0))
+        return error_set(error, ERROR_NOT_FOUND, "the office %s has no replica %016" PRIx64, office,
+                         revoking->replica);
+    if (one)
+        memcpy(link_key, one->link_key, LINK_KEY_BYTES);
+    if (!admission_begin(&admission, hub, revoking->wall_ms, error))
         return false;
-    arena_init(&arena, ROW_ARENA_BYTES);
-    revoke_keys(hub, &transaction, office, one ? one->link_key : NULL, revoked, &arena);
-    if (!replica)
-        revoke_codes(&transaction, office, revoked, &arena);
-    arena_release(&arena);
-    if (transaction_commit(&transaction, error)) {
-        log_with(LOG_LEVEL_INFO, "HOPNHAT_OFFICE", office,
-                 "office %s: %zu installations, %zu replicas and %zu codes were revoked", office,
-                 revoked->installations, revoked->replicas, revoked->codes);
-        return true;
+    if (!revoke(&admission, office, one ? link_key : NULL, revoking, revoked, error)) {
+        if (!admission_abort(&admission, &reload))
+            error_prefix(error, "%s; and before that", reload.text);
+        return false;
     }
-    if (!hub_reload(hub, &reload))
-        error_prefix(error, "%s; and then", reload.text);
-    return false;
+    if (!admission_commit(&admission, error))
+        return false;
+    log_with(LOG_LEVEL_INFO, "HOPNHAT_OFFICE", office,
+             "office %s: %zu installations, %zu replicas and %zu codes were revoked", office,
+             revoked->installations, revoked->replicas, revoked->codes);
+    return true;
 }

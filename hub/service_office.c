@@ -273,11 +273,11 @@ json_t *handle_revoke(struct api_call *call, struct error *error)
     static const char *const keys[] = {"replica", "author", NULL};
     struct hub_service *service = call->records->context;
     const json_t *given = json_object_get(call->body, "replica");
-    uint64_t replica = 0;
+    struct revoking revoking = {.wall_ms = call->wall_ms};
     struct revoked revoked;
-    if (!api_body_keys(call, keys, error) ||
-        (given && !replica_parse(json_string_value(given), &replica, error)) ||
-        !revocation_apply(service->hub, call->parts[0], replica, &revoked, error))
+    if (!api_body_keys(call, keys, error) || !api_author(call, &revoking.author, error) ||
+        (given && !replica_parse(json_string_value(given), &revoking.replica, error)) ||
+        !revocation_apply(service->hub, call->parts[0], &revoking, &revoked, error))
         return NULL;
     json_t *json = json_pack("{s:i, s:i, s:i}", "installations", (int)revoked.installations, "replicas",
                              (int)revoked.replicas, "codes", (int)revoked.codes);

@@ -15,7 +15,7 @@ struct builtin_field {
 struct builtin_type {
     uint32_t number;
     const char *name, *vi, *en, *title;
-    struct builtin_field fields[9]; /* ends with one without a name */
+    struct builtin_field fields[12]; /* ends with one without a name */
 };
 
 #define TEXT      HOPNHAT__VALUE_KIND__KIND_TEXT
@@ -26,6 +26,7 @@ struct builtin_type {
 #define BYTES     HOPNHAT__VALUE_KIND__KIND_BYTES
 #define LATEST    HOPNHAT__MERGE_POLICY__LATEST
 #define AUTHORITY HOPNHAT__MERGE_POLICY__AUTHORITY
+#define HIGHEST   HOPNHAT__MERGE_POLICY__HIGHEST
 #define UNION     HOPNHAT__MERGE_POLICY__UNION
 
 static const struct builtin_field system_table[SYSTEM_FIELDS] = {
@@ -56,6 +57,8 @@ static const struct builtin_type type_table[BUILTIN_TYPES] = {
          {21, "merged_into", TEXT, LATEST, "Sáp nhập vào", "Merged into", false, {0}},
          {22, "revoked", BOOLEAN, LATEST, "Bị thu hồi", "Revoked", false, {0}},
          {23, "replicas", TEXT, UNION, "Các bản sao", "Replicas", false, {0}},
+         {24, "revoked_before", INTEGER, HIGHEST, "Thu hồi trước", "Revoked before", false, {0}},
+         {25, "revoked_keys", TEXT, UNION, "Khoá bị thu hồi", "Revoked keys", false, {0}},
      }},
     {HOPNHAT__BUILT_IN_TYPE__TYPE_CATALOG,
      "catalog",
@@ -77,6 +80,17 @@ static const struct builtin_type type_table[BUILTIN_TYPES] = {
          {17, "body", TEXT, LATEST, "Nội dung", "Body", false, {0}},
          {18, "issued", DATE, LATEST, "Ngày", "Issued", false, {0}},
          {19, "urgent", BOOLEAN, LATEST, "Khẩn", "Urgent", false, {0}},
+     }},
+    {HOPNHAT__BUILT_IN_TYPE__TYPE_QUARANTINE_DECISION,
+     "quarantine_decision",
+     "Quyết định về thay đổi bị từ chối",
+     "Decision on a refused change",
+     "change",
+     {
+         {16, "change", TEXT, LATEST, "Thay đổi", "Change", true, {0}},
+         {17, "state", ENUM, LATEST, "Quyết định", "Decision", true, {"released", "dropped"}},
+         {18, "decided_by", TEXT, LATEST, "Người quyết định", "Decided by", false, {0}},
+         {19, "note", TEXT, LATEST, "Ghi chú", "Note", false, {0}},
      }},
 };
 

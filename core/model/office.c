@@ -4,6 +4,7 @@
 #include "model/fold.h"
 
 #include <sodium.h>
+#include <stdlib.h>
 
 const char GROUP_EVERYONE[] = "everyone";
 
@@ -90,6 +91,33 @@ static bool read_groups(const struct catalog_type *type, const Hopnhat__Record *
     return true;
 }
 
+static bool read_revocations(const struct catalog_type *type, const Hopnhat__Record *record,
+                             struct arena *arena, struct office *office, struct error *error)
+{
+    struct reading reading;
+    const char *before;
+    if (!read_text(type, record, OFFICE_REVOKED_BEFORE, arena, &before, error) ||
+        !read_field(type, record, OFFICE_REVOKED_KEYS, arena, &reading, error))
+        return false;
+    office->revoked_before_ms = strtoull(before, NULL, 10);
+    const char **keys = arena_alloc(arena, (reading.count + 1) * sizeof(char *));
+    for (size_t i = 0; keys && i < reading.count; i++)
+        if ((keys[office->revoked_key_count] =
+                 arena_string(arena, reading.values[i].data, reading.values[i].size)))
+            office->revoked_key_count++;
+    office->revoked_keys = keys;
+    return (keys && office->revoked_key_count == reading.count) ||
+           error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+bool office_has_revoked(const struct office *office, const char *key, uint64_t joined_ms)
+{
+    for (size_t i = 0; i < office->revoked_key_count; i++)
+        if (strcmp(office->revoked_keys[i], key) == 0)
+            return true;
+    return joined_ms <= office->revoked_before_ms;
+}
+
 bool office_read(const struct catalog *catalog, const Hopnhat__Record *record, struct arena *arena,
                  struct office *office, struct error *error)
 {
@@ -107,7 +135,8 @@ bool office_read(const struct catalog *catalog, const Hopnhat__Record *record, s
         return error_set(error, ERROR_CORRUPT, "an office record without a code");
     office->headquarters = strcmp(headquarters, "true") == 0;
     office->revoked = strcmp(revoked, "true") == 0;
-    return read_groups(type, record, arena, office, error);
+    return read_groups(type, record, arena, office, error) &&
+           read_revocations(type, record, arena, office, error);
 }
 
 bool office_is_in(const struct office *office, struct bytes group)

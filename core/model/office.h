@@ -14,7 +14,9 @@ enum office_field {
     OFFICE_STATUS = 20,
     OFFICE_MERGED_INTO = 21,
     OFFICE_REVOKED = 22,
-    OFFICE_REPLICAS = 23, /* numbers of its replicas, 16 hexadecimal digits: whose an entry is */
+    OFFICE_REPLICAS = 23,       /* numbers of its replicas, 16 hexadecimal digits: whose an entry is */
+    OFFICE_REVOKED_BEFORE = 24, /* milliseconds: installations that joined up to then are revoked */
+    OFFICE_REVOKED_KEYS = 25,   /* link keys of revoked installations, in hexadecimal digits */
 };
 
 /* Field numbers of the type catalog. */
@@ -32,6 +34,9 @@ struct office {
     bool headquarters, revoked;
     const char *const *groups; /* all that it is in: everyone, office:<code>, and those given to it */
     size_t group_count;
+    uint64_t revoked_before_ms;
+    const char *const *revoked_keys;
+    size_t revoked_key_count;
 };
 
 /* The id of the record of the office with that code: the first 16 bytes of the BLAKE2b-256, personalised
@@ -51,6 +56,10 @@ bool office_read(const struct catalog *catalog, const Hopnhat__Record *record, s
 
 /* Whether the office is in the group. */
 bool office_is_in(const struct office *office, struct bytes group);
+
+/* Whether headquarters has revoked the office's installation with that link key (in hexadecimal digits) that
+ * joined then. */
+bool office_has_revoked(const struct office *office, const char *key, uint64_t joined_ms);
 
 /* The group of records of that audience that the office makes; NULL where it has none (no cluster). */
 const char *office_audience(const struct office *office, Hopnhat__Audience audience);

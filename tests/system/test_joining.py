@@ -26,8 +26,8 @@ def read_qr(text, path):
         for row in rows:
             line = " ".join(str(module) for module in row for _ in range(6))
             image.write(6 * (line + "\n"))
-    done = subprocess.run(["zbarimg", "-q", "--raw", path], capture_output=True, encoding="utf-8", check=False,
-                          timeout=20)
+    done = subprocess.run(["zbarimg", "-q", "--raw", path], capture_output=True, encoding="utf-8",
+                          check=False, timeout=20)
     return rows, done.stdout.strip()
 
 

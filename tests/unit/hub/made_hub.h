@@ -1,6 +1,6 @@
 /* A hub in a directory of its own, with two offices, for tests of what it does with messages. */
-#ifndef HOPNHAT_TESTS_MADE_HUB_H
-#define HOPNHAT_TESTS_MADE_HUB_H
+#ifndef HOPNHAT_TESTS_UNIT_HUB_MADE_HUB_H
+#define HOPNHAT_TESTS_UNIT_HUB_MADE_HUB_H
 
 #include "hub/headquarters.h"
 #include "hub/registry.h"

@@ -74,6 +74,7 @@ static void test_every_refusal_is_the_same(void **state)
                      revoked = new_code(made, "hue"), wrong;
     struct asking first, second;
     struct revoked count;
+    const struct revoking revoking = {.wall_ms = WALL_MS};
     struct error error, errors[4];
     new_keys(&first);
     new_keys(&second);
@@ -82,7 +83,7 @@ static void test_every_refusal_is_the_same(void **state)
     assert_null(join_at(made, &used, &second, WALL_MS, &errors[0]));
     assert_null(join_at(made, &late, &second, WALL_MS + HOUR_MS, &errors[1]));
     assert_null(join_at(made, &wrong, &second, WALL_MS, &errors[2]));
-    assert_true(revocation_apply(made->hub, "hue", 0, &count, &error));
+    assert_true(revocation_apply(made->hub, "hue", &revoking, &count, &error));
     assert_int_equal(count.codes, 2);
     assert_null(join_at(made, &revoked, &second, WALL_MS, &errors[3]));
     for (size_t i = 0; i < 4; i++) {
