@@ -68,6 +68,15 @@ static bool refuse_rights(const struct check *check, const char *field)
                      check->office->code, field, type);
 }
 
+/* Whether records of the type hold personal data and are not meant for everyone. */
+static bool is_confidential(const Hopnhat__TypeDefinition *type)
+{
+    for (size_t i = 0; i < type->n_fields; i++)
+        if (type->fields[i]->personal)
+            return type->audience != HOPNHAT__AUDIENCE__AUDIENCE_EVERYONE;
+    return false;
+}
+
 /* Group: only into one that the writer is in, and moved only by the owner or headquarters. */
 static bool check_group(const struct check *check, struct bytes value)
 {
@@ -75,6 +84,10 @@ static bool check_group(const struct check *check, struct bytes value)
         return error_set(check->error, ERROR_INPUT,
                          "group: \"%.*s\" is no group; give everyone, cluster:…, network:… or office:…",
                          (int)(value.size > 80 ? 80 : value.size), (const char *)value.data);
+    if (bytes_equal(value, bytes_of_string(GROUP_EVERYONE)) && is_confidential(type_definition(check->type)))
+        return error_set(check->error, ERROR_REFUSED,
+                         "group: a %s holds personal data and is not for everyone",
+                         type_definition(check->type)->name);
     if (!check->office)
         return true;
     if (!office_is_in(check->office, value))
