@@ -18,6 +18,22 @@ const struct cli_command agent_command_rejected = {
     .run = run_rejected,
 };
 
+static bool run_rotate_keys(struct cli *cli, struct error *error)
+{
+    json_t *body = json_pack("{s:s}", "author", cli_author()), *answer = NULL;
+    bool done = body && cli_call(cli, "POST", body, &answer, error, "/v1/rotate-keys");
+    json_decref(body);
+    json_decref(answer);
+    return done;
+}
+
+static const struct cli_command command_rotate_keys = {
+    .name = "rotate-keys",
+    .arguments = "",
+    .help = "draw new keys for this machine; they count once the hub has been told (make a backup then)",
+    .run = run_rotate_keys,
+};
+
 static const struct cli_option options[] = {
     {"hub", "ADDRESS", "where the hub listens: tcp://HOST:PORT"},
     {"code", "CODE", "the one-time code, as `hopnhat-hub enrol` printed it"},
@@ -51,6 +67,7 @@ static const struct cli_command *const commands[] = {
     &agent_command_outvoted,
     &agent_command_sync,
     &command_status,
+    &command_rotate_keys,
     &command_account_add,
     &command_account_set,
     &command_account_list,

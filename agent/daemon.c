@@ -1,6 +1,7 @@
 #include "agent/daemon.h"
 
 #include "agent/ask.h"
+#include "agent/new_keys.h"
 #include "api/backup_schedule.h"
 #include "api/client.h"
 #include "api/wall.h"
@@ -27,6 +28,7 @@ struct agent_daemon {
     struct frame_codec *codec;
     struct frame_buffer out;
     struct arena arena; /* of one message */
+    bool expects_next;  /* the hub's next link key is tried */
     bool connecting;    /* an attempt is under way, or the link is up */
     unsigned attempts;  /* that failed since the hub was last in session */
     uint64_t retry_at;  /* by loop_now_ms */
@@ -88,14 +90,30 @@ static void history_answered(void *context, uint32_t number, const Hopnhat__Hist
     ask_answered(&daemon->ask, number, answer, why);
 }
 
+/* The hub has proved the key that it was asked for. */
+static void believe_hub(struct agent_daemon *daemon)
+{
+    struct error error;
+    if (!daemon->expects_next)
+        return;
+    daemon->expects_next = false;
+    if (new_keys_hub_moved(daemon->agent, &error))
+        log_info("the hub has a new link key");
+    else
+        log_error("that the hub has a new link key was not stored: %s", error.text);
+}
+
 static void link_changed(void *user, enum link_state state, const char *text)
 {
     struct agent_daemon *daemon = user;
     tell_state(daemon, state, text);
     if (state == LINK_UP) {
+        believe_hub(daemon);
         agent_session_link_up(daemon->session, wall_now_ms());
         return;
     }
+    if (state == LINK_STRANGER) /* it may have its next key by now, or not have it yet */
+        daemon->expects_next = !daemon->expects_next;
     agent_session_link_down(daemon->session, wall_now_ms());
     plan_retry(daemon);
 }
@@ -145,8 +163,11 @@ static void connect_if_due(struct agent_daemon *daemon)
         return;
     daemon->connecting = true;
     link_agent_set_patience(daemon->link, (unsigned)agent_session_patience_ms(daemon->session));
-    if (link_agent_connect(daemon->link, daemon->agent->hub_address, daemon->agent->hub_key,
-                           &daemon->agent->link_keys, &error))
+    if (!daemon->agent->has_next_hub_key)
+        daemon->expects_next = false;
+    const uint8_t *hub_key = daemon->expects_next ? daemon->agent->next_hub_key : daemon->agent->hub_key;
+    if (link_agent_connect(daemon->link, daemon->agent->hub_address, hub_key, &daemon->agent->link_keys,
+                           &error))
         return;
     tell_state(daemon, LINK_NO_ROUTE, error.text);
     plan_retry(daemon);

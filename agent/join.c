@@ -43,7 +43,7 @@ Hopnhat__Message *join_message(const struct join *join, struct arena *arena, str
 
 static bool unsound(struct error *error, const char *what)
 {
-    return error_set(error, ERROR_CORRUPT, "the hub's answer to the join does not hold: %s", what);
+    return error_set(error, ERROR_CORRUPT, "the hub's answer does not hold: %s", what);
 }
 
 static bool is_key(ProtobufCBinaryData data, const uint8_t *key, size_t size)
@@ -51,13 +51,14 @@ static bool is_key(ProtobufCBinaryData data, const uint8_t *key, size_t size)
     return data.len == size && memcmp(data.data, key, size) == 0;
 }
 
-static bool check_body(const struct join *join, const Hopnhat__CertificateBody *body,
-                       char office[LIMIT_OFFICE_CODE_BYTES + 1], struct error *error)
+static bool check_body(const Hopnhat__CertificateBody *body, const uint8_t link_key[LINK_KEY_BYTES],
+                       const uint8_t signing_key[SIGNING_KEY_BYTES], char office[LIMIT_OFFICE_CODE_BYTES + 1],
+                       struct error *error)
 {
     if (!body)
         return unsound(error, "the certificate cannot be read");
-    if (!is_key(body->link_key, join->link_keys.public_key, LINK_KEY_BYTES) ||
-        !is_key(body->signing_key, join->signing_keys.public_key, SIGNING_KEY_BYTES))
+    if (!is_key(body->link_key, link_key, LINK_KEY_BYTES) ||
+        !is_key(body->signing_key, signing_key, SIGNING_KEY_BYTES))
         return unsound(error, "the certificate is for other keys");
     if (!office_code_is_sound(body->office))
         return unsound(error, "the certificate names no office");
@@ -65,15 +66,14 @@ static bool check_body(const struct join *join, const Hopnhat__CertificateBody *
     return true;
 }
 
-bool join_check(const struct join *join, const Hopnhat__Joined *joined,
-                char office[LIMIT_OFFICE_CODE_BYTES + 1], struct error *error)
+bool join_check_certificate(const uint8_t hub_signing_key[SIGNING_KEY_BYTES],
+                            const Hopnhat__Certificate *certificate, const uint8_t link_key[LINK_KEY_BYTES],
+                            const uint8_t signing_key[SIGNING_KEY_BYTES],
+                            char office[LIMIT_OFFICE_CODE_BYTES + 1], struct error *error)
 {
     const size_t context = sizeof CERTIFICATE_CONTEXT - 1;
-    const Hopnhat__Certificate *certificate = joined->certificate;
     struct arena arena;
     bool sound = false;
-    if (joined->hub_signing_key.len != SIGNING_KEY_BYTES || joined->epoch == 0)
-        return unsound(error, "it has no key or no epoch");
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
     uint8_t *text = arena_alloc(&arena, context + certificate->body.len);
     if (!text) {
@@ -82,17 +82,25 @@ bool join_check(const struct join *join, const Hopnhat__Joined *joined,
         memcpy(text, CERTIFICATE_CONTEXT, context);
         if (certificate->body.len)
             memcpy(text + context, certificate->body.data, certificate->body.len);
-        if (keys_verify(joined->hub_signing_key.data, bytes_of(text, context + certificate->body.len),
+        if (keys_verify(hub_signing_key, bytes_of(text, context + certificate->body.len),
                         bytes_of(certificate->signature.data, certificate->signature.len)))
-            sound = check_body(join,
-                               hopnhat__certificate_body__unpack(&arena.protobuf, certificate->body.len,
+            sound = check_body(hopnhat__certificate_body__unpack(&arena.protobuf, certificate->body.len,
                                                                  certificate->body.data),
-                               office, error);
+                               link_key, signing_key, office, error);
         else
             unsound(error, "the certificate's signature is wrong");
     }
     arena_release(&arena);
     return sound;
+}
+
+bool join_check(const struct join *join, const Hopnhat__Joined *joined,
+                char office[LIMIT_OFFICE_CODE_BYTES + 1], struct error *error)
+{
+    if (joined->hub_signing_key.len != SIGNING_KEY_BYTES || joined->epoch == 0)
+        return unsound(error, "it has no key or no epoch");
+    return join_check_certificate(joined->hub_signing_key.data, joined->certificate,
+                                  join->link_keys.public_key, join->signing_keys.public_key, office, error);
 }
 
 bool join_finish(const struct join *join, const Hopnhat__Joined *joined, const char *hub_address,

@@ -19,6 +19,13 @@ bool join_begin(struct join *join, const char *code, struct error *error);
 /* The Join message; it borrows from *join, and its memory is the arena's. NULL: ERROR_MEMORY. */
 Hopnhat__Message *join_message(const struct join *join, struct arena *arena, struct error *error);
 
+/* Checks that the hub's long-term key has signed the certificate, and that it is for these keys; office then
+ * holds its code. ERROR_CORRUPT, ERROR_MEMORY. */
+bool join_check_certificate(const uint8_t hub_signing_key[SIGNING_KEY_BYTES],
+                            const Hopnhat__Certificate *certificate, const uint8_t link_key[LINK_KEY_BYTES],
+                            const uint8_t signing_key[SIGNING_KEY_BYTES],
+                            char office[LIMIT_OFFICE_CODE_BYTES + 1], struct error *error);
+
 /* Checks the hub's answer: the certificate is signed by the key that comes with it, and is for our keys;
  * office then holds its code. ERROR_CORRUPT, ERROR_MEMORY. */
 bool join_check(const struct join *join, const Hopnhat__Joined *joined,

@@ -2,6 +2,7 @@
 
 #include "agent/backups.h"
 #include "agent/history.h"
+#include "agent/new_keys.h"
 #include "agent/records.h"
 #include "agent/write.h"
 #include "api/change_json.h"
@@ -273,6 +274,17 @@ static json_t *handle_sync(struct api_call *call, struct error *error)
     return json;
 }
 
+static json_t *handle_rotate_keys(struct api_call *call, struct error *error)
+{
+    static const char *const keys[] = {"author", NULL};
+    struct agent_service *service = call->records->context;
+    if (!api_body_keys(call, keys, error) || !new_keys_draw(service->agent, error))
+        return NULL;
+    if (service->sync)
+        service->sync(service->context, call->wall_ms);
+    return json_object();
+}
+
 static json_t *refusal_json(struct agent_service *service, const Hopnhat__Refusal *refusal,
                             struct arena *arena, struct error *error)
 {
@@ -346,6 +358,7 @@ static const struct api_route routes[] = {
     {"GET", "/v1/rejected", handle_rejected, ROLE_READER},
     {"GET", "/v1/outvoted", handle_outvoted, ROLE_READER},
     {"POST", "/v1/outvoted/{type}/{id}", handle_take_back, ROLE_EDITOR},
+    {"POST", "/v1/rotate-keys", handle_rotate_keys, ROLE_LOCAL},
     {"POST", "/v1/sync", handle_sync, ROLE_READER},
     {"POST", "/v1/backups", agent_handle_backup, ROLE_LOCAL},
     {"POST", "/v1/recovery-key", agent_handle_recovery_key, ROLE_LOCAL},

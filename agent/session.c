@@ -216,6 +216,7 @@ static void pump(struct agent_session *session, uint64_t wall_ms)
             session_custody(session, wall_ms);
         if (session_custody_first(session))
             break;
+        session_rotate(session, wall_ms);
         session_push(session, wall_ms);
         if (session->state == SESSION_OPEN && !feed_needs_reconcile(session->agent, NULL))
             session_pull(session, wall_ms);
@@ -284,6 +285,10 @@ static void take_error(struct agent_session *session, const struct request *requ
         session_take_history(session, request, NULL, text);
         return;
     }
+    if (request->kind == REQUEST_ROTATE && error->code != HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO) {
+        session_take_rotated(session, NULL, text);
+        return;
+    }
     if (request->kind == REQUEST_CUSTODY && error->code == HOPNHAT__ERROR_CODE__ERROR_MALFORMED) {
         session_trouble(session, "the hub did not take what was held in custody: %.400s", text);
         session_take_custody(session, NULL);
@@ -327,6 +332,8 @@ static bool answers(const Hopnhat__Message *message, enum request_kind kind)
         return kind == REQUEST_RECONCILE;
     case HOPNHAT__MESSAGE__BODY_CUSTODY:
         return kind == REQUEST_CUSTODY;
+    case HOPNHAT__MESSAGE__BODY_ROTATED:
+        return kind == REQUEST_ROTATE;
     case HOPNHAT__MESSAGE__BODY_HISTORY_ANSWER:
         return kind == REQUEST_HISTORY;
     default:
@@ -361,6 +368,9 @@ static void take_answer(struct agent_session *session, const struct request *req
         break;
     case HOPNHAT__MESSAGE__BODY_CUSTODY:
         session_take_custody(session, message->custody);
+        break;
+    case HOPNHAT__MESSAGE__BODY_ROTATED:
+        session_take_rotated(session, message->rotated, NULL);
         break;
     case HOPNHAT__MESSAGE__BODY_HISTORY_ANSWER:
         session_take_history(session, request, message->history_answer, NULL);

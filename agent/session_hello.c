@@ -2,6 +2,7 @@
 #include "agent/draft.h"
 #include "agent/feed.h"
 #include "agent/log.h"
+#include "agent/new_keys.h"
 #include "agent/reauthor.h"
 #include "agent/session_state.h"
 
@@ -96,6 +97,8 @@ void session_say_hello(struct agent_session *session, uint64_t wall_ms)
     memcpy(hash, catalog_hash(agent->catalog), sizeof hash);
     hello.catalog = (ProtobufCBinaryData){sizeof hash, hash};
     hello.software = software;
+    hello.has_next_hub_key = agent->has_next_hub_key;
+    hello.next_hub_key = agent->has_next_hub_key ? get_u32_be(agent->next_hub_key) : 0;
     message.body_case = HOPNHAT__MESSAGE__BODY_HELLO;
     message.hello = &hello;
     arena_reset(&session->message);
@@ -183,6 +186,7 @@ bool session_take_over(struct agent *agent, const Hopnhat__Welcome *welcome, uin
                                              anew from the next Hello on, before which no feed is read */
     if (welcome->has_catalog && welcome->catalog.len == CATALOG_HASH_BYTES)
         memcpy(agent->hub_catalog, welcome->catalog.data, CATALOG_HASH_BYTES);
+    new_keys_hear_hub(agent, &transaction, welcome);
     if (sent_wall_ms) {
         clock_contact(&agent->clock, sent_wall_ms, wall_ms, welcome->time);
         agent->last_contact_ms = wall_ms;
@@ -218,6 +222,7 @@ static void open_session(struct agent_session *session, uint64_t wall_ms)
     arena_release(&session->arena);
     feed_forget_told(session->agent);
     session_custody_begin(session);
+    session->rotate_refused = false;
     session_move(session, SESSION_OPEN);
 }
 

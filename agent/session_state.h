@@ -21,7 +21,7 @@ enum {
     PUSHES_IN_FLIGHT = 8,
     PULLS_IN_FLIGHT = 4,
     HISTORIES_IN_FLIGHT = 4,
-    SESSION_REQUESTS = PUSHES_IN_FLIGHT + PULLS_IN_FLIGHT + HISTORIES_IN_FLIGHT + 3,
+    SESSION_REQUESTS = PUSHES_IN_FLIGHT + PULLS_IN_FLIGHT + HISTORIES_IN_FLIGHT + 4,
     PULL_WAIT_MS = 120 * 1000,
     LEAST_PATIENCE_MS = 30 * 1000, /* see session_patience_ms */
     MOST_PATIENCE_MS = 180 * 1000,
@@ -45,6 +45,7 @@ enum request_kind {
     REQUEST_RECONCILE,
     REQUEST_HISTORY,
     REQUEST_CUSTODY,
+    REQUEST_ROTATE,
 };
 
 /* A request that waits for its answer. */
@@ -101,6 +102,7 @@ struct agent_session {
      * where on it wants it back (want_replica 0: it does not) */
     bool custody_due, custody_settled;
     uint64_t want_replica, want_from;
+    bool rotate_refused;  /* the hub does not take the new keys: not asked again in this session */
     unsigned mended;      /* how often all was reconciled since the digests were equal */
     struct arena arena;   /* of the greeting */
     struct arena message; /* of one message on its way out */
@@ -177,6 +179,11 @@ void session_custody_begin(struct agent_session *session);
 bool session_custody_first(const struct agent_session *session);
 void session_custody(struct agent_session *session, uint64_t wall_ms);
 void session_take_custody(struct agent_session *session, const Hopnhat__Custody *custody);
+
+/* session_rotate.c: announces new keys, where there are some; takes the answer, or (NULL) that there is none,
+ * and why */
+void session_rotate(struct agent_session *session, uint64_t wall_ms);
+void session_take_rotated(struct agent_session *session, const Hopnhat__Rotated *rotated, const char *why);
 
 /* Whether a time of the session's own has come. */
 static inline bool session_is_due(const struct agent_session *session, uint64_t at_ms)

@@ -61,6 +61,8 @@ void agent_close(struct agent *agent)
     arena_release(&agent->scratch);
     keys_wipe(&agent->link_keys, sizeof agent->link_keys);
     keys_wipe(&agent->signing_keys, sizeof agent->signing_keys);
+    keys_wipe(&agent->next_link_keys, sizeof agent->next_link_keys);
+    keys_wipe(&agent->next_signing_keys, sizeof agent->next_signing_keys);
     free(agent->hub_address);
     free(agent->directory);
     free(agent->logs);

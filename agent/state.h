@@ -81,6 +81,12 @@ struct agent {
     struct signing_keys signing_keys;
     Hopnhat__Certificate *certificate;
 
+    /* new_keys.h: keys that are to follow, where there are some */
+    bool has_next_keys, has_next_hub_key;
+    struct link_keys next_link_keys;
+    struct signing_keys next_signing_keys;
+    uint8_t next_hub_key[LINK_KEY_BYTES];
+
     /* saved with every transaction */
     uint64_t epoch; /* of the hub's store that the cursors belong to */
     struct clock clock;

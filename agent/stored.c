@@ -64,6 +64,12 @@ static bool load_identity(struct agent *agent, struct transaction *transaction, 
                     sizeof agent->hub_signing_key) ||
         !load_certificate(agent, transaction))
         return lost(agent, "its keys", error);
+    agent->has_next_keys = meta_bytes(transaction, AGENT_META, "next_link_keys", &agent->next_link_keys,
+                                      sizeof agent->next_link_keys) &&
+                           meta_bytes(transaction, AGENT_META, "next_signing_keys", &agent->next_signing_keys,
+                                      sizeof agent->next_signing_keys);
+    agent->has_next_hub_key =
+        meta_bytes(transaction, AGENT_META, "next_hub_key", agent->next_hub_key, sizeof agent->next_hub_key);
     if (!load_text(transaction, "hub_address", &agent->hub_address) ||
         !transaction_get(transaction, AGENT_META, bytes_of_string("office"), &office) ||
         office.size > LIMIT_OFFICE_CODE_BYTES)

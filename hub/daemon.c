@@ -12,7 +12,9 @@
 #include "net/service_manager.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { SLICE_US = 10 * 1000 }; /* of messages taken before the others have their turn */
 
@@ -114,6 +116,32 @@ static bool open_link(struct hub_daemon *daemon, const char *listen, struct erro
     return true;
 }
 
+/* Closes the link and opens it under the hub's new key, at the same address, which is free again in a moment.
+ * All agents come back by themselves. */
+static bool reopen_link(struct hub_daemon *daemon, struct error *error)
+{
+    enum { TRIES = 200, PAUSE_MS = 10 };
+    char endpoint[LINK_ENDPOINT_BYTES];
+    snprintf(endpoint, sizeof endpoint, "%s", link_hub_endpoint(daemon->link));
+    struct link_hub_options options = {.endpoint = endpoint,
+                                       .keys = &daemon->hub->link_keys,
+                                       .admit = admit,
+                                       .ready = link_ready,
+                                       .user = daemon};
+    daemon->service.rekeyed = false;
+    hub_end_sessions(daemon->hub);
+    link_hub_free(daemon->link);
+    for (int i = 0; i < TRIES; i++) {
+        daemon->link = link_hub_new(daemon->net, daemon->loop, &options, error);
+        if (daemon->link)
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
+    }
+    if (daemon->link)
+        daemon->service.listens = link_hub_endpoint(daemon->link);
+    return daemon->link != NULL;
+}
+
 static bool open_http(struct hub_daemon *daemon, const char *data, const char *http, struct error *error)
 {
     struct http_handler handler = api_http_handler(&daemon->service.api);
@@ -143,6 +171,7 @@ static bool turn(struct hub_daemon *daemon, struct error *error)
         follow_wake(daemon->service.follow);
     daemon->followed = daemon->hub->rev;
     return environment_is_sound(daemon->hub->environment, error) &&
+           (!daemon->service.rekeyed || reopen_link(daemon, error)) &&
            loop_run_once(daemon->loop, hub_wait_ms(daemon->hub, wall_ms), error);
 }
 

@@ -78,18 +78,52 @@ bool enrolment_knows(struct hub *hub, const uint8_t link_key[LINK_KEY_BYTES], ui
     return known;
 }
 
-static bool sign_certificate(const struct hub *hub, const struct installation *installation,
-                             Hopnhat__Certificate *certificate, struct arena *arena)
+static bool add_former(Hopnhat__CertificateBody *body, const struct former_keys *keys, struct arena *arena)
+{
+    Hopnhat__FormerKeys *row = arena_alloc(arena, sizeof *row);
+    if (!row)
+        return false;
+    hopnhat__former_keys__init(row);
+    row->link_key = (ProtobufCBinaryData){LINK_KEY_BYTES, arena_copy(arena, keys->link_key, LINK_KEY_BYTES)};
+    row->signing_key =
+        (ProtobufCBinaryData){SIGNING_KEY_BYTES, arena_copy(arena, keys->signing_key, SIGNING_KEY_BYTES)};
+    row->signature =
+        (ProtobufCBinaryData){SIGNATURE_BYTES, arena_copy(arena, keys->signature, SIGNATURE_BYTES)};
+    body->former[body->n_former++] = row;
+    return row->link_key.data && row->signing_key.data && row->signature.data;
+}
+
+static bool fill_body(const struct installation *installation, bool next, Hopnhat__CertificateBody *body,
+                      struct arena *arena)
+{
+    const uint8_t *link_key = next ? installation->next.link_key : installation->link_key;
+    const uint8_t *signing_key = next ? installation->next.signing_key : installation->signing_key;
+    struct former_keys present;
+    body->office = arena_string(arena, installation->office, strlen(installation->office));
+    body->link_key = (ProtobufCBinaryData){LINK_KEY_BYTES, arena_copy(arena, link_key, LINK_KEY_BYTES)};
+    body->signing_key =
+        (ProtobufCBinaryData){SIGNING_KEY_BYTES, arena_copy(arena, signing_key, SIGNING_KEY_BYTES)};
+    body->issued_ms = installation->joined_ms;
+    body->former = arena_alloc(arena, (installation->former_count + 1) * sizeof *body->former);
+    if (!body->office || !body->link_key.data || !body->signing_key.data || !body->former)
+        return false;
+    for (size_t i = 0; i < installation->former_count; i++)
+        if (!add_former(body, &installation->former[i], arena))
+            return false;
+    if (!next)
+        return true;
+    memcpy(present.link_key, installation->link_key, LINK_KEY_BYTES);
+    memcpy(present.signing_key, installation->signing_key, SIGNING_KEY_BYTES);
+    memcpy(present.signature, installation->next.signature, SIGNATURE_BYTES);
+    return add_former(body, &present, arena);
+}
+
+bool enrolment_certify(const struct hub *hub, const struct installation *installation, bool next,
+                       Hopnhat__Certificate *certificate, struct arena *arena)
 {
     const size_t context = sizeof CERTIFICATE_CONTEXT - 1;
     Hopnhat__CertificateBody body = HOPNHAT__CERTIFICATE_BODY__INIT;
-    body.office = arena_string(arena, installation->office, strlen(installation->office));
-    body.link_key.len = LINK_KEY_BYTES;
-    body.link_key.data = arena_copy(arena, installation->link_key, LINK_KEY_BYTES);
-    body.signing_key.len = SIGNING_KEY_BYTES;
-    body.signing_key.data = arena_copy(arena, installation->signing_key, SIGNING_KEY_BYTES);
-    body.issued_ms = installation->joined_ms;
-    if (!body.office || !body.link_key.data || !body.signing_key.data)
+    if (!fill_body(installation, next, &body, arena))
         return false;
     size_t size = hopnhat__certificate_body__get_packed_size(&body);
     uint8_t *text = arena_alloc(arena, context + size);
@@ -205,7 +239,7 @@ static bool join_in(struct hub *hub, struct transaction *transaction,
     if (!joined->certificate || !joined->hub_signing_key.data)
         return error_set(error, ERROR_MEMORY, "out of memory");
     hopnhat__certificate__init(joined->certificate);
-    return (sign_certificate(hub, installation, joined->certificate, arena) &&
+    return (enrolment_certify(hub, installation, false, joined->certificate, arena) &&
             add_records(hub, transaction, row->office, joined, arena)) ||
            error_set(error, ERROR_MEMORY, "out of memory");
 }

@@ -25,6 +25,11 @@ Hopnhat__Joined *enrolment_join(struct hub *hub, const uint8_t one_time_key[LINK
                                 const Hopnhat__Join *join, uint64_t wall_ms, struct arena *arena,
                                 struct error *error);
 
+/* Makes a certificate for the installation's keys, or (`next`) for those that it has announced; it names all
+ * keys that they follow. In the arena; false: out of memory. */
+bool enrolment_certify(const struct hub *hub, const struct installation *installation, bool next,
+                       Hopnhat__Certificate *certificate, struct arena *arena);
+
 /* Whether the certificate is one that this hub signed, for this link key. Then *body is it, in the arena. */
 bool enrolment_certificate(const struct hub *hub, const Hopnhat__Certificate *certificate,
                            const uint8_t link_key[LINK_KEY_BYTES], struct arena *arena,

@@ -6,6 +6,7 @@
 #include "hub/push.h"
 #include "hub/registry.h"
 #include "hub/reply.h"
+#include "hub/rotation.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,13 +29,26 @@ static bool recognise(struct hub *hub, const struct link_peer *peer, const Hopnh
     arena_init(&arena, LIMIT_MESSAGE_BYTES);
     bool known =
         hello->certificate && enrolment_certificate(hub, hello->certificate, peer->key, &arena, &body);
-    if (known) {
+    bool by_former = false;
+    if (known && !rotation_recognise(hub, transaction, body, &by_former, error)) {
+        known = false;
+    } else if (known && !by_former) {
         memcpy(installation.link_key, peer->key, LINK_KEY_BYTES);
         memcpy(installation.signing_key, body->signing_key.data, SIGNING_KEY_BYTES);
         snprintf(installation.office, sizeof installation.office, "%s", body->office);
         installation.joined_ms = body->issued_ms;
+        installation.former = arena_alloc(&arena, (body->n_former + 1) * sizeof *installation.former);
+        for (size_t i = 0; installation.former && i < body->n_former && i < LIMIT_FORMER_KEYS; i++)
+            if (body->former[i]->link_key.len == LINK_KEY_BYTES &&
+                body->former[i]->signing_key.len == SIGNING_KEY_BYTES &&
+                body->former[i]->signature.len == SIGNATURE_BYTES) {
+                struct former_keys *former = &installation.former[installation.former_count++];
+                memcpy(former->link_key, body->former[i]->link_key.data, LINK_KEY_BYTES);
+                memcpy(former->signing_key, body->former[i]->signing_key.data, SIGNING_KEY_BYTES);
+                memcpy(former->signature, body->former[i]->signature.data, SIGNATURE_BYTES);
+            }
         known = registry_add_installation(hub, transaction, &installation, error);
-    } else {
+    } else if (!known) {
         error_set(error, ERROR_REFUSED, "this installation is not known here");
     }
     arena_release(&arena);
@@ -124,7 +138,8 @@ static bool make_known(struct hub *hub, const struct link_peer *peer, const Hopn
         return register_replicas(hub, registry_installation(hub, peer->key), hello, error);
     if (!transaction_begin(&transaction, hub->environment, true, error))
         return false;
-    bool known = registry_installation(hub, peer->key) || recognise(hub, peer, hello, &transaction, error);
+    bool known = rotation_use(hub, &transaction, peer->key, error) &&
+                 (registry_installation(hub, peer->key) || recognise(hub, peer, hello, &transaction, error));
     const struct installation *installation = registry_installation(hub, peer->key);
     if (known && register_replicas(hub, installation, hello, error)) {
         note_gaps(hub, installation, hello);
@@ -226,6 +241,40 @@ static bool add_refusals(struct hub *hub, struct hub_session *session, Hopnhat__
     return read;
 }
 
+/* That the agent knows the hub's next link key, durably: rotate-keys waits for it. */
+static void note_hub_key(struct hub *hub, const struct link_peer *peer, const Hopnhat__Hello *hello)
+{
+    struct installation *installation = registry_installation(hub, peer->key);
+    struct transaction transaction;
+    struct error error;
+    if (!installation || !hub->has_next_link_keys || installation->next_hub_key == hello->next_hub_key ||
+        !transaction_begin(&transaction, hub->environment, true, &error))
+        return;
+    installation->next_hub_key = hello->next_hub_key;
+    registry_save_installation(&transaction, installation);
+    if (!transaction_commit(&transaction, &error))
+        log_error("that an agent knows the next key of the hub was not stored: %s", error.text);
+}
+
+/* The next link key, signed by the key that agents know for good. */
+static bool add_next_key(const struct hub *hub, Hopnhat__Welcome *welcome, struct arena *arena)
+{
+    const size_t context = sizeof HUB_KEY_CONTEXT - 1;
+    uint8_t text[sizeof HUB_KEY_CONTEXT - 1 + LINK_KEY_BYTES];
+    if (!hub->has_next_link_keys)
+        return true;
+    memcpy(text, HUB_KEY_CONTEXT, context);
+    memcpy(text + context, hub->next_link_keys.public_key, LINK_KEY_BYTES);
+    welcome->has_next_hub_key = welcome->has_next_hub_signature = true;
+    welcome->next_hub_key =
+        (ProtobufCBinaryData){LINK_KEY_BYTES, arena_copy(arena, text + context, LINK_KEY_BYTES)};
+    welcome->next_hub_signature = (ProtobufCBinaryData){SIGNATURE_BYTES, arena_alloc(arena, SIGNATURE_BYTES)};
+    if (!welcome->next_hub_key.data || !welcome->next_hub_signature.data)
+        return false;
+    keys_sign(&hub->signing_keys, bytes_of(text, sizeof text), welcome->next_hub_signature.data);
+    return true;
+}
+
 static void send_welcome(struct hub *hub, struct hub_session *session, uint32_t request, uint64_t wall_ms,
                          const struct hub_outlet *outlet)
 {
@@ -246,7 +295,7 @@ static void send_welcome(struct hub *hub, struct hub_session *session, uint32_t 
     message.body_case = HOPNHAT__MESSAGE__BODY_WELCOME;
     message.welcome = &welcome;
     if (welcome.catalog.data && add_marks(hub, session, &welcome, &arena) &&
-        add_refusals(hub, session, &welcome, &arena))
+        add_refusals(hub, session, &welcome, &arena) && add_next_key(hub, &welcome, &arena))
         reply(outlet, &session->peer, session->id, request, &message);
     else
         reply_busy(outlet, &session->peer, 0, request, 1000);
@@ -309,6 +358,7 @@ void hello_receive(struct hub *hub, const struct link_peer *peer, uint32_t reque
         if (!headquarters_publish_replica(hub, installation->office, hello->logs[i]->replica, wall_ms,
                                           &error))
             log_error("the replicas of office %s were not made known: %s", installation->office, error.text);
+    note_hub_key(hub, peer, hello);
     installation = registry_installation(hub, peer->key); /* read anew where that failed */
     struct hub_session *session = installation ? begin_session(hub, peer, hello, wall_ms) : NULL;
     if (session)

@@ -82,13 +82,20 @@ static struct replica *insert_replica(struct hub *hub, uint64_t number)
     return replica;
 }
 
-/* What the installation's office says; an office that has not come yet says nothing. */
+/* What the installation's office says of it, under the keys of now or of before; an office that has not come
+ * yet says nothing. */
 static bool is_revoked(const struct hub *hub, const struct installation *installation)
 {
     const struct office *office = registry_office(hub, installation->office);
-    char key[2 * LINK_KEY_BYTES + 1];
-    hex_encode(bytes_of(installation->link_key, LINK_KEY_BYTES), key);
-    return office && office_has_revoked(office, key, installation->joined_ms);
+    for (size_t i = 0; office && i <= installation->former_count; i++) {
+        const uint8_t *link_key =
+            i < installation->former_count ? installation->former[i].link_key : installation->link_key;
+        char key[2 * LINK_KEY_BYTES + 1];
+        hex_encode(bytes_of(link_key, LINK_KEY_BYTES), key);
+        if (office_has_revoked(office, key, installation->joined_ms))
+            return true;
+    }
+    return false;
 }
 
 /* The office's record revokes installations, and with them their replicas. */
@@ -132,6 +139,13 @@ static bool insert_installation(struct hub *hub, const struct installation *from
     if (!installation)
         return out_of_memory(error);
     *installation = *from;
+    installation->former = malloc((from->former_count + 1) * sizeof *installation->former);
+    if (!installation->former) {
+        free(installation);
+        return out_of_memory(error);
+    }
+    if (from->former_count)
+        memcpy(installation->former, from->former, from->former_count * sizeof *installation->former);
     installation->revoked = from->revoked || is_revoked(hub, from);
     HASH_ADD(hh, hub->installations, link_key, LINK_KEY_BYTES, installation);
     return true;
@@ -142,18 +156,85 @@ static ProtobufCBinaryData binary(const uint8_t *data, size_t size)
     return (ProtobufCBinaryData){.len = size, .data = (uint8_t *)(uintptr_t)data};
 }
 
-bool registry_add_installation(struct hub *hub, struct transaction *transaction,
-                               const struct installation *installation, struct error *error)
+static Hopnhat__FormerKeys former_row(const struct former_keys *keys)
+{
+    Hopnhat__FormerKeys row = HOPNHAT__FORMER_KEYS__INIT;
+    row.link_key = binary(keys->link_key, LINK_KEY_BYTES);
+    row.signing_key = binary(keys->signing_key, SIGNING_KEY_BYTES);
+    row.signature = binary(keys->signature, SIGNATURE_BYTES);
+    return row;
+}
+
+void registry_save_installation(struct transaction *transaction, const struct installation *installation)
 {
     Hopnhat__Installation row = HOPNHAT__INSTALLATION__INIT;
+    Hopnhat__FormerKeys former[LIMIT_FORMER_KEYS], *pointers[LIMIT_FORMER_KEYS], next;
     char office[LIMIT_OFFICE_CODE_BYTES + 1];
     copy_code(office, installation->office);
     row.link_key = binary(installation->link_key, LINK_KEY_BYTES);
     row.signing_key = binary(installation->signing_key, SIGNING_KEY_BYTES);
     row.office = office;
     row.joined_ms = installation->joined_ms;
+    row.has_revoked = row.revoked = installation->revoked;
+    row.former = pointers;
+    for (size_t i = 0; i < installation->former_count; i++) {
+        former[i] = former_row(&installation->former[i]);
+        pointers[row.n_former++] = &former[i];
+    }
+    if (installation->has_next) {
+        next = former_row(&installation->next);
+        row.next = &next;
+    }
+    row.has_next_hub_key = installation->next_hub_key != 0;
+    row.next_hub_key = installation->next_hub_key;
     row_put(transaction, HUB_INSTALLATION, bytes_of(installation->link_key, LINK_KEY_BYTES), &row.base);
-    return insert_installation(hub, installation, error);
+}
+
+bool registry_add_installation(struct hub *hub, struct transaction *transaction,
+                               const struct installation *installation, struct error *error)
+{
+    if (!insert_installation(hub, installation, error))
+        return false;
+    registry_save_installation(transaction, registry_installation(hub, installation->link_key));
+    return true;
+}
+
+struct installation *registry_announced(const struct hub *hub, const uint8_t link_key[LINK_KEY_BYTES])
+{
+    for (struct installation *one = hub->installations; one; one = one->hh.next)
+        if (one->has_next && memcmp(one->next.link_key, link_key, LINK_KEY_BYTES) == 0)
+            return one;
+    return NULL;
+}
+
+bool registry_promote(struct hub *hub, struct transaction *transaction, struct installation *installation,
+                      struct error *error)
+{
+    struct former_keys *grown =
+        realloc(installation->former, (installation->former_count + 1) * sizeof *grown);
+    if (!grown)
+        return out_of_memory(error);
+    installation->former = grown;
+    struct former_keys *last = &grown[installation->former_count++];
+    memcpy(last->link_key, installation->link_key, LINK_KEY_BYTES);
+    memcpy(last->signing_key, installation->signing_key, SIGNING_KEY_BYTES);
+    memcpy(last->signature, installation->next.signature, SIGNATURE_BYTES);
+    transaction_delete(transaction, HUB_INSTALLATION, bytes_of(last->link_key, LINK_KEY_BYTES));
+    HASH_DEL(hub->installations, installation);
+    memcpy(installation->link_key, installation->next.link_key, LINK_KEY_BYTES);
+    memcpy(installation->signing_key, installation->next.signing_key, SIGNING_KEY_BYTES);
+    installation->has_next = false;
+    HASH_ADD(hh, hub->installations, link_key, LINK_KEY_BYTES, installation);
+    for (struct replica *one = hub->replicas; one; one = one->hh.next) {
+        if (memcmp(one->link_key, last->link_key, LINK_KEY_BYTES) != 0)
+            continue;
+        memcpy(one->link_key, installation->link_key, LINK_KEY_BYTES);
+        memcpy(one->signing_key, installation->signing_key, SIGNING_KEY_BYTES);
+        registry_touch(hub, one);
+    }
+    installation->revoked = installation->revoked || is_revoked(hub, installation);
+    registry_save_installation(transaction, installation);
+    return true;
 }
 
 bool registry_set_office(struct hub *hub, const Hopnhat__Record *record, struct error *error)
@@ -209,6 +290,13 @@ static bool load_replicas(struct hub *hub, struct transaction *transaction, stru
     return loaded || out_of_memory(error);
 }
 
+static bool read_former(const Hopnhat__FormerKeys *row, struct former_keys *keys)
+{
+    return copy_key(keys->link_key, LINK_KEY_BYTES, &row->link_key) &&
+           copy_key(keys->signing_key, SIGNING_KEY_BYTES, &row->signing_key) &&
+           copy_key(keys->signature, SIGNATURE_BYTES, &row->signature);
+}
+
 static bool load_installations(struct hub *hub, struct transaction *transaction, struct arena *arena,
                                struct error *error)
 {
@@ -217,6 +305,7 @@ static bool load_installations(struct hub *hub, struct transaction *transaction,
     cursor_open(&cursor, transaction, HUB_INSTALLATION);
     for (bool more = cursor_seek(&cursor, bytes_of(NULL, 0)); more && loaded; more = cursor_next(&cursor)) {
         struct installation installation = {0};
+        struct former_keys former[LIMIT_FORMER_KEYS];
         const Hopnhat__Installation *row =
             row_unpack(transaction, cursor.value, &hopnhat__installation__descriptor, arena);
         if (!row)
@@ -226,6 +315,12 @@ static bool load_installations(struct hub *hub, struct transaction *transaction,
         copy_code(installation.office, row->office);
         installation.joined_ms = row->joined_ms;
         installation.revoked = row->revoked;
+        installation.next_hub_key = row->next_hub_key;
+        installation.has_next = row->next && read_former(row->next, &installation.next);
+        installation.former = former;
+        while (installation.former_count < row->n_former && installation.former_count < LIMIT_FORMER_KEYS &&
+               read_former(row->former[installation.former_count], &former[installation.former_count]))
+            installation.former_count++;
         loaded = insert_installation(hub, &installation, error);
         arena_reset(arena);
     }
@@ -302,6 +397,7 @@ void registry_clear(struct hub *hub)
     HASH_ITER(hh, hub->installations, installation, next_installation)
     {
         HASH_DEL(hub->installations, installation);
+        free(installation->former);
         free(installation);
     }
     HASH_ITER(hh, hub->offices, office, next_office)

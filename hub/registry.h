@@ -28,6 +28,17 @@ void registry_touch(struct hub *hub, struct replica *replica);
 bool registry_add_installation(struct hub *hub, struct transaction *transaction,
                                const struct installation *installation, struct error *error);
 
+/* The installation that has announced this link key as its next; NULL: none. */
+struct installation *registry_announced(const struct hub *hub, const uint8_t link_key[LINK_KEY_BYTES]);
+
+/* Writes what stands in memory of the installation. */
+void registry_save_installation(struct transaction *transaction, const struct installation *installation);
+
+/* The installation goes on under the keys that it has announced, its replicas with it; the former ones count
+ * no more. In memory and in the transaction. ERROR_MEMORY. */
+bool registry_promote(struct hub *hub, struct transaction *transaction, struct installation *installation,
+                      struct error *error);
+
 /* Takes over an office's record as it now stands. */
 bool registry_set_office(struct hub *hub, const Hopnhat__Record *record, struct error *error);
 

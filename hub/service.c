@@ -204,6 +204,7 @@ static const struct api_route routes[] = {
     {"POST", "/v1/catalog/apply", handle_catalog_apply, ROLE_ADMINISTRATOR},
     {"POST", "/v1/bundles", hub_handle_bundle_import, ROLE_LOCAL},
     {"POST", "/v1/bundles/export", hub_handle_bundle_export, ROLE_LOCAL},
+    {"POST", "/v1/rotate-keys", handle_rotate_keys, ROLE_LOCAL},
     {"POST", "/v1/backups", backups_handle, ROLE_LOCAL},
     {"POST", "/v1/recovery-key", backups_handle_recovery_key, ROLE_LOCAL},
 };

@@ -12,6 +12,7 @@
  * /v1/quarantine/{REPLICA.SEQ}/release   body author, note: admits it now POST
  * /v1/quarantine/{REPLICA.SEQ}/drop      body author, note: never will be; it stays on record POST
  * /v1/catalog/check                 body yaml, file: {"errors":[{"line","text"}],"more","notes":[…],…} POST
+ * /v1/rotate-keys                   body finish, force: {"under_way","heard","not_heard"} POST
  * /v1/catalog/apply                 the same with author, and brings it into force: "applied"
  */
 #ifndef HOPNHAT_HUB_SERVICE_H
@@ -31,6 +32,7 @@ struct hub_service {
     struct admission operation;      /* that writes many records (hub/bulk.c) */
     struct backup_schedule *backups; /* of the daemon; NULL where a tool has opened the store itself */
     struct follow *follow;           /* the views; of the daemon, or opened when a tool first asks */
+    bool rekeyed;                    /* the hub's link key is another one: the link is to be opened anew */
     const char *listens;             /* where agents connect; NULL where a tool has opened the store itself */
 };
 
@@ -49,10 +51,10 @@ bool hub_conflicts(void *context, const struct conflict_filter *filter, struct b
                    struct arena *arena, bool (*visit)(void *user, const struct conflict *conflict),
                    void *user, struct error *error);
 
-/* service_office.c, service_quarantine.c and service_catalog.c */
+/* service_office.c, service_quarantine.c, service_catalog.c and service_keys.c */
 api_handler handle_offices, handle_office_add, handle_office_set, handle_enrol, handle_revoke,
     handle_quarantine, handle_quarantined, handle_quarantine_release, handle_quarantine_drop,
-    handle_catalog_check, handle_catalog_apply;
+    handle_catalog_check, handle_catalog_apply, handle_rotate_keys;
 
 /* service_bundle.c */
 api_handler hub_handle_bundle_export, hub_handle_bundle_import;

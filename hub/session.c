@@ -10,6 +10,7 @@
 #include "hub/reconcile.h"
 #include "hub/registry.h"
 #include "hub/reply.h"
+#include "hub/rotation.h"
 #include "store/key.h"
 #include "store/rows.h"
 
@@ -30,6 +31,8 @@ bool hub_admits(struct hub *hub, const uint8_t key[LINK_KEY_BYTES], const char *
 {
     const struct installation *installation = registry_installation(hub, key);
     struct bytes from = bytes_of_string(address ? address : "");
+    if (!installation)
+        installation = registry_announced(hub, key);
     if (installation)
         return !installation->revoked;
     if (hub_was_restored(hub))
@@ -347,6 +350,9 @@ static void receive_request(struct hub *hub, struct hub_session *session, const 
         break;
     case HOPNHAT__MESSAGE__BODY_CUSTODY:
         custody_receive(hub, session, message->request, message->custody, wall_ms, outlet);
+        break;
+    case HOPNHAT__MESSAGE__BODY_ROTATE:
+        rotation_receive(hub, session, message->request, message->rotate, outlet);
         break;
     case HOPNHAT__MESSAGE__BODY_BYE:
         session_end(hub, session);

@@ -74,6 +74,7 @@ void hub_close(struct hub *hub)
     environment_close(hub->environment);
     lock_release(hub->lock);
     keys_wipe(&hub->link_keys, sizeof hub->link_keys);
+    keys_wipe(&hub->next_link_keys, sizeof hub->next_link_keys);
     keys_wipe(&hub->signing_keys, sizeof hub->signing_keys);
     keys_wipe(&hub->custody_keys, sizeof hub->custody_keys);
     free(hub->directory);
@@ -96,6 +97,8 @@ static bool load_identity(struct hub *hub, struct transaction *transaction, stru
     hub->clock.last = meta_number(transaction, HUB_META, "clock", 0);
     hub->conflicts_open = meta_number(transaction, HUB_META, "conflicts_open", 0);
     hub->quarantined = meta_number(transaction, HUB_META, "quarantined", 0);
+    hub->has_next_link_keys =
+        meta_bytes(transaction, HUB_META, "next_link_keys", &hub->next_link_keys, sizeof hub->next_link_keys);
     if (!meta_bytes(transaction, HUB_META, "link_keys", &hub->link_keys, sizeof hub->link_keys) ||
         !meta_bytes(transaction, HUB_META, "signing_keys", &hub->signing_keys, sizeof hub->signing_keys))
         return error_set(error, ERROR_CORRUPT, "the store in %s has lost its keys: restore the newest backup",

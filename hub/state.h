@@ -61,13 +61,23 @@ struct replica {
     UT_hash_handle hh;
 };
 
+/* Keys that an installation had, or has announced; see FormerKeys of wire.proto. */
+struct former_keys {
+    uint8_t link_key[LINK_KEY_BYTES], signing_key[SIGNING_KEY_BYTES], signature[SIGNATURE_BYTES];
+};
+
 /* A pair of keys that joined. */
 struct installation {
     uint8_t link_key[LINK_KEY_BYTES], signing_key[SIGNING_KEY_BYTES];
     char office[LIMIT_OFFICE_CODE_BYTES + 1];
     uint64_t joined_ms;
     bool revoked;
-    bool gave_back; /* what it held in custody, since the hub began to wait for it */
+    struct former_keys *former; /* malloc'd, oldest first */
+    size_t former_count;
+    struct former_keys next; /* announced, where has_next; signed by the present key */
+    bool has_next;
+    uint32_t next_hub_key; /* first bytes of the hub's next link key, as far as it is known there; 0: none */
+    bool gave_back;        /* what it held in custody, since the hub began to wait for it */
     UT_hash_handle hh;
 };
 
@@ -117,6 +127,8 @@ struct hub {
     struct clock clock;
     uint64_t conflicts_open, quarantined;
     struct link_keys link_keys;
+    struct link_keys next_link_keys; /* announced to the agents, where has_next_link_keys */
+    bool has_next_link_keys;
     struct signing_keys signing_keys;
     struct link_keys custody_keys; /* what agents keep for the hub is sealed to these */
     struct catalog *catalog;       /* in force */

@@ -83,6 +83,37 @@ static void ignore(void *context, const char *text)
     (void)context, (void)text;
 }
 
+/* Whether one of the keys that the replica's installation had before made the signature; each of them must be
+ * vouched for by the one before it. */
+static bool is_by_former(struct look *look, const Hopnhat__ReplicaState *signer, struct bytes text,
+                         struct bytes signature, struct arena *arena)
+{
+    struct bytes row;
+    uint8_t vouched[ROTATION_TEXT_BYTES];
+    if (!transaction_get(look->transaction, HUB_INSTALLATION,
+                         bytes_of(signer->link_key.data, signer->link_key.len), &row))
+        return false;
+    const Hopnhat__Installation *installation =
+        hopnhat__installation__unpack(&arena->protobuf, row.size, row.data);
+    const ProtobufCBinaryData *link_key = installation ? &installation->link_key : NULL;
+    const ProtobufCBinaryData *signing_key = installation ? &installation->signing_key : NULL;
+    for (size_t i = installation ? installation->n_former : 0; i-- > 0;) {
+        const Hopnhat__FormerKeys *former = installation->former[i];
+        if (former->link_key.len != LINK_KEY_BYTES || former->signing_key.len != SIGNING_KEY_BYTES ||
+            link_key->len != LINK_KEY_BYTES || signing_key->len != SIGNING_KEY_BYTES)
+            return false;
+        keys_rotation_text(former->link_key.data, link_key->data, signing_key->data, vouched);
+        if (!keys_verify(former->signing_key.data, bytes_of(vouched, sizeof vouched),
+                         bytes_of(former->signature.data, former->signature.len)))
+            return false;
+        if (keys_verify(former->signing_key.data, text, signature))
+            return true;
+        link_key = &former->link_key;
+        signing_key = &former->signing_key;
+    }
+    return false;
+}
+
 /* Whether the signature is that replica's over its chain up to the change. */
 static bool signature_holds(struct look *look, struct bytes dot, struct bytes signature, struct arena *arena)
 {
@@ -99,7 +130,9 @@ static bool signature_holds(struct look *look, struct bytes dot, struct bytes si
     if (!change || change->link.len != LINK_BYTES || !signer || signer->signing_key.len != SIGNING_KEY_BYTES)
         return false;
     chain_signed_text(replica, seq, change->link.data, text);
-    return keys_verify(signer->signing_key.data, bytes_of(text, sizeof text), signature);
+    struct bytes signed_text = bytes_of(text, sizeof text);
+    return keys_verify(signer->signing_key.data, signed_text, signature) ||
+           is_by_former(look, signer, signed_text, signature, arena);
 }
 
 static void look_at_signature(void *context, struct bytes key, struct bytes value, void *message,

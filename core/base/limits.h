@@ -48,6 +48,7 @@ enum {
     LIMIT_TURN_BYTES = 16 * 1024 * 1024, /* changes in one transaction of the hub; past it the hub commits */
     LIMIT_FOLLOWER_LAG = 1000000,        /* revs a follower may be behind before admission answers Busy */
     LIMIT_OFFICES = 4096,
+    LIMIT_FORMER_KEYS = 32,       /* pairs of keys that an installation may have had before */
     LIMIT_TEXTS_PER_TURN = 65536, /* fields to merge by paragraphs after one transaction's changes */
     LIMIT_TEXT_VALUES = 16,       /* texts side by side in a field; past it a person settles them */
     LIMIT_TEXT_ANCESTORS = 1000,  /* entries looked through for the one that two texts came from */

@@ -71,6 +71,15 @@ void keys_wipe(void *secret, size_t size)
     sodium_memzero(secret, size);
 }
 
+void keys_rotation_text(const uint8_t present[LINK_KEY_BYTES], const uint8_t link_key[LINK_KEY_BYTES],
+                        const uint8_t signing_key[SIGNING_KEY_BYTES], uint8_t text[ROTATION_TEXT_BYTES])
+{
+    memcpy(text, "hopnhat keys 1", 14);
+    memcpy(text + 14, present, LINK_KEY_BYTES);
+    memcpy(text + 14 + LINK_KEY_BYTES, link_key, LINK_KEY_BYTES);
+    memcpy(text + 14 + 2 * LINK_KEY_BYTES, signing_key, SIGNING_KEY_BYTES);
+}
+
 bool keys_seal(const uint8_t public_key[LINK_KEY_BYTES], const uint8_t seed[LINK_KEY_BYTES],
                struct bytes message, uint8_t *sealed, struct error *error)
 {

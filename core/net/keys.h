@@ -19,6 +19,9 @@ enum {
 /* What stands before the body in what the hub's key signs of a certificate. */
 #define CERTIFICATE_CONTEXT "hopnhat certificate 1"
 
+/* What stands before the key in what the hub's key signs of its next link key. */
+#define HUB_KEY_CONTEXT "hopnhat hub 1"
+
 struct link_keys {
     uint8_t public_key[LINK_KEY_BYTES];
     uint8_t secret_key[LINK_KEY_BYTES];
@@ -64,6 +67,13 @@ bool keys_seal(const uint8_t public_key[LINK_KEY_BYTES], const uint8_t seed[LINK
 
 /* Opens it (sealed.size - SEAL_BYTES bytes to `message`). False: it is not sealed to this key, or altered. */
 bool keys_open(const struct link_keys *keys, struct bytes sealed, uint8_t *message);
+
+enum { ROTATION_TEXT_BYTES = 14 + 2 * LINK_KEY_BYTES + SIGNING_KEY_BYTES };
+
+/* What an installation signs with its present key to announce new ones: "hopnhat keys 1", the present link
+ * key, the new link key, the new signing key. */
+void keys_rotation_text(const uint8_t present[LINK_KEY_BYTES], const uint8_t link_key[LINK_KEY_BYTES],
+                        const uint8_t signing_key[SIGNING_KEY_BYTES], uint8_t text[ROTATION_TEXT_BYTES]);
 
 /* Overwrites a secret in a way that the compiler keeps. */
 void keys_wipe(void *secret, size_t size);
