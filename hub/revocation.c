@@ -3,6 +3,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "hub/headquarters.h"
+#include "hub/hello.h"
 #include "hub/registry.h"
 #include "model/edit.h"
 #include "store/rows.h"
@@ -89,6 +90,19 @@ static bool revoke(struct admission *admission, const char *office, const uint8_
     return done;
 }
 
+/* Of installations that are revoked: they keep nothing in custody any more. Their next message is told why.
+ */
+static void end_sessions(struct hub *hub)
+{
+    struct hub_session *session, *next;
+    HASH_ITER(hh, hub->sessions, session, next)
+    {
+        const struct installation *installation = registry_installation(hub, session->key);
+        if (!installation || installation->revoked)
+            session_end(hub, session);
+    }
+}
+
 bool revocation_apply(struct hub *hub, const char *office, const struct revoking *revoking,
                       struct revoked *revoked, struct error *error)
 {
@@ -113,6 +127,7 @@ bool revocation_apply(struct hub *hub, const char *office, const struct revoking
     }
     if (!admission_commit(&admission, error))
         return false;
+    end_sessions(hub);
     log_with(LOG_LEVEL_INFO, "HOPNHAT_OFFICE", office,
              "office %s: %zu installations, %zu replicas and %zu codes were revoked", office,
              revoked->installations, revoked->replicas, revoked->codes);
