@@ -160,10 +160,21 @@ static bool mend(const struct recovery *recovery, struct error *error)
     return true;
 }
 
+/* The views may be what is damaged; they are built again. */
+static void drop_views(const char *data)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb"};
+    char path[4096];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (snprintf(path, sizeof path, "%s/views/%s", data, names[i]) < (int)sizeof path)
+            unlink(path);
+}
+
 /* Looks at the store that has become suspect. */
 static bool look(const struct recovery *recovery, struct error *error)
 {
     char text[LINE_BYTES];
+    drop_views(recovery->data);
     bool sound = check(recovery, recovery->data, error);
     if (sound)
         note(recovery->data, "the store was verified: it is sound, and in use again");

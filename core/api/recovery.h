@@ -23,10 +23,10 @@ struct recovery {
 void recovery_suspect(const char *data);
 
 /* Runs the daemon until it is stopped. After a run that ended RUN_UNSOUND, and at the start where the store
- * is suspect, it is verified in another process before it is opened, and made anew of what is whole where it
- * is damaged; what was found and done is logged, and noted in DATA/incidents. Between attempts on a failing
- * disk it waits, up to a minute. False: as RUN_FAILED, or the store is damaged beyond what can be mended
- * here. */
+ * is suspect, it is verified in another process before it is opened, made anew of what is whole where it is
+ * damaged, and its views are dropped; what was found and done is logged, and noted in DATA/incidents. Between
+ * attempts on a failing disk it waits, up to a minute. False: as RUN_FAILED, or the store is damaged beyond
+ * what can be mended here. */
 bool recovery_run(const struct recovery *recovery, struct error *error);
 
 /* Adds to a status: store_trouble (what the disk said to the last commit; empty: all is well), incidents (how

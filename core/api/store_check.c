@@ -2,6 +2,7 @@
 
 #include "api/child.h"
 #include "base/limits.h"
+#include "store/views.h"
 
 #include <stdio.h>
 
@@ -19,6 +20,8 @@ static int look(void *context)
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
     snprintf(store, sizeof store, "%s/store", check->data);
     bool looked = check->program->verify(store, true, &verify, &header, NULL, &arena, &error);
+    snprintf(store, sizeof store, "%s/views", check->data);
+    looked = looked && views_verify(store, &verify, &error);
     if (looked)
         check->looked(check->context, &verify);
     else

@@ -13,9 +13,9 @@ struct store_check {
     void (*looked)(void *context, const struct verify *verify);
 };
 
-/* Verifies the store, which a daemon may hold, but this process must not have open; no other threads may run
- * here. Blocks for long. False: ERROR_CORRUPT where it is damaged, ERROR_STORE where it could not be looked
- * at. */
+/* Verifies the store and its views, which a daemon may hold, but this process must not have open; no other
+ * threads may run here. Blocks for long. False: ERROR_CORRUPT where it is damaged, ERROR_STORE where it could
+ * not be looked at. */
 bool store_check_run(struct store_check *check, struct error *error);
 
 #endif

@@ -16,6 +16,7 @@ struct follow {
     struct querier *querier;
     bool trouble;
     struct error error;
+    uint64_t damaged; /* rows of the views that were found so, as far as the thread has been told */
 };
 
 static bool step(void *context, bool *more, struct error *error)
@@ -118,6 +119,10 @@ static bool catch_up(struct follow *follow)
 const struct querier *follow_querier(struct follow *follow)
 {
     catch_up(follow);
+    uint64_t damaged = follow->views ? environment_damaged(follow->views->environment) : 0;
+    if (damaged != follow->damaged)
+        follow_wake(follow); /* to build the views anew */
+    follow->damaged = damaged;
     return follow->querier;
 }
 

@@ -19,6 +19,7 @@ struct view_builder {
     struct arena scratch; /* of one record */
     struct view_changes changes;
     struct source_row *rows;
+    uint64_t damaged; /* rows of the views, up to which they have been built anew */
 };
 
 struct view_builder *view_builder_new(struct views *views, const struct view_builder_options *options,
@@ -81,8 +82,10 @@ static bool take_catalog(struct view_builder *builder, struct transaction *snaps
 static void begin_state(struct view_builder *builder, struct transaction *transaction,
                         const struct source_head *head, struct views_state *state)
 {
-    bool there = views_load_state(transaction, state);
-    if (there && state->identity == head->identity && state->position <= head->rev &&
+    uint64_t damaged = environment_damaged(builder->views->environment);
+    bool whole = damaged == builder->damaged, there = views_load_state(transaction, state);
+    builder->damaged = damaged;
+    if (whole && there && state->identity == head->identity && state->position <= head->rev &&
         memcmp(state->shape, builder->shape, sizeof state->shape) == 0) {
         /* Far behind, after trouble: as if they were begun anew. */
         if (head->rev - state->position > 2 * (uint64_t)LIMIT_FOLLOWER_LAG)
@@ -91,7 +94,8 @@ static void begin_state(struct view_builder *builder, struct transaction *transa
     }
     if (there)
         log_info("the views are built anew: %s",
-                 state->identity != head->identity || state->position > head->rev
+                 !whole ? "a row is not what was written"
+                 : state->identity != head->identity || state->position > head->rev
                      ? "the store is another one"
                      : "the catalog has changed");
     for (unsigned database = 0; database < VIEW_DATABASES; database++)
@@ -196,7 +200,9 @@ static bool is_up_to_date(struct view_builder *builder, struct error *error)
     struct source_head head;
     if (!builder->catalog || !transaction_begin(&transaction, builder->views->environment, false, error))
         return false;
-    bool there = views_load_state(&transaction, &state);
+    transaction.takes_damaged = true;
+    bool there = views_load_state(&transaction, &state) &&
+                 environment_damaged(builder->views->environment) == builder->damaged;
     transaction_abort(&transaction);
     if (!there || !transaction_begin(&snapshot, builder->views->source.environment, false, error))
         return false;
@@ -220,6 +226,7 @@ bool view_builder_step(struct view_builder *builder, bool *more, struct error *e
         transaction_abort(&transaction);
         return false;
     }
+    transaction.takes_damaged = true; /* it is found, and all is built anew */
     bool done = step_in(builder, &transaction, &snapshot, &state, more, error);
     transaction_abort(&snapshot);
     if (!done) {

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "model/fold.h"
 #include "store/meta.h"
+#include "store/verify.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,6 +81,20 @@ uint64_t views_lag(const struct views *views, uint64_t rev)
     uint64_t position = views->position, target = views->target;
     uint64_t from = position > target ? position : target;
     return rev > from ? rev - from : 0;
+}
+
+bool views_verify(const char *directory, struct verify *verify, struct error *error)
+{
+    struct transaction transaction;
+    struct environment *environment = environment_open_reading(directory, DATABASES, VIEW_DATABASES, error);
+    if (!environment)
+        return error->code == ERROR_NOT_FOUND;
+    bool done = transaction_begin(&transaction, environment, false, error);
+    if (done)
+        verify_databases(verify, &transaction, DATABASES, VIEW_DATABASES);
+    transaction_abort(&transaction);
+    environment_close(environment);
+    return done;
 }
 
 /* Each piece is hashed under the hash of all before it. */

@@ -31,7 +31,14 @@ struct views {
  * ERROR_FULL, ERROR_MEMORY. */
 struct views *views_open(const char *directory, uint64_t map_bytes, const struct record_source *source,
                          struct error *error);
-void views_close(struct views *views); /* NULL is allowed */
+void views_close(struct views *views);
+
+struct verify;
+
+/* Looks at the views in the directory, which another process may hold: breaks go to *verify. None, where
+ * there are none. Blocks for long; damaged pages may end the process. False: they could not be looked at. */
+bool views_verify(const char *directory, struct verify *verify, struct error *error);
+/* NULL is allowed */
 
 /* How many revs the views are behind the source's head `rev`, for admission to hold back. What they have to
  * catch up with since they were begun anew does not count: queries then do without them. */

@@ -175,6 +175,35 @@ def one_hub(world, wanted, found, name):
     return "mended" if found.status == 1 else "the same"
 
 
+def test_an_office_with_damaged_indexes(bench):
+    world, wanted = fill(bench)
+    hue, crashes = world["hue"], []
+    names = sorted(record["fields"]["name"] for record in wanted.values())
+    found = len([name for name in names if name.startswith("Partner")])
+    hue.stop()
+    path = os.path.join(hue.data, "views", "data.mdb")
+
+    def answers():
+        if not hue.process.running():  # damaged pages: the next start drops the indexes
+            crashes.append(hue.process.child.returncode)
+            hue.start(deadline_s=MEND_S)
+        shown = hue.call("list", "partner", "--sort", "name", "--json")
+        searched = hue.call("search", "partner", "--json")
+        return shown.status == searched.status == 0 and len(searched.lines()) >= min(found, 20) and \
+            sorted(record["fields"]["name"] for record in shown.lines()) == names
+    for seed in range(SEEDS // 2):
+        damage(path, random.Random(2000 + seed), 3)
+        hue.call("verify", deadline_s=60)  # which sees more than a row that is read
+        hue.process = hue.bench.start(hue.name, [hue.program, "run"], {"HOPNHAT_DATA": hue.data})
+        wait_until(lambda: hue.listens() or not hue.process.running(), MEND_S, f"seed {seed}: it is there")
+        before = len(crashes)
+        wait_until(answers, MEND_S, f"seed {seed}: the indexes are right")
+        check(len(crashes) <= before + 1, f"seed {seed}: it crashes once at most")
+        hue.stop()
+    hue.start()
+    print(f"# {SEEDS // 2} damaged indexes, {len(crashes)} crashes", flush=True)
+
+
 def alter(daemon, value):
     """Turns a bit of every place round where the value stands in the store."""
     path, found = store_of(daemon), 0
