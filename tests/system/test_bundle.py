@@ -5,7 +5,7 @@ import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from federation import Federation, add, comparable, fields, ids  # noqa: E402
+from federation import Federation, add, comparable, fields, ids, sees  # noqa: E402
 from hopnhat_test import check, equal, main  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from thin import bring  # noqa: E402
@@ -97,7 +97,7 @@ def test_without_daemons(bench):
 
 
 def test_twice_and_beside_the_link(bench):
-    world, proxy = island(bench, "hue")
+    world, proxy = island(bench, "hue", "da-nang")
     hue, path = world["hue"], bench.path("up")
     bring(bench, hue, 3000, 1)
     hue.do("bundle", "export", path)
@@ -114,6 +114,8 @@ def test_twice_and_beside_the_link(bench):
     equal(len(world.hub.records("partner")), 6000, "each is there once")
     said = world.hub.do("bundle", "import", path, "--json").json()
     equal((said["added"], said["refused"]), (0, 0), "after the link brought all, nothing is new")
+    seen = add(world["da-nang"], "partner", "name=Meanwhile")
+    sees(hue, "partner", seen, "name", "Meanwhile")  # by the Pull that was held all the while
     one = add(hue, "partner", "name=After")
     world.sync()
     equal(fields(world.hub, "partner", one)["name"], "After", "the link goes on")
