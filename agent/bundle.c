@@ -3,6 +3,7 @@
 #include "agent/feed.h"
 #include "agent/log.h"
 #include "agent/session_state.h"
+#include "model/echo.h"
 #include "net/bundle.h"
 
 /* A session whose messages go into a bundle. */
@@ -22,13 +23,13 @@ static bool put_message(void *context, const Hopnhat__Message *message)
     Hopnhat__Push push = HOPNHAT__PUSH__INIT;
     if (message->body_case == HOPNHAT__MESSAGE__BODY_PUSH) {
         push = *message->push;
-        push.time = 0;
+        push.has_age_ms = false;
         push.has_more = push.more = true;
         carried.push = &push;
     }
     filling->failed = filling->failed || !bundle_add(filling->bundle, &carried, &filling->error);
     if (!filling->failed && !filling->bundle->full)
-        filling->result->changes += push.n_changes;
+        filling->result->changes += push.n_changes + (push.piece && push.signature.len);
     return !filling->failed;
 }
 
@@ -51,6 +52,7 @@ static bool fill(struct agent *agent, struct filling *filling, uint64_t wall_ms,
     for (size_t i = 0; i < session->log_count; i++)
         session->logs[i].sent = agent_log(agent, session->replicas[i])->acknowledged;
     session->push_bytes = LIMIT_PUSH_BYTES;
+    session->up.window_bytes = MOST_UP_BYTES; /* nobody waits behind it */
     while (!filling->failed && !filling->bundle->full && !session_all_pushed(session)) {
         session_push(session, wall_ms);
         session_forget(session, REQUEST_PUSH); /* no answer is awaited */
@@ -173,12 +175,11 @@ static bool take_part(struct taking *taking, const Hopnhat__Feed *feed, uint64_t
             return true;
         if (!session_take_over(agent, taking->welcome, 0, wall_ms, error))
             return false;
-        feed_forget_told(agent);
         taking->welcome = NULL;
     }
     switch (feed_apply(agent, feed, taking->replicas, taking->replica_count, error)) {
     case FEED_APPLIED:
-        taking->result->records += feed->n_items;
+        taking->result->records += feed->n_items + feed->n_own / ECHO_NUMBERS;
         taking->head = feed->head;
         return true;
     case FEED_LATE:

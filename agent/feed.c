@@ -1,9 +1,11 @@
 #include "agent/feed.h"
 
+#include "agent/echo.h"
 #include "agent/log.h"
 #include "agent/mirror.h"
 #include "base/defect.h"
 #include "base/log.h"
+#include "store/pieces.h"
 
 #include <xxhash.h>
 
@@ -15,12 +17,6 @@ struct part {
     struct marks marks;
     struct error *error;
 };
-
-void feed_forget_told(struct agent *agent)
-{
-    for (size_t i = 0; i < agent->group_count; i++)
-        agent->groups[i].told = (struct digest){0, 0};
-}
 
 struct agent_group *feed_group(struct agent *agent, uint32_t place)
 {
@@ -201,6 +197,64 @@ static bool apply_item(struct part *part, const Hopnhat__FeedItem *item)
     return true;
 }
 
+static bool is_whole(const struct pieces_held *held)
+{
+    return held->held_bytes == held->total_bytes;
+}
+
+/* Keeps a piece of an item, and applies the item when it is whole. */
+static enum feed_outcome apply_piece(struct part *part)
+{
+    const Hopnhat__FeedPiece *from = part->feed->piece;
+    struct transaction *transaction = &part->transaction;
+    enum feed_outcome outcome = FEED_APPLIED;
+    struct arena arena;
+    if (!pieces_sound(from->piece) || part->feed->n_items) {
+        malformed(part->error, "a piece that is not well formed");
+        return FEED_MALFORMED;
+    }
+    const struct pieces_held held = pieces_add(transaction, AGENT_PIECE, PIECES_OF_FEED, from->piece);
+    if (held.id != from->piece->id || held.held_bytes < from->piece->offset + from->piece->data.len)
+        return FEED_LATE;
+    if (!is_whole(&held))
+        return FEED_APPLIED;
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    struct bytes whole = pieces_whole(transaction, AGENT_PIECE, PIECES_OF_FEED, &arena);
+    Hopnhat__FeedItem *item =
+        whole.size ? hopnhat__feed_item__unpack(&arena.protobuf, whole.size, whole.data) : NULL;
+    if (item)
+        item->group = from->group;
+    else
+        malformed(part->error, "an item in pieces that do not fit");
+    if (!item || !apply_item(part, item))
+        outcome = FEED_MALFORMED;
+    arena_release(&arena);
+    pieces_clear(transaction, AGENT_PIECE, PIECES_OF_FEED);
+    return outcome;
+}
+
+/* Own changes that came back by name. */
+static bool apply_own(struct part *part, uint64_t head)
+{
+    const Hopnhat__Feed *feed = part->feed;
+    struct echo echo = {0}, before;
+    if (feed->n_own % ECHO_NUMBERS || part->marks.count == 0)
+        return malformed(part->error, "own changes that are not well formed");
+    for (size_t i = 0; i < feed->n_own / ECHO_NUMBERS && !part->transaction.failed; i++) {
+        before = echo;
+        struct agent_group *group = NULL;
+        if (echo_unpack(feed->own, i, part->marks.watermarks[0], head, &before, &echo) &&
+            echo.log < part->marks.count)
+            group = feed_group(part->agent, echo.group);
+        if (!group)
+            return malformed(part->error, "own changes that are not well formed");
+        if (!echo_apply(part->agent, &part->transaction, group, part->marks.replicas[echo.log], &echo,
+                        &part->marks))
+            mark_mismatch(part, group);
+    }
+    return true;
+}
+
 static bool set_cursor(struct part *part, struct agent_group *group, uint64_t base, uint64_t position)
 {
     if (!group || base > position || position < group->position)
@@ -211,45 +265,83 @@ static bool set_cursor(struct part *part, struct agent_group *group, uint64_t ba
     return true;
 }
 
+/* All groups stand at one rev now: at the head. */
+static bool set_head(struct part *part, uint64_t rev)
+{
+    struct agent_group *group;
+    for (uint32_t place = 0; (group = feed_group(part->agent, place)); place++)
+        if (!set_cursor(part, group, rev, rev))
+            return false;
+    return true;
+}
+
 static bool move_cursors(struct part *part)
 {
     const Hopnhat__Feed *feed = part->feed;
-    struct agent_group *group;
-    if (feed->head) {
-        if (feed->n_after != 1)
-            return malformed(part->error, "cursors that cannot be");
-        for (uint32_t place = 0; (group = feed_group(part->agent, place)); place++)
-            if (!set_cursor(part, group, feed->after[0], feed->after[0]))
-                return false;
-        return true;
-    }
-    if (feed->n_after % 3)
-        return malformed(part->error, "cursors that cannot be");
     for (size_t i = 0; i < feed->n_after; i += 3) {
-        group = feed->after[i] < AGENT_GROUPS ? feed_group(part->agent, (uint32_t)feed->after[i]) : NULL;
-        if (!set_cursor(part, group, feed->after[i + 1], feed->after[i + 2]))
-            return false;
+        struct agent_group *group =
+            feed->after[i] < AGENT_GROUPS ? feed_group(part->agent, (uint32_t)feed->after[i]) : NULL;
+        if (feed->n_after % 3 || !set_cursor(part, group, feed->after[i + 1], feed->after[i + 2]))
+            return malformed(part->error, "cursors that cannot be");
     }
     return true;
 }
 
-/* Equal cursor, equal digest: else what differs is found and fetched. */
-static bool compare_digests(struct part *part)
+/* The rev of the head that the part ends at; 0: it does not. */
+static uint64_t head_of(struct part *part)
+{
+    const Hopnhat__Feed *feed = part->feed;
+    const struct agent_group *first = feed_group(part->agent, 0);
+    if (feed->has_advance)
+        return first ? first->base + feed->advance : 0;
+    return feed->head && feed->n_after == 1 ? feed->after[0] : 0;
+}
+
+/* Whether the agent stands where the part begins: at the cursors that it names, or at the head. */
+static bool stands_there(struct part *part)
+{
+    const Hopnhat__Feed *feed = part->feed;
+    if (feed->has_advance)
+        return part->agent->at_head && feed->n_groups == 0;
+    return feed->has_from && (cursors_hash(part->agent) == feed->from || DEFECT(LATE_PART));
+}
+
+static bool take_digest(struct part *part, const Hopnhat__GroupDigest *told, bool *equal)
+{
+    struct agent_group *group = feed_group(part->agent, told->group);
+    struct digest digest;
+    if (!group || told->digest.len != DIGEST_BYTES)
+        return malformed(part->error, "a digest that is not well formed");
+    digest_load(&digest, told->digest.data);
+    if (digest_equal(&digest, &group->digest))
+        return true;
+    *equal = false;
+    mark_mismatch(part, group);
+    return true;
+}
+
+static bool check_holds(struct part *part, uint64_t head)
+{
+    struct digest all[AGENT_GROUPS];
+    const struct agent_group *group;
+    size_t count = 0;
+    while (count < AGENT_GROUPS && (group = feed_group(part->agent, (uint32_t)count)))
+        all[count++] = group->digest;
+    return digest_check(all, count, head) == part->feed->check;
+}
+
+/* Equal cursor, equal digest: else what differs is found and fetched. Where only the check tells that
+ * something does, the digests of the next session tell where. */
+static bool compare_digests(struct part *part, uint64_t head)
 {
     const Hopnhat__Feed *feed = part->feed;
     struct agent_group *group;
-    bool equal = true;
-    for (size_t i = 0; i < feed->n_digests; i++) {
-        group = feed_group(part->agent, feed->digests[i]->group);
-        if (!group || feed->digests[i]->digest.len != DIGEST_BYTES)
-            return malformed(part->error, "a digest that is not well formed");
-        digest_load(&group->told, feed->digests[i]->digest.data);
-    }
-    for (uint32_t place = 0; (group = feed_group(part->agent, place)); place++)
-        if (!digest_equal(&group->told, &group->digest)) {
-            equal = false;
-            mark_mismatch(part, group);
-        } else if (group->reconcile) {
+    bool equal = feed->has_check ? check_holds(part, head) : feed->n_digests > 0;
+    for (size_t i = 0; i < feed->n_digests; i++)
+        if (!take_digest(part, feed->digests[i], &equal))
+            return false;
+    for (uint32_t place = 0; equal && (group = feed_group(part->agent, place)); place++)
+        if (group->reconcile) {
             group->reconcile = false; /* a part was missing, and has come by another way */
             group->dirty = true;
         }
@@ -257,19 +349,34 @@ static bool compare_digests(struct part *part)
     return true;
 }
 
-static bool apply_all(struct part *part)
+static enum feed_outcome apply_all(struct part *part)
 {
     const Hopnhat__Feed *feed = part->feed;
+    enum feed_outcome outcome = FEED_APPLIED;
     log_refuse(part->agent, &part->transaction, feed->refusals, feed->n_refusals, true);
+    if (feed->piece && (outcome = apply_piece(part)) != FEED_APPLIED)
+        return outcome;
     for (size_t i = 0; i < feed->n_items && !part->transaction.failed; i++)
         if (!apply_item(part, feed->items[i]))
-            return false;
-    if (!move_cursors(part))
-        return false;
-    if (!feed->head)
-        return true;
+            return FEED_MALFORMED;
+    uint64_t head = head_of(part);
+    if (!apply_own(part, head) || !(head ? set_head(part, head) : move_cursors(part)))
+        return FEED_MALFORMED;
+    if (!head)
+        return FEED_APPLIED;
     draft_refresh_all(part->agent, &part->transaction, &part->marks);
-    return compare_digests(part);
+    return compare_digests(part, head) ? FEED_APPLIED : FEED_MALFORMED;
+}
+
+/* What is held in pieces is of no use: it is sent from its start again. */
+static void forget_pieces(struct agent *agent)
+{
+    struct transaction transaction;
+    struct error error;
+    if (!agent_begin(agent, &transaction, &error))
+        return;
+    pieces_clear(&transaction, AGENT_PIECE, PIECES_OF_FEED);
+    agent_commit(agent, &transaction, &error);
 }
 
 static enum feed_outcome give_up(struct part *part, enum feed_outcome outcome)
@@ -281,16 +388,28 @@ static enum feed_outcome give_up(struct part *part, enum feed_outcome outcome)
     return failed ? FEED_FAILED : outcome;
 }
 
+/* The watermarks that a part was read at: as the hub has acknowledged where it does not name them. All that
+ * has been acknowledged so far was so before the part was read. */
+static bool find_marks(struct part *part, const uint64_t *replicas, size_t replica_count,
+                       uint64_t *acknowledged)
+{
+    const Hopnhat__Feed *feed = part->feed;
+    for (size_t i = 0; i < replica_count; i++) {
+        const struct own_log *log = agent_log(part->agent, replicas[i]);
+        acknowledged[i] = log ? log->acknowledged : 0;
+    }
+    part->marks = (struct marks){.replicas = replicas,
+                                 .watermarks = feed->n_watermarks ? feed->watermarks : acknowledged,
+                                 .count = replica_count};
+    return feed->n_watermarks == 0 || feed->n_watermarks == replica_count;
+}
+
 enum feed_outcome feed_apply(struct agent *agent, const Hopnhat__Feed *feed, const uint64_t *replicas,
                              size_t replica_count, struct error *error)
 {
-    struct part part = {
-        .agent = agent,
-        .feed = feed,
-        .marks = {.replicas = replicas, .watermarks = feed->watermarks, .count = replica_count},
-        .error = error,
-    };
-    if (feed->n_watermarks != replica_count || !groups_are_sound(feed)) {
+    uint64_t acknowledged[LIMIT_LOGS_PER_AGENT];
+    struct part part = {.agent = agent, .feed = feed, .error = error};
+    if (!find_marks(&part, replicas, replica_count, acknowledged) || !groups_are_sound(feed)) {
         malformed(error, "watermarks or groups that cannot be");
         return FEED_MALFORMED;
     }
@@ -298,14 +417,19 @@ enum feed_outcome feed_apply(struct agent *agent, const Hopnhat__Feed *feed, con
         return FEED_FAILED;
     if (!take_groups(&part))
         return give_up(&part, FEED_MALFORMED);
-    if (cursors_hash(agent) != feed->from && !DEFECT(LATE_PART))
+    if (!stands_there(&part))
         return give_up(&part, FEED_LATE);
-    if (!apply_all(&part))
-        return give_up(&part, FEED_MALFORMED);
+    enum feed_outcome outcome = apply_all(&part);
+    if (outcome != FEED_APPLIED) {
+        outcome = give_up(&part, outcome);
+        if (feed->piece && outcome == FEED_MALFORMED)
+            forget_pieces(agent);
+        return outcome;
+    }
     if (!agent_commit(agent, &part.transaction, error))
         return FEED_FAILED;
-    agent->at_head = feed->head;
-    agent->heads += feed->head;
+    agent->at_head = feed->head || feed->has_advance;
+    agent->heads += agent->at_head;
     arena_reset(&agent->scratch);
     return FEED_APPLIED;
 }
@@ -316,7 +440,7 @@ bool feed_fits(struct agent *agent, const Hopnhat__Feed *feed)
     struct part part = {.agent = agent, .feed = feed, .error = &error};
     if (!groups_are_sound(feed) || !agent_begin(agent, &part.transaction, &error))
         return false;
-    bool fits = take_groups(&part) && cursors_hash(agent) == feed->from;
+    bool fits = take_groups(&part) && feed->has_from && cursors_hash(agent) == feed->from;
     agent_abort(agent, &part.transaction);
     return fits;
 }

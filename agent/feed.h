@@ -24,9 +24,6 @@ enum feed_outcome feed_apply(struct agent *agent, const Hopnhat__Feed *feed, con
  * nothing. */
 bool feed_fits(struct agent *agent, const Hopnhat__Feed *feed);
 
-/* Forgets the digests that the hub told: a session begins. */
-void feed_forget_told(struct agent *agent);
-
 /* Whether a listed group has to be reconciled; *group is the first of them in the list (may be NULL). */
 bool feed_needs_reconcile(struct agent *agent, struct agent_group **group);
 

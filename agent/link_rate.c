@@ -59,10 +59,17 @@ void rate_answered(struct link_rate *rate, const struct rate_mark *mark, uint64_
         resize(rate);
 }
 
+void rate_renew(struct link_rate *rate)
+{
+    size_t window = rate->window_bytes;
+    rate_start(rate, rate->most_bytes);
+    if (window < rate->window_bytes)
+        rate->window_bytes = window;
+}
+
 void rate_lost(struct link_rate *rate)
 {
-    size_t most = rate->most_bytes, less = rate->window_bytes / 4;
-    rate_start(rate, most);
+    size_t less = rate->window_bytes / 4;
     rate->window_bytes = less > RATE_LEAST_WINDOW_BYTES ? less : RATE_LEAST_WINDOW_BYTES;
 }
 

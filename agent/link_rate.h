@@ -49,6 +49,9 @@ void rate_round_trip(struct link_rate *rate, uint64_t took_ms);
  */
 void rate_answered(struct link_rate *rate, const struct rate_mark *mark, uint64_t now_ms);
 
+/* A new connection: nothing is known of it, and the window is what it was at the start at most. */
+void rate_renew(struct link_rate *rate);
+
 /* The link went with something unanswered: the next one is tried with less. */
 void rate_lost(struct link_rate *rate);
 

@@ -2,6 +2,7 @@
 
 #include "agent/mirror.h"
 #include "store/key.h"
+#include "store/pieces.h"
 #include "store/rows.h"
 
 #include <stdlib.h>
@@ -110,7 +111,8 @@ static bool is_sound(const struct reconciliation *round, const Hopnhat__Reconcil
                      size_t replica_count)
 {
     if (strcmp(message->group, round->group) != 0 || message->n_watermarks != replica_count ||
-        message->next <= round->next || message->next > round->buckets)
+        message->next < round->next || (message->next == round->next && !message->piece) ||
+        message->next > round->buckets || (message->piece && !pieces_sound(message->piece)))
         return false;
     for (size_t i = 0; i < message->n_differing; i++)
         if (message->differing[i] < round->next || message->differing[i] >= message->next)
@@ -205,6 +207,50 @@ static bool list_keys(struct answer *answer, struct arena *arena)
     return true;
 }
 
+/* Keeps a piece; where it is the last, *all is the message with what came in pieces in its place. */
+static bool take_piece(struct answer *answer, struct arena *arena, Hopnhat__Reconciled *all,
+                       struct error *error)
+{
+    const Hopnhat__Piece *piece = answer->message->piece;
+    const struct pieces_held held = pieces_add(&answer->transaction, AGENT_PIECE, PIECES_OF_RECONCILE, piece);
+    if (held.id != piece->id || held.held_bytes < piece->total)
+        return true;
+    struct bytes whole = pieces_whole(&answer->transaction, AGENT_PIECE, PIECES_OF_RECONCILE, arena);
+    const Hopnhat__Reconciled *inner =
+        whole.size ? hopnhat__reconciled__unpack(&arena->protobuf, whole.size, whole.data) : NULL;
+    if (!inner)
+        return error_set(error, ERROR_CORRUPT, "the hub sent records in pieces that do not fit");
+    *all = *answer->message;
+    all->differing = inner->differing;
+    all->n_differing = inner->n_differing;
+    all->records = inner->records;
+    all->n_records = inner->n_records;
+    all->piece = NULL;
+    answer->message = all;
+    pieces_clear(&answer->transaction, AGENT_PIECE, PIECES_OF_RECONCILE);
+    return true;
+}
+
+static bool take_all(struct answer *answer, size_t replica_count, uint64_t rev, struct arena *arena,
+                     struct error *error)
+{
+    Hopnhat__Reconciled all;
+    if (answer->message->piece && !take_piece(answer, arena, &all, error))
+        return false;
+    if (!is_sound(answer->round, answer->message, replica_count))
+        return error_set(error, ERROR_CORRUPT, "the hub sent a comparison that does not fit");
+    for (size_t i = 0; i < answer->message->n_differing; i++)
+        answer->differs[answer->message->differing[i]] = true;
+    if (!list_keys(answer, arena)) {
+        agent_fail_memory(&answer->transaction);
+        return true;
+    }
+    take_mirrored(answer);
+    take_listed(answer);
+    take_end(answer, rev);
+    return true;
+}
+
 bool reconcile_take(struct agent *agent, struct reconciliation *round, const Hopnhat__Reconciled *message,
                     const uint64_t *replicas, size_t replica_count, struct error *error)
 {
@@ -220,17 +266,13 @@ bool reconcile_take(struct agent *agent, struct reconciliation *round, const Hop
         return error_set(error, ERROR_CORRUPT, "the hub sent a comparison that does not fit");
     if (!agent_begin(agent, &answer.transaction, error))
         return false;
-    for (size_t i = 0; i < message->n_differing; i++)
-        answer.differs[message->differing[i]] = true;
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
-    if (list_keys(&answer, &arena)) {
-        take_mirrored(&answer);
-        take_listed(&answer);
-        take_end(&answer, rev);
-    } else {
-        agent_fail_memory(&answer.transaction);
-    }
+    bool taken = take_all(&answer, replica_count, rev, &arena, error);
     arena_release(&arena);
+    if (!taken) {
+        agent_abort(agent, &answer.transaction);
+        return false;
+    }
     if (!agent_commit(agent, &answer.transaction, error))
         return false;
     round->rev = rev;

@@ -99,7 +99,7 @@ static void end_session(struct agent_session *session)
 {
     session_give_up_histories(session, true);
     memset(session->requests, 0, sizeof session->requests);
-    session->id = session->applied = 0;
+    session->applied = session->credit_told = 0;
     session->ask_after_ms = 0;
     session->welcome = NULL;
     session->round = (struct reconciliation){0};
@@ -136,8 +136,6 @@ struct request *session_ask(struct agent_session *session, Hopnhat__Message *mes
         session->last_request = 1;
     *request = (struct request){
         .number = session->last_request, .kind = kind, .sent_ms = session->now_ms, .sent_wall_ms = wall_ms};
-    message->has_session = session->id != 0;
-    message->session = session->id;
     message->has_request = true;
     message->request = request->number;
     if (session->outlet.send(session->outlet.context, message))
@@ -233,6 +231,8 @@ void agent_session_link_up(struct agent_session *session, uint64_t wall_ms)
 {
     pass_time(session, wall_ms);
     end_session(session);
+    rate_renew(&session->up);
+    rate_renew(&session->down);
     session->heard_ms = session->hello_after_ms = session->now_ms;
     session->hello_gap_ms = 0;
     session_say_hello(session, wall_ms);
@@ -249,8 +249,6 @@ void agent_session_bye(struct agent_session *session, uint64_t wall_ms)
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
     Hopnhat__Bye bye = HOPNHAT__BYE__INIT;
     pass_time(session, wall_ms);
-    message.has_session = true;
-    message.session = session->id;
     message.body_case = HOPNHAT__MESSAGE__BODY_BYE;
     message.bye = &bye;
     if (is_online(session->state))
@@ -384,11 +382,7 @@ static void take_answer(struct agent_session *session, const struct request *req
 static bool take_request(struct agent_session *session, const Hopnhat__Message *message,
                          struct request *request)
 {
-    bool opens = message->body_case == HOPNHAT__MESSAGE__BODY_WELCOME ||
-                 message->body_case == HOPNHAT__MESSAGE__BODY_ERROR ||
-                 message->body_case == HOPNHAT__MESSAGE__BODY_BUSY;
-    if (!message->has_request || message->request == 0 ||
-        (!opens && message->session != session->id && !DEFECT(LATE_PART)))
+    if (message->request == 0)
         return false;
     for (size_t i = 0; i < SESSION_REQUESTS; i++)
         if (session->requests[i].number == message->request && answers(message, session->requests[i].kind)) {
@@ -407,7 +401,7 @@ void agent_session_receive(struct agent_session *session, const Hopnhat__Message
         return;
     session->heard_ms = session->now_ms;
     session->agent->last_contact_ms = wall_ms;
-    if (message->body_case == HOPNHAT__MESSAGE__BODY_BYE && message->session == session->id) {
+    if (message->body_case == HOPNHAT__MESSAGE__BODY_BYE) {
         end_session(session);
         session->wake_ms = session->now_ms + BYE_MS + entropy_number(&session->agent->entropy) % BYE_MS;
         session_move(session, SESSION_WAITING);

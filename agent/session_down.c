@@ -1,22 +1,43 @@
 /* Down: asking for the feed, and mending groups that are not what the hub has. */
 #include "agent/feed.h"
 #include "agent/session_state.h"
+#include "store/pieces.h"
+
+/* What is held of a transfer, for the hub to go on from there. False: nothing, or the store cannot be read.
+ */
+static bool read_held(struct agent_session *session, struct bytes transfer, Hopnhat__PieceHeld *to)
+{
+    struct transaction transaction;
+    struct error error;
+    hopnhat__piece_held__init(to);
+    if (!agent_read(session->agent, &transaction, &error))
+        return false;
+    const struct pieces_held held = pieces_held(&transaction, AGENT_PIECE, transfer);
+    transaction_abort(&transaction);
+    to->id = held.id;
+    to->size = held.held_bytes;
+    return held.held_bytes > 0;
+}
 
 /* Asks once. The first of several Pulls may be held by the hub; the others are answered at once. */
 static bool pull(struct agent_session *session, size_t under_way, uint64_t wall_ms)
 {
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
     Hopnhat__Pull pull = HOPNHAT__PULL__INIT;
+    Hopnhat__PieceHeld held;
     bool ahead = under_way > 0, catching_up = !session->agent->at_head;
     size_t credit = rate_chunk_bytes(&session->down);
     if (credit > session->feed_bytes)
         credit = session->feed_bytes;
     pull.has_applied = session->applied != 0;
-    pull.applied = session->applied;
-    pull.credit_bytes = (uint32_t)credit;
-    pull.has_wait_ms = true;
-    pull.wait_ms = session->urgent || ahead ? 0 : PULL_WAIT_MS;
+    pull.applied = session->last_request + 1 - session->applied;
+    pull.has_credit_bytes = session->credit_told != credit;
+    pull.credit_bytes = session->credit_told = (uint32_t)credit;
+    pull.has_wait_ms = session->urgent || ahead;
+    pull.wait_ms = pull.has_wait_ms ? 0 : PULL_WAIT_MS;
     pull.has_ahead = pull.ahead = ahead;
+    if (session->applied == 0 && read_held(session, PIECES_OF_FEED, &held))
+        pull.held = &held;
     message.body_case = HOPNHAT__MESSAGE__BODY_PULL;
     message.pull = &pull;
     struct request *request = session_ask(session, &message, REQUEST_PULL, wall_ms);
@@ -66,7 +87,9 @@ void session_take_feed(struct agent_session *session, const struct request *requ
         measure(session, request, feed);
         if (feed->has_time && took_ms < CONTACT_MS)
             clock_contact(&agent->clock, request->sent_wall_ms, wall_ms, feed->time);
-        if (agent->at_head && agent->digests_equal) {
+        if (agent->at_head && !agent->digests_equal && !feed_needs_reconcile(agent, NULL)) {
+            session_hello(session, wall_ms); /* the next session's digests tell where they differ */
+        } else if (agent->at_head && agent->digests_equal) {
             session->mended = 0;
             if (memcmp(agent->hub_catalog, catalog_hash(agent->catalog), CATALOG_HASH_BYTES) == 0)
                 agent->trouble[0] = '\0';
@@ -116,6 +139,7 @@ static void end_rounds(struct agent_session *session, uint64_t wall_ms)
 void session_reconcile(struct agent_session *session, uint64_t wall_ms)
 {
     struct error error;
+    Hopnhat__PieceHeld held;
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
     if (session->state == SESSION_OPEN) {
         session_forget(session, REQUEST_PULL);
@@ -137,6 +161,8 @@ void session_reconcile(struct agent_session *session, uint64_t wall_ms)
         session->down.window_bytes < session->feed_bytes ? session->down.window_bytes : session->feed_bytes;
     message.reconcile = reconcile_ask(session->agent, &session->round, session->up.window_bytes, credit,
                                       &session->message, &error);
+    if (message.reconcile && read_held(session, PIECES_OF_RECONCILE, &held))
+        message.reconcile->held = &held;
     if (message.reconcile)
         session_ask(session, &message, REQUEST_RECONCILE, wall_ms);
     else

@@ -112,7 +112,7 @@ void session_say_hello(struct agent_session *session, uint64_t wall_ms)
 /* The hub has to speak of just the logs that we named. */
 static bool is_sound(const struct agent_session *session, const Hopnhat__Welcome *welcome)
 {
-    if (welcome->n_logs != session->log_count || welcome->session == 0 || welcome->epoch == 0)
+    if (welcome->n_logs != session->log_count || welcome->epoch == 0)
         return false;
     for (size_t i = 0; i < welcome->n_logs; i++) {
         const Hopnhat__LogMark *mark = welcome->logs[i];
@@ -199,6 +199,17 @@ static size_t bounded(bool given, uint32_t bytes, size_t most)
     return given && bytes && bytes < most ? bytes : most;
 }
 
+/* Offers a log from where the hub stands. */
+static void begin_log(struct session_log *log, const struct own_log *own, const Hopnhat__PieceHeld *held)
+{
+    log->sent = own->acknowledged;
+    if (!held)
+        return;
+    log->piece_seq = log->sent + 1;
+    log->piece = (struct pieces_held){.id = held->id, .held_bytes = held->size};
+    log->piece_sent = held->size;
+}
+
 static void open_session(struct agent_session *session, uint64_t wall_ms)
 {
     struct error error;
@@ -215,12 +226,11 @@ static void open_session(struct agent_session *session, uint64_t wall_ms)
         return;
     }
     for (size_t i = 0; i < session->log_count; i++)
-        session->logs[i].sent = agent_log(session->agent, session->replicas[i])->acknowledged;
+        begin_log(&session->logs[i], agent_log(session->agent, session->replicas[i]), welcome->logs[i]->held);
     session->push_bytes = bounded(welcome->has_push_bytes, welcome->push_bytes, LIMIT_PUSH_BYTES);
     session->feed_bytes = bounded(welcome->has_feed_bytes, welcome->feed_bytes, LIMIT_FEED_BYTES);
     session->welcome = NULL;
     arena_release(&session->arena);
-    feed_forget_told(session->agent);
     session_custody_begin(session);
     session->rotate_refused = false;
     session_move(session, SESSION_OPEN);
@@ -298,7 +308,6 @@ void session_take_welcome(struct agent_session *session, const struct request *r
     rate_round_trip(&session->up, session->now_ms - request->sent_ms);
     rate_round_trip(&session->down, session->now_ms - request->sent_ms);
     arena_reset(&session->arena);
-    session->id = welcome->session;
     session->welcome_sent_wall_ms = request->sent_wall_ms;
     if (!keep_welcome(session, welcome) || !agent_read(session->agent, &transaction, &error)) {
         session_lose_link(session, "out of memory, or the store failed");

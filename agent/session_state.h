@@ -5,6 +5,7 @@
 #include "agent/link_rate.h"
 #include "agent/reconcile.h"
 #include "agent/session.h"
+#include "store/pieces.h"
 
 enum session_state {
     SESSION_DOWN,        /* no link */
@@ -57,6 +58,8 @@ struct request {
     size_t log;       /* of a Push: place in the session's logs, seqs, clock reading */
     uint64_t first, last, time;
     struct rate_mark mark; /* of a Push, or of a Pull by its credit */
+    uint32_t piece_end;    /* of a Push with a piece: where in the change it ends; 0: none */
+    bool whole;            /* the Push names its last change to the end */
     bool catching_up;      /* of a Pull: more was known to be there */
 };
 
@@ -65,6 +68,11 @@ struct session_log {
     uint64_t replica;
     uint64_t sent; /* last seq that is under way or acknowledged */
     uint64_t paused_until_ms;
+    /* of a change that travels in pieces: its seq, what the hub holds of it, and how much of it is under way
+     */
+    uint64_t piece_seq;
+    struct pieces_held piece;
+    uint32_t piece_sent;
     bool waits_catalog; /* the hub lacks the catalog that the next change was made under */
     /* while chains are compared: equal at `equal`, parted at `parted`, with what is between not known yet */
     bool decided, forked;
@@ -77,7 +85,6 @@ struct agent_session {
     struct agent_outlet outlet;
     enum session_state state;
     uint64_t last_wall_ms, now_ms; /* time as it passes here: never back, whatever the wall clock does */
-    uint32_t id;                   /* the hub's number of the session; 0: none */
     uint32_t last_request;
     struct request requests[SESSION_REQUESTS];
     uint64_t heard_ms; /* when the hub was heard last */
@@ -95,6 +102,7 @@ struct agent_session {
 
     size_t push_bytes, feed_bytes; /* the hub's bounds */
     struct link_rate up, down;     /* what may be under way; kept from session to session */
+    uint32_t credit_told;          /* by the last Pull of this session */
     uint32_t applied;              /* request of the last part applied in this session; 0: none */
     bool urgent;                   /* the next Pull is to be answered at once */
     struct reconciliation round;

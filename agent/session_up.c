@@ -10,6 +10,8 @@ struct batch {
     Hopnhat__Push push;
     size_t size_bytes;
     bool admitted_known;
+    bool whole; /* up to the end of its last change */
+    uint64_t last;
 };
 
 /* Former logs before the present one, which is the first in the list. */
@@ -39,10 +41,34 @@ bool session_all_pushed(const struct agent_session *session)
     return true;
 }
 
-/* Takes changes from `first` on, as many as fit `most` bytes, one at least. */
-static bool collect(struct batch *batch, struct transaction *transaction, uint64_t first, size_t most,
-                    struct arena *arena)
+/* The next piece of a change that is too large for one Push. */
+static bool cut_piece(struct session_log *log, struct batch *batch, const Hopnhat__LogRow *row, uint64_t seq,
+                      size_t most, struct transaction *transaction, struct arena *arena)
 {
+    struct bytes whole = bytes_of(row->logged.data, row->logged.len);
+    uint64_t id = pieces_id(whole);
+    if (log->piece_seq != seq || log->piece.id != id)
+        log->piece_sent = log->piece.held_bytes = 0;
+    log->piece_seq = seq;
+    log->piece.id = id;
+    const struct pieces_held sent = {.id = id, .held_bytes = log->piece_sent};
+    batch->push.piece = pieces_cut(whole, &sent, most, arena);
+    if (!batch->push.piece) {
+        agent_fail_memory(transaction);
+        return false;
+    }
+    batch->size_bytes = batch->push.piece->data.len;
+    batch->whole = batch->push.piece->offset + batch->push.piece->data.len == whole.size;
+    batch->admitted_known = row->has_admitted;
+    return true;
+}
+
+/* Takes changes from `first` on, as many as fit `most` bytes, one at least, or a piece of one. */
+static bool collect(struct session_log *log, struct batch *batch, struct transaction *transaction,
+                    size_t most, struct arena *arena)
+{
+    const uint64_t first = log->sent + 1;
+    const size_t slice = most > LEAST_PIECE_BYTES ? most : LEAST_PIECE_BYTES;
     Hopnhat__Push *push = &batch->push;
     push->changes = arena_alloc(arena, LIMIT_PUSH_CHANGES * sizeof *push->changes);
     push->admitted = arena_alloc(arena, LIMIT_PUSH_CHANGES * sizeof *push->admitted);
@@ -54,12 +80,18 @@ static bool collect(struct batch *batch, struct transaction *transaction, uint64
         const Hopnhat__LogRow *row = log_row(transaction, (struct dot){batch->log->replica, seq}, arena);
         if (!row || (push->n_changes && batch->size_bytes + row->logged.len > most))
             break;
+        if (row->logged.len > 2 * slice) {
+            push->admitted[0] = row->has_admitted ? row->admitted : 0;
+            push->n_admitted = row->has_admitted;
+            return cut_piece(log, batch, row, seq, slice, transaction, arena);
+        }
         push->admitted[push->n_changes] = row->has_admitted ? row->admitted : 0;
         batch->admitted_known = batch->admitted_known || row->has_admitted;
         push->changes[push->n_changes++] = row->logged;
         batch->size_bytes += row->logged.len;
     }
     push->n_admitted = batch->admitted_known ? push->n_changes : 0;
+    batch->whole = true;
     return push->n_changes > 0;
 }
 
@@ -80,50 +112,76 @@ static bool sign(const struct agent_session *session, struct batch *batch, struc
     return true;
 }
 
+/* Says by the time of the last change what the clock reads now. */
+static bool tell_age(struct batch *batch, struct transaction *transaction, uint64_t last, uint64_t reading,
+                     struct arena *arena)
+{
+    struct change change;
+    if (!log_change(transaction, (struct dot){batch->log->replica, last}, arena, &change))
+        return false;
+    batch->push.has_age_ms = true;
+    batch->push.age_ms = (int64_t)(time_ms(reading) - time_ms(change.body->time));
+    return true;
+}
+
+/* The next batch of the log at `place`, in session->message. False: the link is down now. */
+static bool make_batch(struct agent_session *session, size_t place, size_t most, uint64_t reading,
+                       struct batch *batch)
+{
+    struct session_log *log = &session->logs[place];
+    struct arena *arena = &session->message;
+    struct transaction transaction;
+    struct error error;
+    arena_reset(arena);
+    *batch = (struct batch){.log = agent_log(session->agent, log->replica)};
+    hopnhat__push__init(&batch->push);
+    bool made = agent_read(session->agent, &transaction, &error), failed = !made;
+    if (made) {
+        made = collect(log, batch, &transaction, most, arena);
+        batch->last = log->sent + (batch->push.piece ? 1 : batch->push.n_changes);
+        made = made && (!batch->whole || (sign(session, batch, &transaction, batch->last, arena) &&
+                                          tell_age(batch, &transaction, batch->last, reading, arena)));
+        failed = transaction.failed;
+        error = transaction.error;
+        transaction_abort(&transaction);
+    }
+    if (made)
+        return true;
+    session_trouble(session, "%s", failed ? error.text : "the own log has a gap: restore the newest backup");
+    session_lose_link(session, "the store failed");
+    return false;
+}
+
 /* Sends the next batch of that log. False where the link or the store is no more. */
 static bool send_batch(struct agent_session *session, size_t place, size_t most, uint64_t wall_ms)
 {
-    struct agent *agent = session->agent;
     struct session_log *log = &session->logs[place];
-    struct batch batch = {.log = agent_log(agent, log->replica)};
-    struct transaction transaction;
-    struct error error;
+    uint64_t reading = clock_reading(&session->agent->clock, wall_ms);
+    size_t used = session_under_way(session, REQUEST_PUSH);
+    struct batch batch;
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
-    hopnhat__push__init(&batch.push);
-    arena_reset(&session->message);
-    if (!agent_read(agent, &transaction, &error)) {
-        session_trouble(session, "%s", error.text);
-        session_lose_link(session, "the store failed");
+    if (!make_batch(session, place, most, reading, &batch))
         return false;
-    }
-    bool made = collect(&batch, &transaction, log->sent + 1, most, &session->message) &&
-                sign(session, &batch, &transaction, log->sent + batch.push.n_changes, &session->message);
-    error = transaction.error;
-    bool failed = transaction.failed;
-    transaction_abort(&transaction);
-    if (!made) {
-        session_trouble(session, "%s",
-                        failed ? error.text : "the own log has a gap: restore the newest backup");
-        session_lose_link(session, "the store failed");
-        return false;
-    }
+    batch.push.has_log = place != 0;
     batch.push.log = (uint32_t)place;
     batch.push.first = log->sent + 1;
-    batch.push.time = clock_reading(&agent->clock, wall_ms);
-    uint64_t last = log->sent + batch.push.n_changes;
-    batch.push.has_more = batch.push.more = last < batch.log->head;
+    batch.push.has_more = batch.push.more = batch.last < batch.log->head || !batch.whole;
     message.body_case = HOPNHAT__MESSAGE__BODY_PUSH;
     message.push = &batch.push;
-    size_t used = session_under_way(session, REQUEST_PUSH);
     struct request *request = session_ask(session, &message, REQUEST_PUSH, wall_ms);
     if (!request)
         return false;
     request->log = place;
     request->first = log->sent + 1;
-    request->last = last;
-    request->time = batch.push.time;
+    request->last = batch.last;
+    request->time = reading;
     request->mark = rate_sent(&session->up, batch.size_bytes + PUSH_BYTES, used, session->now_ms);
-    log->sent = last;
+    request->whole = batch.whole;
+    if (batch.push.piece)
+        request->piece_end = log->piece_sent =
+            batch.push.piece->offset + (uint32_t)batch.push.piece->data.len;
+    if (batch.whole)
+        log->sent = batch.last;
     return true;
 }
 
@@ -149,41 +207,53 @@ void session_push_again(struct agent_session *session, size_t place, uint64_t fr
             request->number = 0;
     }
     log->sent = from;
+    log->piece_sent = log->piece.held_bytes;
     log->paused_until_ms = session->now_ms + pause_ms;
 }
 
 static void note_admitted(struct transaction *transaction, const struct own_log *log,
-                          const struct request *request, const Hopnhat__Ack *ack, struct arena *arena)
+                          const struct request *request, uint64_t watermark, uint64_t hub_time,
+                          uint64_t floor, struct arena *arena)
 {
     uint64_t first = request->first > log->acknowledged ? request->first : log->acknowledged + 1;
-    uint64_t last = request->last < ack->watermark ? request->last : ack->watermark;
+    uint64_t last = request->last < watermark ? request->last : watermark;
     struct change change;
     for (uint64_t seq = first; seq <= last; seq++) {
         struct dot dot = {log->replica, seq};
         arena_reset(arena);
         if (!log_change(transaction, dot, arena, &change))
             return;
-        uint64_t time = clock_admit(change.body->time, request->time, ack->time, ack->floor);
+        uint64_t time = clock_admit(change.body->time, request->time, hub_time, floor);
         log_admitted(transaction, dot, time, arena);
     }
 }
 
+/* The hub's clock when it took the Push in; 0 where it does not say. */
+static uint64_t hub_time(const struct request *request, const Hopnhat__Ack *ack)
+{
+    int64_t ms = (int64_t)(time_ms(request->time) + (uint64_t)ack->moved_ms);
+    return ack->has_moved_ms && ms > 0 ? time_of_ms((uint64_t)ms) | (ack->counter & 0xffff) : 0;
+}
+
 static bool take_over(struct agent_session *session, const struct request *request, const Hopnhat__Ack *ack,
-                      uint64_t wall_ms, struct error *error)
+                      uint64_t watermark, uint64_t wall_ms, struct error *error)
 {
     struct agent *agent = session->agent;
     struct own_log *log = agent_log(agent, session->replicas[request->log]);
     struct transaction transaction;
     if (!agent_begin(agent, &transaction, error))
         return false;
-    note_admitted(&transaction, log, request, ack, &agent->scratch);
-    if (ack->watermark > log->acknowledged)
-        log->acknowledged = ack->watermark;
+    uint64_t time = hub_time(request, ack);
+    if (time)
+        note_admitted(&transaction, log, request, watermark, time, ack->floor, &agent->scratch);
+    if (watermark > log->acknowledged)
+        log->acknowledged = watermark;
     if (ack->has_safe && ack->safe > log->safe && ack->safe <= log->acknowledged)
         log->safe = ack->safe;
     log->dirty = true;
     log_refuse(agent, &transaction, ack->refusals, ack->n_refusals, false);
-    clock_contact(&agent->clock, request->sent_wall_ms, wall_ms, ack->time);
+    if (time)
+        clock_contact(&agent->clock, request->sent_wall_ms, wall_ms, time);
     agent->last_contact_ms = wall_ms;
     return agent_commit(agent, &transaction, error);
 }
@@ -193,20 +263,24 @@ void session_take_ack(struct agent_session *session, const struct request *reque
 {
     struct error error;
     const struct own_log *log = agent_log(session->agent, session->replicas[request->log]);
-    if (ack->log != request->log || !log || ack->watermark > log->head) {
+    uint64_t watermark = ack->has_watermark ? ack->watermark : request->last;
+    if (!log || watermark > log->head) {
         session_trouble(session, "the hub acknowledged what was never sent");
         session_hello(session, wall_ms);
         return;
     }
-    if (!take_over(session, request, ack, wall_ms, &error)) {
+    if (!take_over(session, request, ack, watermark, wall_ms, &error)) {
         session_trouble(session, "%s", error.text);
         session_lose_link(session, "the store failed");
         return;
     }
     session_progress(session);
-    session->logs[request->log].waits_catalog = ack->has_waiting_catalog;
+    struct session_log *to = &session->logs[request->log];
+    to->waits_catalog = ack->has_waiting_catalog;
+    if (request->piece_end && to->piece_seq == request->first)
+        to->piece.held_bytes = ack->held && ack->held->id == to->piece.id ? ack->held->size : 0;
     rate_answered(&session->up, &request->mark, session->now_ms);
-    if (ack->watermark >= request->last)
+    if (watermark >= request->last || (!request->whole && to->piece.held_bytes >= request->piece_end))
         return;
     if (ack->has_waiting_catalog)
         session_trouble(session, "changes wait until headquarters has the catalog that they were made under");

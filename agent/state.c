@@ -19,7 +19,7 @@ const char *const agent_databases[AGENT_DATABASES] = {
     [AGENT_CURSOR] = "cursor",   [AGENT_OWNLOG] = "ownlog",     [AGENT_CHANGED] = "changed",
     [AGENT_PLACE] = "place",     [AGENT_CONFLICT] = "conflict", [AGENT_CATALOG] = "catalog",
     [AGENT_CUSTODY] = "custody", [AGENT_IMPORT] = "import",     [AGENT_OUTVOTED] = "outvoted",
-    [AGENT_ACCOUNT] = "account", [AGENT_AUDIT] = "audit",
+    [AGENT_ACCOUNT] = "account", [AGENT_AUDIT] = "audit",       [AGENT_PIECE] = "piece",
 };
 
 static struct agent *open_files(const char *directory, const struct agent_options *options, bool make,

@@ -186,21 +186,11 @@ static bool load_digests(struct agent *agent, struct transaction *transaction)
     return done;
 }
 
-/* What the hub told in this session is not stored, and stays. */
 static bool load_groups(struct agent *agent, struct transaction *transaction, struct error *error)
 {
-    struct agent_group former[AGENT_GROUPS];
-    size_t former_count = agent->group_count;
-    memcpy(former, agent->groups, former_count * sizeof *former);
     agent->group_count = 0;
-    if (!load_cursors(agent, transaction) || !load_digests(agent, transaction))
-        return lost(agent, "a cursor or a digest", error);
-    for (size_t i = 0; i < former_count; i++) {
-        struct agent_group *group = agent_group(agent, former[i].name, false);
-        if (group)
-            group->told = former[i].told;
-    }
-    return true;
+    return (load_cursors(agent, transaction) && load_digests(agent, transaction)) ||
+           lost(agent, "a cursor or a digest", error);
 }
 
 bool stored_load(struct agent *agent, struct transaction *transaction, struct error *error)

@@ -6,6 +6,7 @@
 #include "hub/push.h"
 #include "hub/registry.h"
 #include "hub/session.h"
+#include "model/echo.h"
 #include "net/bundle.h"
 #include "store/rows.h"
 
@@ -17,7 +18,7 @@ struct talk {
     struct link_peer peer;
     struct hub_outlet outlet;
     struct hub_session *aside; /* over a link; not touched meanwhile */
-    uint32_t session, request, answered;
+    uint32_t request, answered;
     struct bundle *out; /* where the answers go; NULL: nowhere */
     bool failed, head, waits;
     uint64_t records;
@@ -36,7 +37,6 @@ static bool take_answer(void *context, const struct link_peer *peer, const Hopnh
     (void)peer;
     switch (message->body_case) {
     case HOPNHAT__MESSAGE__BODY_WELCOME:
-        talk->session = message->session;
         break;
     case HOPNHAT__MESSAGE__BODY_ACK:
         talk->waits = talk->waits || message->ack->has_waiting_catalog;
@@ -55,7 +55,7 @@ static bool take_answer(void *context, const struct link_peer *peer, const Hopnh
     if (talk->out && !bundle_add(talk->out, message, &talk->error))
         talk->failed = true;
     else if (message->body_case == HOPNHAT__MESSAGE__BODY_FEED && !(talk->out && talk->out->full))
-        talk->records += message->feed->n_items;
+        talk->records += message->feed->n_items + message->feed->n_own / ECHO_NUMBERS;
     return !talk->failed;
 }
 
@@ -87,8 +87,6 @@ static bool talk_end(struct talk *talk, struct error *error)
 
 static bool say(struct talk *talk, Hopnhat__Message *message, uint64_t wall_ms)
 {
-    message->has_session = talk->session != 0;
-    message->session = talk->session;
     message->has_request = true;
     message->request = ++talk->request;
     hub_receive(talk->hub, &talk->peer, message, wall_ms, &talk->outlet);
@@ -260,8 +258,10 @@ static bool converse(struct talk *talk, Hopnhat__Hello *hello, uint64_t wall_ms)
         Hopnhat__Message asking = HOPNHAT__MESSAGE__INIT;
         Hopnhat__Pull pull = HOPNHAT__PULL__INIT;
         pull.has_applied = applied != 0;
-        pull.applied = applied;
+        pull.applied = talk->request + 1 - applied;
+        pull.has_credit_bytes = pull.has_wait_ms = true;
         pull.credit_bytes = LIMIT_FEED_BYTES;
+        pull.wait_ms = 0;
         asking.body_case = HOPNHAT__MESSAGE__BODY_PULL;
         asking.pull = &pull;
         done = say(talk, &asking, wall_ms);

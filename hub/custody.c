@@ -234,15 +234,14 @@ void custody_receive(struct hub *hub, struct hub_session *session, uint32_t requ
     if (!taken) {
         log_warning("what an agent gave back of headquarters' log was not taken: %s", error.text);
         if (error.code == ERROR_CORRUPT || error.code == ERROR_REFUSED)
-            reply_error(outlet, &session->peer, session->id, request, HOPNHAT__ERROR_CODE__ERROR_MALFORMED,
-                        error.text);
+            reply_error(outlet, &session->peer, request, HOPNHAT__ERROR_CODE__ERROR_MALFORMED, error.text);
         else
-            reply_busy(outlet, &session->peer, session->id, request, RETRY_MS);
+            reply_busy(outlet, &session->peer, request, RETRY_MS);
     } else if (make_answer(hub, session, custody, &answer, &arena, &error)) {
-        reply(outlet, &session->peer, session->id, request, &message);
+        reply(outlet, &session->peer, request, &message);
     } else {
         log_error("custody: %s", error.text);
-        reply_busy(outlet, &session->peer, session->id, request, RETRY_MS);
+        reply_busy(outlet, &session->peer, request, RETRY_MS);
     }
     arena_release(&arena);
 }

@@ -2,6 +2,7 @@
 
 #include "base/defect.h"
 #include "hub/admission.h"
+#include "hub/echo.h"
 #include "hub/registry.h"
 #include "store/key.h"
 #include "store/rows.h"
@@ -9,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <xxhash.h>
+
+enum { ECHO_BYTES = 9 }; /* in a part, about */
 
 static bool out_of_memory(struct error *error)
 {
@@ -70,6 +73,7 @@ static bool regroup(const struct office *office, struct feed_state *state)
     state->cursors = cursors;
     state->group_count = office->group_count;
     state->groups_told = true;
+    state->digests_told = state->at_head = false;
     return true;
 }
 
@@ -101,6 +105,10 @@ struct part {
     struct arena *arena;
     Hopnhat__Feed *feed;
     size_t item_capacity, size_bytes, credit_bytes;
+    const struct feed_reader *reader;
+    struct echo *echoes;
+    size_t echo_count, echo_capacity;
+    struct pieces_held *held; /* by the agent, of the item that is next */
     struct error *error;
 };
 
@@ -145,8 +153,9 @@ static void trim_record(Hopnhat__Record *record, uint64_t base)
     feed_strip(record);
 }
 
+/* The row's item; *is_echo: *echo says all of it. */
 static Hopnhat__FeedItem *read_item(struct part *part, uint32_t group, uint64_t base, struct bytes row,
-                                    uint64_t rev)
+                                    uint64_t rev, struct echo *echo, bool *is_echo)
 {
     Hopnhat__FeedItem *item = arena_alloc(part->arena, sizeof *item);
     if (!item || row.size != FEED_ROW_BYTES) {
@@ -168,6 +177,9 @@ static Hopnhat__FeedItem *read_item(struct part *part, uint32_t group, uint64_t 
         item->record = hub_record(part->transaction, type, row.data + 5, part->arena);
         if (item->record) {
             bool whole = item->record->joined > base;
+            *is_echo =
+                echo_find(part->transaction, part->reader, item->record, base, whole, part->arena, echo);
+            echo->group = group;
             item->kind = whole ? HOPNHAT__ITEM_KIND__ITEM_WHOLE : HOPNHAT__ITEM_KIND__ITEM_DELTA;
             trim_record(item->record, whole ? 0 : base);
         }
@@ -176,6 +188,58 @@ static Hopnhat__FeedItem *read_item(struct part *part, uint32_t group, uint64_t 
         error_set(part->error, ERROR_CORRUPT,
                   "a row of the feed names a record that is not there: run verify");
     return item->record ? item : NULL;
+}
+
+static bool add_echo(struct part *part, const struct echo *echo)
+{
+    if (part->echo_count == part->echo_capacity) {
+        size_t capacity = part->echo_capacity ? 2 * part->echo_capacity : 64;
+        struct echo *grown = arena_alloc(part->arena, capacity * sizeof *grown);
+        if (!grown)
+            return out_of_memory(part->error);
+        if (part->echo_count)
+            memcpy(grown, part->echoes, part->echo_count * sizeof *grown);
+        part->echoes = grown;
+        part->echo_capacity = capacity;
+    }
+    part->echoes[part->echo_count++] = *echo;
+    part->size_bytes += ECHO_BYTES;
+    return true;
+}
+
+/* Whether the item is so large that it travels in pieces. */
+static bool is_large(const struct part *part, const Hopnhat__FeedItem *item)
+{
+    size_t slice = part->credit_bytes > LEAST_PIECE_BYTES ? part->credit_bytes : LEAST_PIECE_BYTES;
+    return hopnhat__feed_item__get_packed_size(item) > 2 * slice;
+}
+
+/* Adds the piece of the item that follows on what the agent holds; *whole: it is the last. */
+static bool add_piece(struct part *part, Hopnhat__FeedItem *item, bool *whole)
+{
+    struct arena *arena = part->arena;
+    size_t slice = part->credit_bytes > LEAST_PIECE_BYTES ? part->credit_bytes : LEAST_PIECE_BYTES;
+    Hopnhat__FeedPiece *to = arena_alloc(arena, sizeof *to);
+    uint32_t group = item->group;
+    item->group = 0;
+    uint8_t *packed = arena_alloc(arena, hopnhat__feed_item__get_packed_size(item));
+    if (!to || !packed)
+        return out_of_memory(part->error);
+    struct bytes all = bytes_of(packed, hopnhat__feed_item__pack(item, packed));
+    hopnhat__feed_piece__init(to);
+    to->group = group;
+    to->piece = pieces_cut(all, part->held, slice, arena);
+    if (!to->piece)
+        return out_of_memory(part->error);
+    *whole = to->piece->offset + to->piece->data.len == all.size;
+    *part->held = *whole
+                      ? (struct pieces_held){0}
+                      : (struct pieces_held){.id = to->piece->id,
+                                             .total_bytes = to->piece->total,
+                                             .held_bytes = to->piece->offset + (uint32_t)to->piece->data.len};
+    part->feed->piece = to;
+    part->size_bytes = part->credit_bytes; /* nothing else in this part */
+    return true;
 }
 
 /* Reads one group on. *last is the rev read last, *complete whether that was all. */
@@ -197,11 +261,23 @@ static bool read_group(struct part *part, uint32_t number, const struct feed_cur
             break;
         }
         uint64_t rev = get_u64_be(cursor.key.data + cursor.key.size - 8);
-        Hopnhat__FeedItem *item = read_item(
-            part, number, DEFECT(DELTA_FROM_POSITION) ? from->position : from->base, cursor.value, rev);
-        done = item && add_item(part, item);
-        if (!done)
+        struct echo echo;
+        bool is_echo = false;
+        Hopnhat__FeedItem *item =
+            read_item(part, number, DEFECT(DELTA_FROM_POSITION) ? from->position : from->base, cursor.value,
+                      rev, &echo, &is_echo);
+        bool large = item && !is_echo && is_large(part, item), whole = true;
+        if (large && part->feed->n_items + part->echo_count) {
+            *complete = false; /* in a part of its own */
             break;
+        }
+        done = item && (is_echo ? add_echo(part, &echo)
+                        : large ? add_piece(part, item, &whole)
+                                : add_item(part, item));
+        if (!done || !whole) {
+            *complete = false;
+            break;
+        }
         *last = rev;
     }
     cursor_close(&cursor);
@@ -230,40 +306,71 @@ static bool read_groups(struct part *part, const struct hub *hub, struct feed_st
         feed->after[feed->n_after++] = cursor->base;
         feed->after[feed->n_after++] = position;
     }
-    if (!head)
+    if (!head) {
+        state->at_head = false;
         return true;
-    feed->has_head = feed->head = true;
-    feed->n_after = 1;
-    feed->after[0] = hub->rev;
+    }
+    uint64_t former = state->group_count ? state->cursors[0].base : 0;
+    feed->n_after = 0;
+    if (state->at_head) {
+        feed->has_from = false; /* from one head to the next */
+        feed->has_advance = true;
+        feed->advance = hub->rev - former;
+    } else {
+        feed->has_head = feed->head = true;
+        feed->after[feed->n_after++] = hub->rev;
+    }
     for (size_t i = 0; i < state->group_count; i++)
         state->cursors[i].base = state->cursors[i].position = hub->rev;
+    state->at_head = true;
     return true;
 }
 
+static bool is_head(const Hopnhat__Feed *feed)
+{
+    return feed->head || feed->has_advance;
+}
+
+/* The digests of all groups, or what they come to where they have been told before. */
 static bool add_digests(struct part *part, struct hub *hub, struct feed_state *state)
 {
     Hopnhat__Feed *feed = part->feed;
-    feed->digests = arena_alloc(part->arena, state->group_count * sizeof(Hopnhat__GroupDigest *));
-    if (!feed->digests)
+    struct digest *all = arena_alloc(part->arena, state->group_count * sizeof *all);
+    if (!all)
         return out_of_memory(part->error);
     for (size_t i = 0; i < state->group_count; i++) {
-        struct feed_cursor *cursor = &state->cursors[i];
-        const struct group_state *group = registry_group(hub, bytes_of_string(cursor->group));
+        const struct group_state *group = registry_group(hub, bytes_of_string(state->cursors[i].group));
+        if (!group)
+            return out_of_memory(part->error);
+        all[i] = group->digest;
+    }
+    feed->has_check = state->digests_told;
+    feed->check = digest_check(all, state->group_count, hub->rev);
+    feed->digests = arena_alloc(part->arena, state->group_count * sizeof(Hopnhat__GroupDigest *));
+    for (size_t i = 0; feed->digests && !state->digests_told && i < state->group_count; i++) {
         Hopnhat__GroupDigest *digest = arena_alloc(part->arena, sizeof *digest);
         uint8_t *data = arena_alloc(part->arena, DIGEST_BYTES);
-        if (!group || !digest || !data)
+        if (!digest || !data)
             return out_of_memory(part->error);
-        if (cursor->was_told && digest_equal(&cursor->told, &group->digest))
-            continue;
         hopnhat__group_digest__init(digest);
-        digest_store(&group->digest, data);
+        digest_store(&all[i], data);
         digest->group = (uint32_t)i;
         digest->digest = (ProtobufCBinaryData){DIGEST_BYTES, data};
         feed->digests[feed->n_digests++] = digest;
-        cursor->told = group->digest;
-        cursor->was_told = true;
     }
-    return true;
+    state->digests_told = true;
+    return feed->digests || out_of_memory(part->error);
+}
+
+static bool add_echoes(struct part *part, const struct hub *hub, const struct feed_state *state)
+{
+    Hopnhat__Feed *feed = part->feed;
+    if (part->echo_count == 0)
+        return true;
+    feed->own = echo_pack(part->echoes, part->echo_count, state->logs[0].watermark,
+                          is_head(feed) ? hub->rev : 0, part->arena);
+    feed->n_own = ECHO_NUMBERS * part->echo_count;
+    return feed->own || out_of_memory(part->error);
 }
 
 static uint32_t cursors_hash(const struct feed_state *state, struct arena *arena)
@@ -310,13 +417,16 @@ static bool add_logs(struct part *part, const struct hub *hub, const struct feed
     feed->refusals = arena_alloc(part->arena, LIMIT_REFUSALS_PER_MESSAGE * sizeof(Hopnhat__Refusal *));
     if (!feed->watermarks || !feed->refusals)
         return out_of_memory(part->error);
+    bool known = true;
     for (size_t i = 0; i < reader->log_count; i++) {
         state->logs[i].watermark = watermark_of(hub, reader->logs[i]);
-        feed->watermarks[feed->n_watermarks++] = state->logs[i].watermark;
+        known = known && state->logs[i].watermark == reader->acknowledged[i];
+        feed->watermarks[i] = state->logs[i].watermark;
         if (!feed_refusals(part->transaction, reader->logs[i], &state->logs[i].refusal, part->arena,
                            feed->refusals, &feed->n_refusals))
             part->credit_bytes = 0; /* refusals first: no head before all of them are told */
     }
+    feed->n_watermarks = known ? 0 : reader->log_count;
     return true;
 }
 
@@ -343,9 +453,10 @@ static bool read_part(struct part *part, struct hub *hub, const struct feed_read
 {
     if (!add_groups(part, reader->office, next))
         return false;
+    part->feed->has_from = true;
     part->feed->from = cursors_hash(next, part->arena);
     return add_logs(part, hub, reader, next) && read_groups(part, hub, next) &&
-           (!part->feed->head || add_digests(part, hub, next));
+           (!is_head(part->feed) || add_digests(part, hub, next)) && add_echoes(part, hub, next);
 }
 
 bool feed_part(struct hub *hub, const struct feed_reader *reader, const struct feed_state *state,
@@ -358,6 +469,8 @@ bool feed_part(struct hub *hub, const struct feed_reader *reader, const struct f
         .arena = arena,
         .feed = arena_alloc(arena, sizeof *part.feed),
         .credit_bytes = credit_bytes,
+        .reader = reader,
+        .held = &next->held,
         .error = error,
     };
     if (!part.feed || !feed_state_copy(next, state))

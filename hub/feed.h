@@ -3,6 +3,7 @@
 #define HOPNHAT_HUB_FEED_H
 
 #include "hub/state.h"
+#include "store/pieces.h"
 
 #include "wire.pb-c.h"
 
@@ -10,8 +11,6 @@
 struct feed_cursor {
     char group[LIMIT_GROUP_NAME_BYTES + 1];
     uint64_t base, position;
-    struct digest told; /* the digest that it was told last */
-    bool was_told;
 };
 
 /* What an agent was told of one of its logs: the watermark, and the highest refused seq. */
@@ -24,7 +23,10 @@ struct feed_state {
     struct feed_cursor *cursors; /* owned; in the order of the office's groups once they are told */
     size_t group_count;
     bool groups_told;
-    struct feed_log *logs; /* owned; as many as the reader has */
+    bool digests_told;       /* of these groups, in this session */
+    bool at_head;            /* it was told so last: all cursors stand at one rev */
+    struct pieces_held held; /* of the item that is next */
+    struct feed_log *logs;   /* owned; as many as the reader has */
     size_t log_count;
 };
 
@@ -32,6 +34,9 @@ struct feed_state {
 struct feed_reader {
     const struct office *office;
     const uint64_t *logs; /* replica numbers, in the order of the Hello */
+    const uint64_t *heads,
+        *trimmed;                 /* of these, what is known to stand in the agent's own logs: up to, after */
+    const uint64_t *acknowledged; /* and what it was told of the watermarks but by the feed */
     size_t log_count;
 };
 

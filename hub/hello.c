@@ -7,6 +7,7 @@
 #include "hub/registry.h"
 #include "hub/reply.h"
 #include "hub/rotation.h"
+#include "store/key.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,7 +180,7 @@ static bool set_state(const struct hub *hub, const Hopnhat__Hello *hello, struct
 static struct hub_session *begin_session(struct hub *hub, const struct link_peer *peer,
                                          const Hopnhat__Hello *hello, uint64_t wall_ms)
 {
-    struct hub_session *session = calloc(1, sizeof *session + hello->n_logs * sizeof *session->logs);
+    struct hub_session *session = calloc(1, sizeof *session + 4 * hello->n_logs * sizeof *session->logs);
     struct hub_session *former = session_find(hub, peer->key);
     if (!session || !set_state(hub, hello, &session->confirmed)) {
         free(session);
@@ -189,17 +190,22 @@ static struct hub_session *begin_session(struct hub *hub, const struct link_peer
         session_end(hub, former);
     memcpy(session->key, peer->key, LINK_KEY_BYTES);
     session->peer = *peer;
-    session->id = (uint32_t)entropy_number(&hub->entropy) | 1;
     session->installation = registry_installation(hub, peer->key);
     session->log_count = hello->n_logs;
-    for (size_t i = 0; i < hello->n_logs; i++)
+    session->heads = session->logs + hello->n_logs;
+    session->trimmed = session->heads + hello->n_logs;
+    session->acknowledged = session->trimmed + hello->n_logs;
+    for (size_t i = 0; i < hello->n_logs; i++) {
         session->logs[i] = hello->logs[i]->replica;
+        session->heads[i] = hello->logs[i]->head;
+        session->trimmed[i] = hello->logs[i]->trimmed;
+    }
     session->last_message_ms = wall_ms;
     HASH_ADD(hh, hub->sessions, key, LINK_KEY_BYTES, session);
     return session;
 }
 
-static bool add_marks(const struct hub *hub, const struct hub_session *session, Hopnhat__Welcome *welcome,
+static bool add_marks(const struct hub *hub, struct hub_session *session, Hopnhat__Welcome *welcome,
                       struct arena *arena)
 {
     welcome->logs = arena_alloc(arena, session->log_count * sizeof *welcome->logs);
@@ -212,7 +218,7 @@ static bool add_marks(const struct hub *hub, const struct hub_session *session, 
             return false;
         hopnhat__log_mark__init(mark);
         mark->replica = replica->number;
-        mark->watermark = replica->watermark;
+        mark->watermark = session->acknowledged[i] = replica->watermark;
         mark->has_link = replica->watermark != 0;
         mark->link.len = LINK_BYTES;
         mark->link.data = arena_copy(arena, replica->link, LINK_BYTES);
@@ -223,6 +229,33 @@ static bool add_marks(const struct hub *hub, const struct hub_session *session, 
             return false;
     }
     return true;
+}
+
+/* How much has come of the change that is next in each log. */
+static bool add_held(struct hub *hub, const struct hub_session *session, Hopnhat__Welcome *welcome,
+                     struct arena *arena)
+{
+    struct transaction transaction;
+    struct error error;
+    if (!transaction_begin(&transaction, hub->environment, false, &error))
+        return false;
+    bool read = true;
+    for (size_t i = 0; read && transaction_count(&transaction, HUB_PIECE) && i < session->log_count; i++) {
+        struct key key;
+        key_number(&key, session->logs[i]);
+        const struct pieces_held held = pieces_held(&transaction, HUB_PIECE, key_bytes(&key));
+        Hopnhat__PieceHeld *to = held.held_bytes ? arena_alloc(arena, sizeof *to) : NULL;
+        read = to || !held.held_bytes;
+        if (!to)
+            continue;
+        hopnhat__piece_held__init(to);
+        to->id = held.id;
+        to->size = held.held_bytes;
+        welcome->logs[i]->held = to;
+    }
+    read = read && !transaction.failed;
+    transaction_abort(&transaction);
+    return read;
 }
 
 static bool add_refusals(struct hub *hub, struct hub_session *session, Hopnhat__Welcome *welcome,
@@ -282,7 +315,6 @@ static void send_welcome(struct hub *hub, struct hub_session *session, uint32_t 
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
     Hopnhat__Welcome welcome = HOPNHAT__WELCOME__INIT;
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
-    welcome.session = session->id;
     welcome.protocol = PROTOCOL_VERSION;
     welcome.epoch = hub->epoch;
     welcome.time = clock_reading(&hub->clock, wall_ms);
@@ -295,10 +327,11 @@ static void send_welcome(struct hub *hub, struct hub_session *session, uint32_t 
     message.body_case = HOPNHAT__MESSAGE__BODY_WELCOME;
     message.welcome = &welcome;
     if (welcome.catalog.data && add_marks(hub, session, &welcome, &arena) &&
-        add_refusals(hub, session, &welcome, &arena) && add_next_key(hub, &welcome, &arena))
-        reply(outlet, &session->peer, session->id, request, &message);
+        add_held(hub, session, &welcome, &arena) && add_refusals(hub, session, &welcome, &arena) &&
+        add_next_key(hub, &welcome, &arena))
+        reply(outlet, &session->peer, request, &message);
     else
-        reply_busy(outlet, &session->peer, 0, request, 1000);
+        reply_busy(outlet, &session->peer, request, 1000);
     arena_release(&arena);
 }
 
@@ -328,19 +361,19 @@ void hello_receive(struct hub *hub, const struct link_peer *peer, uint32_t reque
     struct error error;
     if (!is_sound(hello)) {
         hub->malformed++;
-        reply_error(outlet, peer, 0, request, HOPNHAT__ERROR_CODE__ERROR_MALFORMED,
+        reply_error(outlet, peer, request, HOPNHAT__ERROR_CODE__ERROR_MALFORMED,
                     "a Hello that is not well formed");
         return;
     }
     if (hello->protocol < PROTOCOL_VERSION) {
-        reply_error(outlet, peer, 0, request, HOPNHAT__ERROR_CODE__ERROR_PROTOCOL,
+        reply_error(outlet, peer, request, HOPNHAT__ERROR_CODE__ERROR_PROTOCOL,
                     "this agent is too old for the hub: upgrade it");
         return;
     }
     uint32_t retry_ms = FULL_RETRY_MS;
     if ((HASH_COUNT(hub->sessions) >= LIMIT_SESSIONS && !session_find(hub, peer->key)) ||
         !pace_admits(&hub->pace, wall_ms, &retry_ms)) {
-        reply_busy(outlet, peer, 0, request, retry_ms);
+        reply_busy(outlet, peer, request, retry_ms);
         return;
     }
     push_commit(hub, outlet); /* what the session begins with is durable */
@@ -350,7 +383,7 @@ void hello_receive(struct hub *hub, const struct link_peer *peer, uint32_t reque
     bool knows_office = known && registry_office(hub, installation->office);
     if (!known || installation->revoked || (!knows_office && !hub->custody.awaited)) {
         log_warning("a Hello was refused: %s", known ? "the installation is revoked" : error.text);
-        reply_error(outlet, peer, 0, request, HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED,
+        reply_error(outlet, peer, request, HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED,
                     known ? "this installation may not sync any more" : error.text);
         return;
     }
@@ -364,5 +397,5 @@ void hello_receive(struct hub *hub, const struct link_peer *peer, uint32_t reque
     if (session)
         send_welcome(hub, session, request, wall_ms, outlet);
     else
-        reply_busy(outlet, peer, 0, request, 1000);
+        reply_busy(outlet, peer, request, 1000);
 }

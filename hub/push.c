@@ -3,10 +3,12 @@
 #include "base/defect.h"
 #include "base/log.h"
 #include "hub/admission.h"
+#include "hub/hello.h"
 #include "hub/registry.h"
 #include "hub/reply.h"
 #include "store/follow.h"
 #include "store/key.h"
+#include "store/pieces.h"
 
 #include <stdlib.h>
 
@@ -16,8 +18,10 @@ enum { RETRY_SOON_MS = 200, RETRY_FULL_MS = 5000 };
 struct pending_ack {
     struct pending_ack *next;
     struct link_peer peer;
-    uint32_t session, request;
+    uint32_t request;
+    size_t log; /* its place in the session */
     Hopnhat__Ack ack;
+    Hopnhat__PieceHeld held;
 };
 
 struct push_turn {
@@ -42,7 +46,18 @@ struct batch {
     struct incoming_change *changes; /* from `skip` on */
     size_t skip, end;                /* changes at its front that had come before; where this offer ends */
     struct arena arena;
+    bool pieced;      /* its one change came in pieces */
+    uint64_t reading; /* of the agent's clock when it was sent; the Push tells it by its last change's time */
+    bool reading_known;
 };
+
+/* Where a replica's next change is collected. */
+static struct key piece_key(uint64_t replica)
+{
+    struct key key;
+    key_number(&key, replica);
+    return key;
+}
 
 static void end_turn(struct hub *hub)
 {
@@ -75,7 +90,7 @@ static void abandon_turn(struct hub *hub, uint32_t retry_ms, const struct hub_ou
     if (!admission_abort(&hub->turn->admission, &error))
         log_error("the store cannot be read: %s", error.text);
     for (struct pending_ack *pending = hub->turn->first; pending; pending = pending->next)
-        reply_busy(outlet, &pending->peer, pending->session, pending->request, retry_ms);
+        reply_busy(outlet, &pending->peer, pending->request, retry_ms);
     end_turn(hub);
 }
 
@@ -155,6 +170,30 @@ static bool add_refusal(struct push_turn *turn, Hopnhat__Ack *ack, const Hopnhat
     return true;
 }
 
+/* Whether the floor lifts the admitted time of any change of the batch. */
+static bool raises(const struct batch *batch, uint64_t floor, uint64_t receipt)
+{
+    for (size_t i = batch->skip; i < batch->push->n_changes; i++) {
+        const struct change *change = &batch->changes[i].change;
+        if (change->body && clock_admit(change->body->time, batch->reading, receipt, 0) < floor)
+            return true;
+    }
+    return false;
+}
+
+static void find_reading(struct batch *batch, uint64_t now)
+{
+    const Hopnhat__Push *push = batch->push;
+    const struct change *last =
+        batch->skip < push->n_changes ? &batch->changes[push->n_changes - 1].change : NULL;
+    batch->reading = now;
+    batch->reading_known = last && last->body && push->has_age_ms; /* else it was carried */
+    if (!batch->reading_known)
+        return;
+    int64_t ms = (int64_t)((uint64_t)push->age_ms + time_ms(last->body->time));
+    batch->reading = time_of_ms(ms > 0 ? (uint64_t)ms : 0);
+}
+
 /* Offers the changes from skip to end one by one, with `forced` (or NULL) as a reason to quarantine them
  * unseen. */
 static bool offer_changes(struct hub *hub, const struct batch *batch, const char *forced, Hopnhat__Ack *ack,
@@ -171,7 +210,7 @@ static bool offer_changes(struct hub *hub, const struct batch *batch, const char
             .change = &batch->changes[i].change,
             .malformed = batch->changes[i].malformed,
             .link = batch->changes[i].link,
-            .reading = push->time ? push->time : hub->turn->admission.receipt, /* 0: it was carried */
+            .reading = batch->reading,
             .floor = floor,
             .admitted = i < push->n_admitted ? push->admitted[i] : 0,
             .force_refusal = forced,
@@ -189,12 +228,15 @@ static bool offer_changes(struct hub *hub, const struct batch *batch, const char
         }
     }
     bool whole = batch->replica->watermark >= push->first + push->n_changes - 1;
+    struct key pieces = piece_key(batch->replica->number);
+    if (batch->pieced && whole)
+        pieces_clear(&hub->turn->admission.transaction, HUB_PIECE, key_bytes(&pieces));
     if (whole && batch->skip < push->n_changes)
         store_signature(hub, batch);
     if (whole && !push->more)
         batch->replica->last_contact = hub->turn->admission.receipt;
     registry_touch(hub, batch->replica);
-    ack->has_floor = floor != 0;
+    ack->has_floor = floor != 0 && raises(batch, floor, hub->turn->admission.receipt);
     ack->floor = floor;
     return true;
 }
@@ -203,11 +245,23 @@ static bool offer_changes(struct hub *hub, const struct batch *batch, const char
 static void answer_later(struct hub *hub, const struct batch *batch, struct pending_ack *pending,
                          const struct hub_outlet *outlet)
 {
+    struct key pieces = piece_key(batch->replica->number);
+    const Hopnhat__Push *push = batch->push;
     pending->ack.watermark = batch->replica->watermark;
     pending->ack.has_safe = batch->replica->safe != 0;
     pending->ack.safe = batch->replica->safe;
+    pending->ack.has_watermark =
+        push->n_changes == 0 || pending->ack.watermark != push->first + push->n_changes - 1;
+    if (batch->push->piece) {
+        const struct pieces_held held =
+            pieces_held(&hub->turn->admission.transaction, HUB_PIECE, key_bytes(&pieces));
+        hopnhat__piece_held__init(&pending->held);
+        pending->held.id = held.id;
+        pending->held.size = held.held_bytes;
+        pending->ack.held = &pending->held;
+    }
     if (DEFECT(ACK_BEFORE_COMMIT))
-        reply_ack(outlet, &pending->peer, pending->session, pending->request, &pending->ack);
+        reply_ack(outlet, &pending->peer, pending->request, &pending->ack);
     *hub->turn->last = pending;
     hub->turn->last = &pending->next;
 }
@@ -220,10 +274,13 @@ static struct pending_ack *new_answer(struct hub *hub, const struct batch *batch
     if (!pending || !refusals)
         return NULL;
     *pending =
-        (struct pending_ack){.peer = batch->session->peer, .session = batch->session->id, .request = request};
+        (struct pending_ack){.peer = batch->session->peer, .request = request, .log = batch->push->log};
     hopnhat__ack__init(&pending->ack);
-    pending->ack.log = batch->push->log;
-    pending->ack.time = hub->turn->admission.receipt;
+    uint64_t receipt = hub->turn->admission.receipt;
+    pending->ack.moved_ms = (int64_t)time_ms(receipt) - (int64_t)time_ms(batch->reading);
+    pending->ack.has_moved_ms = batch->reading_known;
+    pending->ack.counter = receipt & 0xffff;
+    pending->ack.has_counter = batch->reading_known && pending->ack.counter != 0;
     pending->ack.refusals = refusals;
     return pending;
 }
@@ -284,7 +341,7 @@ static void take_singly(struct hub *hub, struct batch *batch, uint32_t request, 
         batch->replica = registry_replica(hub, number);
         bool last = batch->end == batch->push->n_changes;
         if (!batch->replica || !take_alone(hub, batch, request, wall_ms, outlet, &error)) {
-            reply_busy(outlet, &batch->session->peer, batch->session->id, request, RETRY_FULL_MS);
+            reply_busy(outlet, &batch->session->peer, request, RETRY_FULL_MS);
             return;
         }
         if (!last)
@@ -299,9 +356,10 @@ static void take_checked(struct hub *hub, struct batch *batch, uint32_t request,
     struct error error;
     struct link_peer peer = batch->session->peer;
     batch->end = batch->push->n_changes;
+    find_reading(batch, clock_reading(&hub->clock, wall_ms));
     if (!open_turn(hub, wall_ms, &error)) {
         log_error("cannot take changes in: %s", error.text);
-        reply_busy(outlet, &peer, batch->session->id, request, retry_for(&error));
+        reply_busy(outlet, &peer, request, retry_for(&error));
         return;
     }
     if (take_batch(hub, batch, request, NULL, outlet, &error)) {
@@ -315,45 +373,110 @@ static void take_checked(struct hub *hub, struct batch *batch, uint32_t request,
     }
     log_error("cannot take changes in: %s", error.text);
     abandon_turn(hub, retry_for(&error), outlet);
-    reply_busy(outlet, &peer, batch->session->id, request, retry_for(&error));
+    reply_busy(outlet, &peer, request, retry_for(&error));
+}
+
+static void refuse_batch(struct hub *hub, const struct batch *batch, uint32_t request, const char *why,
+                         const struct hub_outlet *outlet)
+{
+    hub->malformed++;
+    const char *office = batch->session->installation->office;
+    log_with(LOG_LEVEL_WARNING, "HOPNHAT_OFFICE", office, "office %s: a batch of changes was not taken: %s",
+             office, why);
+    reply_error(outlet, &batch->session->peer, request, HOPNHAT__ERROR_CODE__ERROR_MALFORMED, why);
+}
+
+static void take_whole(struct hub *hub, struct batch *batch, uint32_t request, uint64_t wall_ms,
+                       const struct hub_outlet *outlet)
+{
+    struct error error;
+    const Hopnhat__Push *push = batch->push;
+    uint64_t known = batch->replica->watermark - push->first + 1;
+    batch->skip = known < push->n_changes ? (size_t)known : push->n_changes;
+    if (!unpack_all(batch, &error) ||
+        (batch->skip < push->n_changes && !signature_holds(batch) &&
+         !error_set(&error, ERROR_REFUSED, "the signature of the batch is not the installation's")))
+        refuse_batch(hub, batch, request, error.text, outlet);
+    else
+        take_checked(hub, batch, request, wall_ms, outlet);
+}
+
+/* Keeps a piece of the next change in the turn's transaction. With the last piece the change is whole, and
+ * the batch becomes one of that change. What had come before is acknowledged again. */
+static void take_piece(struct hub *hub, struct batch *batch, uint32_t request, uint64_t wall_ms,
+                       const struct hub_outlet *outlet)
+{
+    struct error error;
+    const Hopnhat__Piece *piece = batch->push->piece;
+    Hopnhat__Push all = *batch->push;
+    ProtobufCBinaryData change = {0};
+    struct key key = piece_key(batch->replica->number);
+    bool known = all.first <= batch->replica->watermark;
+    all.changes = &change;
+    all.n_changes = 1;
+    if (!open_turn(hub, wall_ms, &error)) {
+        log_error("cannot take changes in: %s", error.text);
+        reply_busy(outlet, &batch->session->peer, request, retry_for(&error));
+        return;
+    }
+    struct transaction *transaction = &hub->turn->admission.transaction;
+    struct bytes whole = bytes_of(NULL, 0);
+    hub->turn->size_bytes += piece->data.len;
+    if (!known) {
+        pieces_add(transaction, HUB_PIECE, key_bytes(&key), piece);
+        if (piece->offset + piece->data.len == piece->total)
+            whole = pieces_whole(transaction, HUB_PIECE, key_bytes(&key), &batch->arena);
+    }
+    if (known || whole.size) {
+        change = (ProtobufCBinaryData){whole.size, (uint8_t *)(uintptr_t)whole.data};
+        batch->push = &all;
+        batch->pieced = true;
+        take_whole(hub, batch, request, wall_ms, outlet);
+        return;
+    }
+    struct pending_ack *pending = new_answer(hub, batch, request);
+    if (pending)
+        answer_later(hub, batch, pending, outlet);
+    else
+        reply_busy(outlet, &batch->session->peer, request, RETRY_FULL_MS);
+}
+
+static bool is_sound(const Hopnhat__Push *push)
+{
+    if (push->piece)
+        return push->n_changes == 0 && push->first > 0 && pieces_sound(push->piece) &&
+               push->piece->total <= LIMIT_CHANGE_BYTES;
+    return push->n_changes > 0 && push->n_changes <= LIMIT_PUSH_CHANGES && push->first > 0;
 }
 
 void push_receive(struct hub *hub, struct hub_session *session, uint32_t request, const Hopnhat__Push *push,
                   uint64_t wall_ms, const struct hub_outlet *outlet)
 {
-    struct error error;
     struct batch batch = {.session = session, .push = push};
     batch.replica = push->log < session->log_count ? registry_replica(hub, session->logs[push->log]) : NULL;
-    if (!batch.replica || push->n_changes == 0 || push->n_changes > LIMIT_PUSH_CHANGES || push->first == 0) {
+    if (!batch.replica || !is_sound(push)) {
         hub->malformed++;
-        reply_error(outlet, &session->peer, session->id, request, HOPNHAT__ERROR_CODE__ERROR_MALFORMED,
+        reply_error(outlet, &session->peer, request, HOPNHAT__ERROR_CODE__ERROR_MALFORMED,
                     "a Push that is not well formed");
         return;
     }
     if (push->first > batch.replica->watermark + 1) {
-        reply_error(outlet, &session->peer, session->id, request, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO,
+        reply_error(outlet, &session->peer, request, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO,
                     "changes before these are missing");
         return;
     }
     if (hub->follow && follow_lag(hub->follow, hub->rev) > LIMIT_FOLLOWER_LAG) {
-        reply_busy(outlet, &session->peer, session->id, request, RETRY_SOON_MS);
+        reply_busy(outlet, &session->peer, request, RETRY_SOON_MS);
         return;
     }
-    uint64_t known = batch.replica->watermark - push->first + 1;
-    batch.skip = known < push->n_changes ? (size_t)known : push->n_changes;
+    uint64_t last = push->first + push->n_changes - (push->piece ? 0 : 1);
+    if (last > session->heads[push->log])
+        session->heads[push->log] = last;
     arena_init(&batch.arena, LIMIT_MESSAGE_ARENA_BYTES);
-    if (!unpack_all(&batch, &error) ||
-        (batch.skip < push->n_changes && !signature_holds(&batch) &&
-         !error_set(&error, ERROR_REFUSED, "the signature of the batch is not the installation's"))) {
-        hub->malformed++;
-        log_with(LOG_LEVEL_WARNING, "HOPNHAT_OFFICE", session->installation->office,
-                 "office %s: a batch of changes was not taken: %s", session->installation->office,
-                 error.text);
-        reply_error(outlet, &session->peer, session->id, request, HOPNHAT__ERROR_CODE__ERROR_MALFORMED,
-                    error.text);
-    } else {
-        take_checked(hub, &batch, request, wall_ms, outlet);
-    }
+    if (push->piece)
+        take_piece(hub, &batch, request, wall_ms, outlet);
+    else
+        take_whole(hub, &batch, request, wall_ms, outlet);
     arena_release(&batch.arena);
 }
 
@@ -366,10 +489,14 @@ void push_commit(struct hub *hub, const struct hub_outlet *outlet)
     if (!committed)
         log_error("what came in was not stored, the agents offer it again: %s", error.text);
     for (struct pending_ack *pending = hub->turn->first; pending; pending = pending->next) {
+        struct hub_session *session = session_find(hub, pending->peer.key);
+        if (committed && session && session->peer.connection == pending->peer.connection &&
+            pending->ack.watermark > session->acknowledged[pending->log])
+            session->acknowledged[pending->log] = pending->ack.watermark;
         if (committed)
-            reply_ack(outlet, &pending->peer, pending->session, pending->request, &pending->ack);
+            reply_ack(outlet, &pending->peer, pending->request, &pending->ack);
         else
-            reply_busy(outlet, &pending->peer, pending->session, pending->request, retry_for(&error));
+            reply_busy(outlet, &pending->peer, pending->request, retry_for(&error));
     }
     end_turn(hub);
 }

@@ -3,6 +3,7 @@
 #include "hub/admission.h"
 #include "hub/registry.h"
 #include "store/key.h"
+#include "store/pieces.h"
 
 struct bucket {
     struct digest digest;
@@ -109,6 +110,37 @@ static bool choose(struct comparison *comparison, size_t *records, struct error 
     return true;
 }
 
+/* Where the records of the one bucket are too large for the credit, a piece of them takes their place. */
+static bool cut(struct comparison *comparison, struct error *error)
+{
+    const Hopnhat__Reconcile *request = comparison->request;
+    Hopnhat__Reconciled *answer = comparison->answer, all = HOPNHAT__RECONCILED__INIT;
+    struct pieces_held held = {0};
+    static char nothing[] = "";
+    size_t most = request->credit_bytes > LEAST_PIECE_BYTES ? request->credit_bytes : LEAST_PIECE_BYTES;
+    all.group = nothing;
+    all.differing = answer->differing;
+    all.n_differing = answer->n_differing;
+    all.records = answer->records;
+    all.n_records = answer->n_records;
+    size_t size = hopnhat__reconciled__get_packed_size(&all);
+    if (answer->n_differing != 1 || size <= 2 * most)
+        return true;
+    uint8_t *packed = arena_alloc(comparison->arena, size);
+    if (!packed)
+        return out_of_memory(error);
+    hopnhat__reconciled__pack(&all, packed);
+    if (request->held)
+        held = (struct pieces_held){.id = request->held->id, .held_bytes = request->held->size};
+    answer->piece = pieces_cut(bytes_of(packed, size), &held, most, comparison->arena);
+    if (!answer->piece)
+        return out_of_memory(error);
+    bool last = answer->piece->offset + answer->piece->data.len == size;
+    answer->next = answer->differing[0] + last;
+    answer->n_differing = answer->n_records = 0;
+    return true;
+}
+
 static bool compare(struct comparison *comparison, struct error *error)
 {
     const Hopnhat__Reconcile *request = comparison->request;
@@ -123,7 +155,9 @@ static bool compare(struct comparison *comparison, struct error *error)
     if (!choose(comparison, &records, error))
         return false;
     answer->records = arena_alloc(comparison->arena, records * sizeof(Hopnhat__Record *));
-    return answer->records ? each_record(comparison, error, collect_record) : out_of_memory(error);
+    if (!answer->records)
+        return out_of_memory(error);
+    return each_record(comparison, error, collect_record) && cut(comparison, error);
 }
 
 static bool start_answer(struct hub *hub, const struct feed_reader *reader, struct comparison *comparison)

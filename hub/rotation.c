@@ -69,7 +69,7 @@ void rotation_receive(struct hub *hub, struct hub_session *session, uint32_t req
     struct installation *installation = registry_installation(hub, session->key);
     if (!installation || installation->former_count >= LIMIT_FORMER_KEYS ||
         !announces(installation, rotate, &next) || is_taken(hub, installation, next.link_key)) {
-        reply_error(outlet, &session->peer, session->id, request, HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED,
+        reply_error(outlet, &session->peer, request, HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED,
                     "these keys cannot follow the present ones");
         return;
     }
@@ -81,9 +81,9 @@ void rotation_receive(struct hub *hub, struct hub_session *session, uint32_t req
         enrolment_certify(hub, installation, true, &certificate, &arena)) {
         log_with(LOG_LEVEL_INFO, "HOPNHAT_OFFICE", installation->office,
                  "an installation of office %s has announced new keys", installation->office);
-        reply(outlet, &session->peer, session->id, request, &message);
+        reply(outlet, &session->peer, request, &message);
     } else {
-        reply_busy(outlet, &session->peer, session->id, request, 1000);
+        reply_busy(outlet, &session->peer, request, 1000);
     }
     arena_release(&arena);
 }

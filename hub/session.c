@@ -95,9 +95,17 @@ size_t hub_sessions_online(const struct hub *hub, uint64_t wall_ms)
 
 static struct feed_reader reader_of(const struct hub *hub, const struct hub_session *session)
 {
+    for (size_t i = 0; i < session->log_count; i++) {
+        const struct replica *replica = registry_replica(hub, session->logs[i]);
+        if (replica && replica->safe > session->trimmed[i])
+            session->trimmed[i] = replica->safe; /* the agent need not keep it any longer */
+    }
     return (struct feed_reader){
         .office = registry_office(hub, session->installation->office),
         .logs = session->logs,
+        .heads = session->heads,
+        .trimmed = session->trimmed,
+        .acknowledged = session->acknowledged,
         .log_count = session->log_count,
     };
 }
@@ -114,10 +122,10 @@ static void receive_join(struct hub *hub, const struct link_peer *peer, uint32_t
     message.body_case = HOPNHAT__MESSAGE__BODY_JOINED;
     if (message.joined) {
         log_info("an installation has joined");
-        reply(outlet, peer, 0, request, &message);
+        reply(outlet, peer, request, &message);
     } else {
         log_warning("a Join was refused: %s", error.text);
-        reply_error(outlet, peer, 0, request, HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED, error.text);
+        reply_error(outlet, peer, request, HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED, error.text);
     }
     arena_release(&arena);
 }
@@ -158,14 +166,14 @@ static void send_part(struct hub *hub, struct hub_session *session, const struct
             message.feed->has_custody = message.feed->custody = session->custody_flagged = true;
         part->request = pull.request;
         *end = part;
-        reply(outlet, &session->peer, session->id, pull.request, &message);
+        reply(outlet, &session->peer, pull.request, &message);
     } else {
         log_with(LOG_LEVEL_ERROR, "HOPNHAT_OFFICE", session->installation->office,
                  "cannot read the feed of office %s: %s", session->installation->office, error.text);
         if (part)
             feed_state_release(&part->after);
         free(part);
-        reply_busy(outlet, &session->peer, session->id, pull.request, 5000);
+        reply_busy(outlet, &session->peer, pull.request, 5000);
     }
     arena_release(&arena);
 }
@@ -193,22 +201,25 @@ static bool confirm(struct hub_session *session, uint32_t applied)
 static void receive_pull(struct hub *hub, struct hub_session *session, uint32_t request,
                          const Hopnhat__Pull *pull, uint64_t wall_ms, const struct hub_outlet *outlet)
 {
-    bool first = pull->applied == 0 && !session->sent;
+    bool first = !pull->has_applied && !session->sent;
     if (!pull->ahead)
         session->pull_count = 0;
-    if (!confirm(session, pull->applied) || session->pull_count == PULLS_WAITING) {
-        reply_error(outlet, &session->peer, session->id, request, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO,
+    if (!confirm(session, pull->has_applied ? request - pull->applied : 0) ||
+        session->pull_count == PULLS_WAITING) {
+        reply_error(outlet, &session->peer, request, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO,
                     "the part that was applied last is not known here");
         return;
     }
     while (!pull->ahead && session->sent)
         drop_sent(session); /* what was under way was not applied, and is sent again */
+    if (pull->held && session->confirmed_request == 0)
+        session->confirmed.held = (struct pieces_held){.id = pull->held->id, .held_bytes = pull->held->size};
     uint64_t hold_ms = pull->wait_ms < LONGEST_HOLD_MS ? pull->wait_ms : LONGEST_HOLD_MS;
     struct waiting_pull *waiting = &session->pulls[session->pull_count++];
     waiting->request = request;
-    waiting->credit_bytes = pull->credit_bytes < LIMIT_FEED_BYTES ? pull->credit_bytes : LIMIT_FEED_BYTES;
-    if (waiting->credit_bytes == 0)
-        waiting->credit_bytes = 1; /* one record at least, or the agent would never arrive */
+    if (pull->has_credit_bytes)
+        session->credit_bytes = pull->credit_bytes < LIMIT_FEED_BYTES ? pull->credit_bytes : LIMIT_FEED_BYTES;
+    waiting->credit_bytes = session->credit_bytes ? session->credit_bytes : 1; /* one record at least */
     waiting->hold_until_ms = first ? wall_ms : wall_ms + hold_ms;
     uint64_t look_ms =
         waiting->hold_until_ms > wall_ms + HOLD_STEP_MS ? waiting->hold_until_ms : wall_ms + HOLD_STEP_MS;
@@ -228,9 +239,9 @@ static void receive_reconcile(struct hub *hub, struct hub_session *session, uint
     arena_init(&arena, 4 * (size_t)LIMIT_MESSAGE_ARENA_BYTES);
     message.body_case = HOPNHAT__MESSAGE__BODY_RECONCILED;
     if (reconcile_group(hub, &reader, reconcile, &arena, &message.reconciled, &error))
-        reply(outlet, &session->peer, session->id, request, &message);
+        reply(outlet, &session->peer, request, &message);
     else
-        reply_error(outlet, &session->peer, session->id, request,
+        reply_error(outlet, &session->peer, request,
                     error.code == ERROR_REFUSED ? HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED
                                                 : HOPNHAT__ERROR_CODE__ERROR_MALFORMED,
                     error.text);
@@ -275,9 +286,9 @@ static void receive_compare(struct hub *hub, struct hub_session *session, uint32
     message.body_case = HOPNHAT__MESSAGE__BODY_COMPARED;
     message.compared = &compared;
     if (own && compare->n_seqs <= LIMIT_CHAIN_QUERIES && read_links(hub, compare, &arena, &compared, &error))
-        reply(outlet, &session->peer, session->id, request, &message);
+        reply(outlet, &session->peer, request, &message);
     else
-        reply_error(outlet, &session->peer, session->id, request, HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED,
+        reply_error(outlet, &session->peer, request, HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED,
                     "that log is not this office's");
     arena_release(&arena);
 }
@@ -316,9 +327,9 @@ static void receive_history(struct hub *hub, struct hub_session *session, uint32
     message.body_case = HOPNHAT__MESSAGE__BODY_HISTORY_ANSWER;
     message.history_answer = &answer;
     if (done)
-        reply(outlet, &session->peer, session->id, request, &message);
+        reply(outlet, &session->peer, request, &message);
     else
-        reply_error(outlet, &session->peer, session->id, request, code_of(error.code), error.text);
+        reply_error(outlet, &session->peer, request, code_of(error.code), error.text);
     arena_release(&arena);
 }
 
@@ -329,7 +340,7 @@ static void receive_request(struct hub *hub, struct hub_session *session, const 
     bool gives_back = message->body_case == HOPNHAT__MESSAGE__BODY_CUSTODY ||
                       message->body_case == HOPNHAT__MESSAGE__BODY_BYE;
     if (!gives_back && custody_is_awaited(hub, wall_ms)) {
-        reply_busy(outlet, &session->peer, session->id, message->request, CUSTODY_RETRY_MS);
+        reply_busy(outlet, &session->peer, message->request, CUSTODY_RETRY_MS);
         return;
     }
     switch (message->body_case) {
@@ -359,8 +370,8 @@ static void receive_request(struct hub *hub, struct hub_session *session, const 
         break;
     default:
         hub->malformed++;
-        reply_error(outlet, &session->peer, session->id, message->request,
-                    HOPNHAT__ERROR_CODE__ERROR_MALFORMED, "not a request that the hub knows");
+        reply_error(outlet, &session->peer, message->request, HOPNHAT__ERROR_CODE__ERROR_MALFORMED,
+                    "not a request that the hub knows");
     }
 }
 
@@ -381,12 +392,12 @@ void hub_receive(struct hub *hub, const struct link_peer *peer, const Hopnhat__M
         message->body_case == HOPNHAT__MESSAGE__BODY_CUSTODY || custody_is_awaited(hub, wall_ms);
     if (!installation || installation->revoked ||
         (!may_be_unknown && !registry_office(hub, installation->office))) {
-        reply_error(outlet, peer, 0, message->request, HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED,
+        reply_error(outlet, peer, message->request, HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED,
                     "this installation may not sync");
         return;
     }
-    if (!session || session->id != message->session || session->peer.connection != peer->connection) {
-        reply_error(outlet, peer, message->session, message->request, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO,
+    if (!session || session->peer.connection != peer->connection) {
+        reply_error(outlet, peer, message->request, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO,
                     "the session is not known here");
         return;
     }

@@ -37,8 +37,8 @@ struct seat;
 struct hub_session {
     uint8_t key[LINK_KEY_BYTES];
     struct link_peer peer;
-    uint32_t id;
     const struct installation *installation;
+    uint32_t credit_bytes;       /* of the last Pull */
     struct feed_state confirmed; /* where the agent stands for sure */
     uint32_t confirmed_request;  /* the Pull that was answered with the part it applied last; 0: none */
     struct sent_part *sent;      /* parts under way, in their order */
@@ -57,6 +57,9 @@ struct hub_session {
     struct hub_session *look_next, *look_prev;
     UT_hash_handle hh;
     size_t log_count;
+    /* of the logs, in `logs` behind the replica numbers: what is known to stand in the agent's own ones (to
+     * `heads`, after `trimmed`), and the watermarks as Welcome and Acks told them */
+    uint64_t *heads, *trimmed, *acknowledged;
     uint64_t logs[]; /* replica numbers, as in the Hello */
 };
 

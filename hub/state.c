@@ -32,6 +32,7 @@ const char *const hub_databases[HUB_DATABASES] = {
     [HUB_CARRIED] = "carried",
     [HUB_ACCOUNT] = "account",
     [HUB_AUDIT] = "audit",
+    [HUB_PIECE] = "piece",
 };
 
 static struct hub *open_files(const char *directory, const struct hub_options *options, bool make,

@@ -37,6 +37,7 @@ enum hub_database {
     HUB_CARRIED,   /* link key -> CarriedHello: of the bundle that came last from that installation */
     HUB_ACCOUNT,   /* people who come over TCP, by name */
     HUB_AUDIT,     /* administrative acts, by number */
+    HUB_PIECE,     /* replica (8) -> of its next change, what has come (store/pieces.h) */
     HUB_DATABASES,
 };
 

@@ -27,10 +27,11 @@ enum {
     LIMIT_FRAME_BYTES = 8 * 1024 * 1024,    /* on the wire, compressed or not */
     LIMIT_MESSAGE_BYTES = 16 * 1024 * 1024, /* decompressed */
     LIMIT_MESSAGE_ARENA_BYTES = 256 * 1024 * 1024,
-    LIMIT_COMPRESS_ABOVE_BYTES = 256, /* smaller messages go as they are */
-    LIMIT_PUSH_CHANGES = 1000,        /* changes in one Push */
-    LIMIT_PUSH_BYTES = 512 * 1024,    /* one Push closes at this size */
-    LIMIT_FEED_BYTES = 512 * 1024,    /* the most a Pull may ask for in one part */
+    LIMIT_COMPRESS_ABOVE_BYTES = 96,       /* smaller messages go as they are */
+    LIMIT_PUSH_CHANGES = 1000,             /* changes in one Push */
+    LIMIT_PUSH_BYTES = 512 * 1024,         /* one Push closes at this size */
+    LIMIT_FEED_BYTES = 512 * 1024,         /* the most a Pull may ask for in one part */
+    LIMIT_PIECED_BYTES = 10 * 1024 * 1024, /* what may travel in pieces: a record, a bucket, a change */
     LIMIT_REFUSALS_PER_MESSAGE = 64,
     LIMIT_LOGS_PER_AGENT = 64, /* replica numbers that one installation may have had */
     LIMIT_GROUPS_PER_OFFICE = 64,

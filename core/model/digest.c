@@ -80,3 +80,18 @@ uint32_t digest_bucket(const uint8_t id[16], uint32_t buckets)
 {
     return (uint32_t)(XXH3_64bits(id, 16) >> 32) % buckets;
 }
+
+uint32_t digest_check(const struct digest *digests, size_t count, uint64_t rev)
+{
+    uint8_t bytes[DIGEST_BYTES];
+    XXH3_state_t state;
+    XXH3_INITSTATE(&state);
+    XXH3_64bits_reset(&state);
+    put_u64_le(bytes, rev);
+    XXH3_64bits_update(&state, bytes, 8);
+    for (size_t i = 0; i < count; i++) {
+        digest_store(&digests[i], bytes);
+        XXH3_64bits_update(&state, bytes, sizeof bytes);
+    }
+    return (uint32_t)XXH3_64bits_digest(&state);
+}

@@ -34,4 +34,9 @@ struct digest digest_record(const Hopnhat__Record *record);
  * XXH3-64 of its id, in canonical byte order, modulo the number of buckets. */
 uint32_t digest_bucket(const uint8_t id[16], uint32_t buckets);
 
+/* A short check of the digests of several groups at a rev: the low 32 bits of the XXH3-64 (seed 0) of the rev
+ * (8 bytes) and each digest (DIGEST_BYTES), little endian. What differs is missed once in 2^32, and not again
+ * at another rev. */
+uint32_t digest_check(const struct digest *digests, size_t count, uint64_t rev);
+
 #endif

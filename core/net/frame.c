@@ -5,12 +5,22 @@
 #include <stdlib.h>
 #include <zstd.h>
 
-enum { FLAG_PLAIN = 0, FLAG_ZSTD = 1 };
-enum { FLAG_BYTES = 1, COMPRESSION_LEVEL = 3 };
+extern const unsigned char wire_dictionary[];
+extern const size_t wire_dictionary_size;
+
+enum { FLAG_PLAIN = 0, FLAG_ZSTD = 1, FLAG_DICTIONARY = 2 };
+enum {
+    FLAG_BYTES = 1,
+    COMPRESSION_LEVEL = 3,
+    DICTIONARY_NUMBER = 1,
+    DICTIONARY_BELOW_BYTES = 6 * 1024, /* larger messages are smaller without */
+};
 
 struct frame_codec {
     ZSTD_CCtx *compressor;
     ZSTD_DCtx *decompressor;
+    ZSTD_CDict *to;
+    ZSTD_DDict *from;
     struct frame_buffer packed; /* a message on its way to the compressor */
 };
 
@@ -23,8 +33,10 @@ struct frame_codec *frame_codec_new(struct error *error)
     if (codec) {
         codec->compressor = ZSTD_createCCtx();
         codec->decompressor = ZSTD_createDCtx();
+        codec->to = ZSTD_createCDict(wire_dictionary, wire_dictionary_size, COMPRESSION_LEVEL);
+        codec->from = ZSTD_createDDict(wire_dictionary, wire_dictionary_size);
     }
-    if (!codec || !codec->compressor || !codec->decompressor) {
+    if (!codec || !codec->compressor || !codec->decompressor || !codec->to || !codec->from) {
         frame_codec_free(codec);
         error_set(error, ERROR_MEMORY, "out of memory for the frame codec");
         return NULL;
@@ -38,6 +50,8 @@ void frame_codec_free(struct frame_codec *codec)
         return;
     ZSTD_freeCCtx(codec->compressor);
     ZSTD_freeDCtx(codec->decompressor);
+    ZSTD_freeCDict(codec->to);
+    ZSTD_freeDDict(codec->from);
     frame_buffer_release(&codec->packed);
     free(codec);
 }
@@ -68,13 +82,18 @@ static bool compress_into(struct frame_codec *codec, struct bytes packed, struct
     size_t bound = FLAG_BYTES + ZSTD_compressBound(packed.size);
     if (!reserve(out, bound, error))
         return false;
-    size_t size = ZSTD_compressCCtx(codec->compressor, out->data + FLAG_BYTES, bound - FLAG_BYTES,
-                                    packed.data, packed.size, COMPRESSION_LEVEL);
+    bool dictionary = packed.size < DICTIONARY_BELOW_BYTES;
+    uint8_t *to = out->data + FLAG_BYTES;
+    size_t room = bound - FLAG_BYTES;
+    size_t size =
+        dictionary
+            ? ZSTD_compress_usingCDict(codec->compressor, to, room, packed.data, packed.size, codec->to)
+            : ZSTD_compressCCtx(codec->compressor, to, room, packed.data, packed.size, COMPRESSION_LEVEL);
     if (ZSTD_isError(size))
         return error_set(error, ERROR_MEMORY, "cannot compress a message: %s", ZSTD_getErrorName(size));
     if (size >= packed.size)
         return true; /* out->size is 0: not worth it */
-    out->data[0] = FLAG_ZSTD;
+    out->data[0] = dictionary ? FLAG_DICTIONARY : FLAG_ZSTD;
     out->size = FLAG_BYTES + size;
     return true;
 }
@@ -128,7 +147,7 @@ bool frame_pack(struct frame_codec *codec, const Hopnhat__Message *message, stru
 }
 
 /* The size is read from the zstd frame's own header, so that a bomb is refused before it unfolds. */
-static bool decompress(struct frame_codec *codec, struct bytes body, struct arena *arena,
+static bool decompress(struct frame_codec *codec, struct bytes body, bool dictionary, struct arena *arena,
                        struct bytes *packed, struct error *error)
 {
     unsigned long long size = ZSTD_getFrameContentSize(body.data, body.size);
@@ -139,12 +158,17 @@ static bool decompress(struct frame_codec *codec, struct bytes body, struct aren
     if (size > LIMIT_MESSAGE_BYTES)
         return error_set(error, ERROR_LIMIT, "a frame that unfolds to %llu bytes; LIMIT_MESSAGE_BYTES is %d",
                          size, LIMIT_MESSAGE_BYTES);
+    if (ZSTD_getDictID_fromFrame(body.data, body.size) != (dictionary ? DICTIONARY_NUMBER : 0))
+        return error_set(error, ERROR_CORRUPT, "a compressed frame with a dictionary that is not known here");
     if (ZSTD_findFrameCompressedSize(body.data, body.size) != body.size)
         return error_set(error, ERROR_CORRUPT, "a compressed frame that is cut or has something behind it");
     uint8_t *to = arena_alloc(arena, (size_t)size);
     if (!to)
         return error_set(error, ERROR_MEMORY, "out of memory for a message of %llu bytes", size);
-    size_t got = ZSTD_decompressDCtx(codec->decompressor, to, (size_t)size, body.data, body.size);
+    size_t got = dictionary
+                     ? ZSTD_decompress_usingDDict(codec->decompressor, to, (size_t)size, body.data, body.size,
+                                                  codec->from)
+                     : ZSTD_decompressDCtx(codec->decompressor, to, (size_t)size, body.data, body.size);
     if (ZSTD_isError(got) || got != size)
         return error_set(error, ERROR_CORRUPT, "a compressed frame that does not unfold: %s",
                          ZSTD_isError(got) ? ZSTD_getErrorName(got) : "wrong content size");
@@ -165,8 +189,8 @@ Hopnhat__Message *frame_unpack(struct frame_codec *codec, struct bytes frame, st
         return NULL;
     }
     struct bytes packed = bytes_of(frame.data + FLAG_BYTES, frame.size - FLAG_BYTES);
-    if (frame.data[0] == FLAG_ZSTD) {
-        if (!decompress(codec, packed, arena, &packed, error))
+    if (frame.data[0] == FLAG_ZSTD || frame.data[0] == FLAG_DICTIONARY) {
+        if (!decompress(codec, packed, frame.data[0] == FLAG_DICTIONARY, arena, &packed, error))
             return NULL;
     } else if (frame.data[0] != FLAG_PLAIN) {
         error_set(error, ERROR_CORRUPT, "a frame coded as %u, which this version does not know",

@@ -2,7 +2,9 @@
  *
  *   0  a packed Message
  *   1  a zstd frame of a packed Message; it names its content size
- *   2  kept free: as 1, with the dictionary whose id the zstd frame names
+ *   2  as 1, with the dictionary whose id the zstd frame names. There is one so far, data/wire-1.dictionary,
+ * which every version knows (made by tests/bench/dictionary); a later one will have to be announced in Hello
+ * and Welcome
  */
 #ifndef HOPNHAT_NET_FRAME_H
 #define HOPNHAT_NET_FRAME_H

@@ -102,7 +102,6 @@ static bool say_hello(struct author *author, struct hub *hub, const struct hub_o
     hub_receive(hub, &peer, &message, wall_ms(), outlet);
     const struct hub_session *session;
     HASH_FIND(hh, hub->sessions, peer.key, LINK_KEY_BYTES, session);
-    author->session = session ? session->id : 0;
     return session || error_set(error, ERROR_INTERNAL, "the hub did not welcome the bench");
 }
 
@@ -156,9 +155,7 @@ static Hopnhat__Message *begin_push(struct author *author, size_t count)
     hopnhat__push__init(push);
     push->changes = arena_alloc(&author->arena, count * sizeof *push->changes);
     push->first = author->seq + 1;
-    push->time = time_of_ms(wall_ms());
-    message->has_session = message->has_request = true;
-    message->session = author->session;
+    message->has_request = true;
     message->request = ++author->request;
     message->body_case = HOPNHAT__MESSAGE__BODY_PUSH;
     message->push = push;

@@ -10,7 +10,7 @@ struct author {
     struct link_keys link_keys;
     uint64_t replica, seq;
     uint8_t link[LINK_BYTES];
-    uint32_t session, request, catalog_tag;
+    uint32_t request, catalog_tag;
     char office[LIMIT_OFFICE_CODE_BYTES + 1];
     const char *group;  /* of new records: everyone, if nothing else is set after author_start */
     struct arena arena; /* of the push being made */

@@ -56,8 +56,6 @@ static void ask(struct member *member, Hopnhat__Message *message)
 {
     struct crowd *crowd = member->crowd;
     struct error error;
-    message->has_session = member->author.session != 0;
-    message->session = member->author.session;
     message->has_request = true;
     message->request = ++member->author.request;
     member->waits_for = message->request;
@@ -75,7 +73,7 @@ static void say_hello(struct member *member)
     Hopnhat__Cursor cursors[] = {HOPNHAT__CURSOR__INIT, HOPNHAT__CURSOR__INIT};
     Hopnhat__Cursor *both[] = {&cursors[0], &cursors[1]};
     member->state = MEMBER_GREETING;
-    member->author.session = member->applied = 0;
+    member->applied = 0;
     log.replica = member->author.replica;
     log.head = member->author.seq;
     log.has_link = log.head != 0;
@@ -109,7 +107,8 @@ static void pull(struct member *member)
     Hopnhat__Pull body = HOPNHAT__PULL__INIT;
     member->state = MEMBER_PULLING;
     body.has_applied = member->applied != 0;
-    body.applied = member->applied;
+    body.applied = member->author.request + 1 - member->applied;
+    body.has_credit_bytes = true;
     body.credit_bytes = CREDIT_BYTES;
     body.has_wait_ms = true;
     body.wait_ms = WAIT_MS;
@@ -154,7 +153,6 @@ static void acknowledge(struct member *member, uint64_t watermark)
 static void take_welcome(struct member *member, const Hopnhat__Welcome *welcome)
 {
     member->attempts = 0;
-    member->author.session = welcome->session;
     acknowledge(member, welcome->n_logs ? welcome->logs[0]->watermark : 0);
     if (!member->pushing)
         make_change(member);
@@ -168,8 +166,9 @@ static void take_feed(struct member *member, const Hopnhat__Feed *feed)
 {
     member->applied = member->waits_for;
     member->crowd->counts.feeds++;
-    if (feed->head && feed->n_after == 1) {
-        member->rev = feed->after[0];
+    bool head = feed->head && feed->n_after == 1;
+    if (head || feed->has_advance) {
+        member->rev = head ? feed->after[0] : member->rev + feed->advance;
         set_open(member, true);
     }
     pull(member);
@@ -195,7 +194,7 @@ static void take_message(struct member *member, const Hopnhat__Message *message)
         take_welcome(member, message->welcome);
         break;
     case HOPNHAT__MESSAGE__BODY_ACK:
-        acknowledge(member, message->ack->watermark);
+        acknowledge(member, message->ack->has_watermark ? message->ack->watermark : member->author.seq);
         pull(member);
         break;
     case HOPNHAT__MESSAGE__BODY_FEED:

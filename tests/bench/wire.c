@@ -81,7 +81,7 @@ static bool bench(struct hub *hub, struct error *error)
         hub_turn(hub, (uint64_t)time(NULL) * 1000, &outlet);
     }
     const struct feed_reader reader = {.office = registry_office(hub, "bench")};
-    for (size_t credit = 64 * 1024; done && credit <= LIMIT_FEED_BYTES; credit *= 2) {
+    for (size_t credit = 1024; done && credit <= LIMIT_FEED_BYTES; credit *= credit < 65536 ? 4 : 2) {
         plain.size = 0;
         size_t wire = read_feed(hub, &reader, &plain, credit, error);
         size_t room = ZSTD_compressBound(plain.size);

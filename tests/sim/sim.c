@@ -32,21 +32,6 @@ struct options {
     char directory[100];
 };
 
-static void remove_tree(const char *directory)
-{
-    char command[200];
-    static const char *const parts[] = {"hub", "agent-0", "agent-1", "agent-2", "agent-3"};
-    static const char *const files[] = {"store/data.mdb", "store/lock.mdb", "store",  "copy-0",
-                                        "copy-1",         "copy-2",         "copy-3", ""};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        for (size_t j = 0; j < sizeof files / sizeof *files; j++) {
-            snprintf(command, sizeof command, "%s/%s/%s", directory, parts[i], files[j]);
-            if (remove(command) != 0)
-                continue;
-        }
-    rmdir(directory);
-}
-
 /* Runs one history. Returns its trace; *failure is empty where all held. */
 static uint64_t run(const struct options *options, const struct mode *mode, uint64_t seed, unsigned steps,
                     bool verbose, char failure[600])
@@ -66,7 +51,7 @@ static uint64_t run(const struct options *options, const struct mode *mode, uint
     uint64_t trace = world->trace;
     world_end(world);
     free(world);
-    remove_tree(options->directory);
+    world_remove(options->directory);
     return trace;
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 static const uint64_t MAP_BYTES = UINT64_C(256) << 20;
@@ -195,16 +196,24 @@ static void give_to_hub(struct node *node, struct parcel parcel)
     Hopnhat__Message *message = hopnhat__message__unpack(NULL, parcel.size, parcel.data);
     memcpy(peer.key, node->key, LINK_KEY_BYTES);
     world->trace = XXH3_64bits_withSeed(parcel.data, parcel.size, world->trace);
-    if (message && message->body_case == HOPNHAT__MESSAGE__BODY_PULL && !world->calm)
+    if (message && message->body_case == HOPNHAT__MESSAGE__BODY_PULL && !world->calm) {
+        message->pull->has_credit_bytes = true;
         message->pull->credit_bytes = (uint32_t)world_random(world, 500); /* parts of a record or three */
+    }
     if (message)
         hub_receive(world->hub, &peer, message, world->now_ms, hub_outlet(world));
     hopnhat__message__free_unpacked(message, NULL);
     free(parcel.data);
 }
 
+/* An agent's link is a socket of its own for each connection: what an ended one still carries is never read.
+ */
 static void give_to_agent(struct node *node, struct parcel parcel)
 {
+    if (!node->up || parcel.connection != node->connection) {
+        free(parcel.data);
+        return;
+    }
     Hopnhat__Message *message = hopnhat__message__unpack(NULL, parcel.size, parcel.data);
     node->world->trace = XXH3_64bits_withSeed(parcel.data, parcel.size, node->world->trace);
     if (message && message->body_case == HOPNHAT__MESSAGE__BODY_WELCOME && !node->world->calm)
@@ -562,4 +571,19 @@ void world_end(struct world *world)
     if (world->hub)
         close_hub(world);
     truth_free(world->truth);
+}
+
+void world_remove(const char *directory)
+{
+    char command[200];
+    static const char *const parts[] = {"hub", "agent-0", "agent-1", "agent-2", "agent-3"};
+    static const char *const files[] = {"store/data.mdb", "store/lock.mdb", "store",  "copy-0",
+                                        "copy-1",         "copy-2",         "copy-3", ""};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        for (size_t j = 0; j < sizeof files / sizeof *files; j++) {
+            snprintf(command, sizeof command, "%s/%s/%s", directory, parts[i], files[j]);
+            if (remove(command) != 0)
+                continue;
+        }
+    rmdir(directory);
 }

@@ -87,6 +87,7 @@ struct world {
 bool world_start(struct world *world, const struct mode *mode, uint64_t seed, struct bytes catalog,
                  const char *directory);
 void world_end(struct world *world);
+void world_remove(const char *directory); /* takes its files away */
 
 /* Seeded randomness. */
 uint64_t world_random(struct world *world, uint64_t below);

@@ -322,8 +322,6 @@ static inline void answer(struct fixture *fixture, const Hopnhat__Message *to,
                           Hopnhat__Message__BodyCase kind, void *body)
 {
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
-    message.has_session = true;
-    message.session = to->has_session ? to->session : 99;
     message.has_request = true;
     message.request = to->request;
     message.body_case = kind;
@@ -338,7 +336,6 @@ static inline void welcome(struct fixture *fixture, const Hopnhat__Message *hell
     Hopnhat__Welcome body = HOPNHAT__WELCOME__INIT;
     Hopnhat__LogMark marks[8], *list[8];
     uint8_t hash[32];
-    body.session = 99;
     body.protocol = 1;
     body.epoch = epoch;
     body.time = time_of_ms(fixture->wall_ms);
@@ -379,9 +376,9 @@ static inline void acknowledge(struct fixture *fixture, const Hopnhat__Message *
                                Hopnhat__Refusal *refusal)
 {
     Hopnhat__Ack ack = HOPNHAT__ACK__INIT;
-    ack.log = push->push->log;
+    ack.has_watermark = true;
     ack.watermark = watermark;
-    ack.time = time_of_ms(fixture->wall_ms);
+    ack.has_moved_ms = true;
     ack.refusals = &refusal;
     ack.n_refusals = refusal ? 1 : 0;
     answer(fixture, push, HOPNHAT__MESSAGE__BODY_ACK, &ack);
@@ -398,6 +395,7 @@ static inline Hopnhat__Feed *feed_from(struct fixture *fixture, size_t group_cou
         put_u64_le(cursors + 16 * i, base);
         put_u64_le(cursors + 16 * i + 8, position);
     }
+    feed->has_from = true;
     feed->from = (uint32_t)XXH3_64bits(cursors, 16 * group_count);
     feed->items = arena_alloc(&fixture->arena, 16 * sizeof *feed->items);
     feed->after = arena_alloc(&fixture->arena, 16 * sizeof *feed->after);
@@ -447,6 +445,16 @@ static inline void add_digest(struct fixture *fixture, Hopnhat__Feed *feed, uint
     digest->digest.data = arena_alloc(&fixture->arena, DIGEST_BYTES);
     digest_store(&sum, digest->digest.data);
     feed->digests[feed->n_digests++] = digest;
+}
+
+/* The group's digest is what the mirror's is now. */
+static inline void add_equal_digest(struct fixture *fixture, Hopnhat__Feed *feed, uint32_t place,
+                                    const char *name)
+{
+    static const struct digest nothing;
+    const struct agent_group *group = agent_group(fixture->agent, name, false);
+    add_digest(fixture, feed, place, NULL, 0);
+    digest_store(group ? &group->digest : &nothing, feed->digests[feed->n_digests - 1]->digest.data);
 }
 
 static inline struct agent_status status_of(struct fixture *fixture)

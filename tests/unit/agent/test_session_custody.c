@@ -52,6 +52,7 @@ static void catch_up(struct fixture *fixture)
     uint8_t cursors[16] = {0};
     feed->from = (uint32_t)XXH3_64bits(cursors, sizeof cursors);
     set_head(feed, 2);
+    add_equal_digest(fixture, feed, 0, "everyone");
     answer(fixture, pull, HOPNHAT__MESSAGE__BODY_FEED, feed);
 }
 

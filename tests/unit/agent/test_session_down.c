@@ -94,6 +94,7 @@ static void left_removes_only_from_its_own_group(void **state)
     Hopnhat__Feed *feed = feed_from(fixture, 2, 5, 5);
     add_item(fixture, feed, HOPNHAT__ITEM_KIND__ITEM_LEFT, 1, gone); /* it is mirrored in group 0 */
     set_head(feed, 6);
+    add_equal_digest(fixture, feed, 0, "everyone");
     answer(fixture, pull, HOPNHAT__MESSAGE__BODY_FEED, feed);
     assert_non_null(shown(fixture, 1));
     pull = sent(fixture, HOPNHAT__MESSAGE__BODY_PULL);
@@ -180,6 +181,7 @@ static void the_head_settles_drafts_of_records_that_do_not_come(void **state)
     Hopnhat__Feed *feed = feed_from(fixture, 2, 5, 5);
     feed->watermarks[0] = 1;
     set_head(feed, 9);
+    add_equal_digest(fixture, feed, 0, "everyone");
     answer(fixture, pull, HOPNHAT__MESSAGE__BODY_FEED, feed);
     assert_null(shown(fixture, 7));
     assert_true(status_of(fixture).caught_up);

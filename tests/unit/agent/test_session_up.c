@@ -29,7 +29,6 @@ static void pushes_and_is_acknowledged(void **state)
     write_text(fixture, 1, NOTE, "hello", false);
     assert_silent(fixture);
     const Hopnhat__Message *hello = say_hello(fixture);
-    assert_false(hello->has_session);
     assert_int_equal(hello->hello->n_logs, 1);
     assert_int_equal(hello->hello->logs[0]->head, 2);
     assert_int_equal(hello->hello->epoch, EPOCH);
@@ -37,7 +36,6 @@ static void pushes_and_is_acknowledged(void **state)
     welcome(fixture, hello, none, NULL, EPOCH);
     assert_true(status_of(fixture).hub_online);
     const Hopnhat__Message *push = sent(fixture, HOPNHAT__MESSAGE__BODY_PUSH);
-    assert_int_equal(push->session, 99);
     assert_int_equal(push->push->first, 1);
     assert_int_equal(push->push->n_changes, 2);
     assert_false(push->push->more);
@@ -146,7 +144,7 @@ static void says_hello_again_when_told(void **state)
     assert_silent(fixture); /* not more than a few times a second */
     fixture->wall_ms += 300;
     agent_session_tick(fixture->session, fixture->wall_ms);
-    assert_false(sent(fixture, HOPNHAT__MESSAGE__BODY_HELLO)->has_session);
+    sent(fixture, HOPNHAT__MESSAGE__BODY_HELLO);
 }
 
 static void a_revoked_agent_stops(void **state)
@@ -191,7 +189,7 @@ static void a_change_that_waits_for_its_catalog_is_not_sent_again_at_once(void *
     const Hopnhat__Message *push = sent(fixture, HOPNHAT__MESSAGE__BODY_PUSH);
     sent(fixture, HOPNHAT__MESSAGE__BODY_PULL);
     Hopnhat__Ack ack = HOPNHAT__ACK__INIT;
-    ack.time = time_of_ms(fixture->wall_ms);
+    ack.has_watermark = true;
     ack.has_waiting_catalog = true;
     ack.waiting_catalog = 5;
     answer(fixture, push, HOPNHAT__MESSAGE__BODY_ACK, &ack);

@@ -44,7 +44,7 @@ struct hand {
     struct link_peer peer;
     uint64_t replica, seq;
     uint8_t link[LINK_BYTES];
-    uint32_t session, request;
+    uint32_t request;
 };
 
 struct fixture {
@@ -74,8 +74,6 @@ static inline const Hopnhat__Message *say(struct fixture *fixture, struct hand *
     const struct hub_outlet outlet = {fixture, keep_answer};
     message->has_request = true;
     message->request = ++hand->request;
-    message->has_session = hand->session != 0;
-    message->session = hand->session;
     fixture->answer = NULL;
     hub_receive(fixture->hub, &hand->peer, message, fixture->wall_ms, &outlet);
     hub_turn(fixture->hub, fixture->wall_ms, &outlet);
@@ -95,11 +93,7 @@ static inline const Hopnhat__Message *say_hello(struct fixture *fixture, struct 
     hello.logs = logs;
     message.body_case = HOPNHAT__MESSAGE__BODY_HELLO;
     message.hello = &hello;
-    hand->session = 0;
-    const Hopnhat__Message *answer = say(fixture, hand, &message);
-    if (answer && answer->body_case == HOPNHAT__MESSAGE__BODY_WELCOME)
-        hand->session = answer->welcome->session;
-    return answer;
+    return say(fixture, hand, &message);
 }
 
 /* A change of the hand, packed in the arena. */
@@ -143,6 +137,19 @@ static inline void next_link(const struct hand *hand, struct bytes stored, uint8
     hopnhat__logged_change__free_unpacked(logged, NULL);
 }
 
+static inline uint64_t time_of_change(struct bytes stored)
+{
+    Hopnhat__LoggedChange *logged = hopnhat__logged_change__unpack(NULL, stored.size, stored.data);
+    Hopnhat__Change *change =
+        logged ? hopnhat__change__unpack(NULL, logged->change.len, logged->change.data) : NULL;
+    uint64_t time = change ? change->time : 0;
+    if (change)
+        hopnhat__change__free_unpacked(change, NULL);
+    if (logged)
+        hopnhat__logged_change__free_unpacked(logged, NULL);
+    return time;
+}
+
 /* Pushes one change as the hand's next, signed with `signer`; the log goes on where it was acknowledged. */
 static inline const Hopnhat__Message *push_signed(struct fixture *fixture, struct hand *hand,
                                                   struct bytes stored, const struct signing_keys *signer)
@@ -155,14 +162,16 @@ static inline const Hopnhat__Message *push_signed(struct fixture *fixture, struc
     chain_signed_text(hand->replica, hand->seq + 1, link, text);
     keys_sign(signer, bytes_of(text, sizeof text), signature);
     push.first = hand->seq + 1;
-    push.time = fixture->wall_ms << 16;
+    push.has_age_ms = true;
+    push.age_ms = (int64_t)(fixture->wall_ms - (time_of_change(stored) >> 16)); /* its clock is right */
     push.n_changes = 1;
     push.changes = &change;
     push.signature = (ProtobufCBinaryData){sizeof signature, signature};
     message.body_case = HOPNHAT__MESSAGE__BODY_PUSH;
     message.push = &push;
     const Hopnhat__Message *answer = say(fixture, hand, &message);
-    if (answer && answer->body_case == HOPNHAT__MESSAGE__BODY_ACK && answer->ack->watermark == push.first) {
+    if (answer && answer->body_case == HOPNHAT__MESSAGE__BODY_ACK &&
+        (!answer->ack->has_watermark || answer->ack->watermark == push.first)) {
         hand->seq++;
         memcpy(hand->link, link, LINK_BYTES);
     }

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-enum { FLAG_PLAIN = 0, FLAG_ZSTD = 1 };
+enum { FLAG_PLAIN = 0, FLAG_ZSTD = 1, FLAG_DICTIONARY = 2 };
 
 struct fixture {
     struct frame_codec *codec;
@@ -43,8 +43,8 @@ static Hopnhat__Message bye_message(Hopnhat__Bye *bye, char *reason)
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
     hopnhat__bye__init(bye);
     bye->reason = reason;
-    message.has_session = 1;
-    message.session = 7;
+    message.has_request = 1;
+    message.request = 7;
     message.body_case = HOPNHAT__MESSAGE__BODY_BYE;
     message.bye = bye;
     return message;
@@ -75,7 +75,7 @@ static void assert_round_trip(struct fixture *fixture, size_t size, bool random,
     assert_true(frame.size <= hopnhat__message__get_packed_size(&message) + 1);
     Hopnhat__Message *read = frame_unpack(fixture->codec, frame, &fixture->arena, &fixture->error);
     assert_non_null(read);
-    assert_int_equal(read->session, 7);
+    assert_int_equal(read->request, 7);
     assert_int_equal(read->body_case, HOPNHAT__MESSAGE__BODY_BYE);
     assert_string_equal(read->bye->reason, reason);
     free(reason);
@@ -85,11 +85,13 @@ static void frames_come_back_as_they_went(void **state)
 {
     struct fixture *fixture = *state;
     assert_round_trip(fixture, 0, false, FLAG_PLAIN);
-    assert_round_trip(fixture, 100, false, FLAG_PLAIN);
+    assert_round_trip(fixture, 60, false, FLAG_PLAIN);
+    assert_round_trip(fixture, 200, false, FLAG_DICTIONARY);
+    assert_round_trip(fixture, 5000, false, FLAG_DICTIONARY);
     assert_round_trip(fixture, 10000, false, FLAG_ZSTD);
     assert_round_trip(fixture, 300, true, FLAG_PLAIN);
     assert_round_trip(fixture, 2000000, false, FLAG_ZSTD);
-    assert_round_trip(fixture, 100, false, FLAG_PLAIN);
+    assert_round_trip(fixture, 60, false, FLAG_PLAIN);
 }
 
 static void an_empty_message_is_a_frame(void **state)
@@ -213,10 +215,36 @@ static void cut_frames_are_refused(void **state)
     }
 }
 
+/* A frame that says which dictionary it needs is not taken for one with another, or with none. */
+static void a_dictionary_that_is_not_ours_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    Hopnhat__Bye bye;
+    char *reason = make_text(1000, false);
+    Hopnhat__Message message = bye_message(&bye, reason);
+    assert_true(frame_pack(fixture->codec, &message, &fixture->buffer, &fixture->error));
+    uint8_t frame[1000];
+    size_t size = fixture->buffer.size;
+    assert_in_range(size, 10, sizeof frame);
+    memcpy(frame, fixture->buffer.data, size);
+    assert_int_equal(frame[0], FLAG_DICTIONARY);
+    frame[0] = FLAG_ZSTD;
+    assert_refused(fixture, frame, size, ERROR_CORRUPT);
+    frame[0] = FLAG_DICTIONARY;
+    assert_non_null(unpack_copy(fixture, frame, size));
+    assert_int_equal(frame[6], 1); /* the dictionary's number */
+    frame[6] = 2;
+    assert_refused(fixture, frame, size, ERROR_CORRUPT);
+    frame[0] = FLAG_DICTIONARY;
+    size_t plain = ZSTD_compress(frame + 1, sizeof frame - 1, "abcdefgh", 8, 3);
+    assert_refused(fixture, frame, plain + 1, ERROR_CORRUPT);
+    free(reason);
+}
+
 static void unknown_codings_and_large_frames_are_refused(void **state)
 {
     struct fixture *fixture = *state;
-    for (unsigned flag = 2; flag < 256; flag++) {
+    for (unsigned flag = 3; flag < 256; flag++) {
         uint8_t frame[] = {(uint8_t)flag, 0, 0};
         assert_refused(fixture, frame, sizeof frame, ERROR_CORRUPT);
     }
@@ -280,6 +308,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_compressed_frame_names_its_size_and_stands_alone, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(cut_frames_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_dictionary_that_is_not_ours_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(unknown_codings_and_large_frames_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(garbage_does_no_harm, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_message_that_outgrows_the_arena_is_refused, set_up, tear_down),

@@ -66,7 +66,7 @@ size_t __wrap_ZSTD_compressCCtx(ZSTD_CCtx *context, void *to, size_t room, const
 static struct frame_codec *codec;
 static struct frame_buffer buffer;
 static struct error error;
-static char reason[4001];
+static char reason[8001];
 
 static bool pack(size_t size)
 {
@@ -117,9 +117,9 @@ static void packing_without_memory(void **state)
 {
     (void)state;
     assert_int_equal(starve(10), 1);
-    assert_int_equal(starve(4000), 2);
+    assert_int_equal(starve(8000), 2);
     compression_is_in_vain = true;
-    assert_true(starve(4000) >= 2);
+    assert_true(starve(8000) >= 2);
     assert_int_equal(buffer.data[0], 0);
     compression_is_in_vain = false;
 }
@@ -129,10 +129,10 @@ static void compression_that_fails(void **state)
     (void)state;
     codec = frame_codec_new(&error);
     compression_fails = true;
-    assert_false(pack(4000));
+    assert_false(pack(8000));
     assert_int_equal(error.code, ERROR_MEMORY);
     compression_fails = false;
-    assert_true(pack(4000));
+    assert_true(pack(8000));
     frame_codec_free(codec);
     frame_buffer_release(&buffer);
 }

@@ -1,0 +1,132 @@
+/* What one edit of one field costs on the wire: the frames that the agent and the hub exchange, from the save
+ * until everything is quiet again. Usage: edit */
+#include "sim/world.h"
+
+#include "model/catalog_yaml.h"
+#include "net/frame.h"
+#include "net/keys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { EDITS = 12, AIM_BYTES = 150 };
+
+/* Writes what waits in the queue as frames, and adds it up. */
+static size_t weigh(struct frame_codec *codec, const struct queue *queue, const char *from, bool print)
+{
+    struct frame_buffer frame = {0};
+    struct error error;
+    size_t total = 0;
+    for (size_t i = 0; i < queue->count; i++) {
+        Hopnhat__Message *message =
+            hopnhat__message__unpack(NULL, queue->parcels[i].size, queue->parcels[i].data);
+        if (message && frame_pack(codec, message, &frame, &error)) {
+            total += frame.size;
+            if (print)
+                printf("  %s: %zu bytes, body %d\n", from, frame.size, (int)message->body_case);
+        }
+        hopnhat__message__free_unpacked(message, NULL);
+    }
+    frame_buffer_release(&frame);
+    return total;
+}
+
+/* Lets all that is under way arrive; returns the bytes of its frames. */
+static size_t exchange(struct world *world, struct frame_codec *codec, bool print)
+{
+    struct node *node = &world->nodes[0];
+    size_t total = 0;
+    for (bool moved = true; moved;) {
+        world->now_ms += 20;
+        agent_session_tick(node->session, node_wall_ms(node));
+        total += weigh(codec, &node->to_hub, "agent", print);
+        moved = node->to_hub.count > 0;
+        while (node_deliver_to_hub(node))
+            ;
+        world_hub_turn(world);
+        total += weigh(codec, &node->to_agent, "hub", print);
+        moved = moved || node->to_agent.count > 0;
+        while (node_deliver_to_agent(node))
+            ;
+    }
+    return total;
+}
+
+static bool write_field(struct node *node, const uint8_t *id, struct entry_id *standing, bool is_new,
+                        const char *text)
+{
+    struct error error;
+    struct dot dot;
+    struct new_op ops[] = {
+        {.field = 17, .value = bytes_of_string(text), .superseded = {.ids = standing, .count = !is_new}},
+        {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, .value = bytes_of_string("everyone")},
+        {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, .value = bytes_of_string(node->agent->office_code)}};
+    struct new_edit edit = {.type = TYPE_THING, .ops = ops, .op_count = is_new ? 3 : 1};
+    memcpy(edit.record, id, RECORD_ID_BYTES);
+    bool done = agent_write(node->agent, &edit, 1, "lan", node_wall_ms(node), &dot, &error);
+    *standing = (struct entry_id){dot, 0};
+    return done || world_fail(node->world, "cannot write: %s", error.text);
+}
+
+static void bench(struct world *world, struct frame_codec *codec)
+{
+    struct node *node = &world->nodes[0];
+    struct entry_id standing = {0};
+    size_t total = 0;
+    node->clock_off_ms = 0;
+    node_connect(node);
+    exchange(world, codec, false);
+    for (int i = 0; i <= EDITS && !world->failure[0]; i++) {
+        char text[24];
+        snprintf(text, sizeof text, "%d members", 1000 + i);
+        world->now_ms += 5000;
+        write_field(node, world->keys[0], &standing, i == 0, text);
+        size_t bytes = exchange(world, codec, i == EDITS);
+        total += i ? bytes : 0;
+    }
+    size_t before = node->to_hub.count;
+    world->now_ms += 125 * 1000;
+    world_hub_turn(world);
+    size_t idle = weigh(codec, &node->to_agent, "hub", false) + exchange(world, codec, false);
+    printf("one edit of one field (a value of 12 bytes): %d bytes on average, signature, ack, echo and the "
+           "next Pull "
+           "included; aim %d\n",
+           (int)(total / EDITS), AIM_BYTES);
+    printf("idle: %zu bytes every two minutes%s\n", idle, before ? " (something was left under way)" : "");
+}
+
+int main(void)
+{
+    static const struct mode mode = {.name = "bench"};
+    struct catalog_errors *errors = calloc(1, sizeof *errors);
+    char *text = calloc(1, LIMIT_CATALOG_BYTES), directory[100];
+    FILE *file = fopen(SOURCE_DIR "/tests/sim/catalog.yaml", "rb");
+    struct world *world = malloc(sizeof *world);
+    struct frame_codec *codec;
+    struct arena arena;
+    struct bytes catalog;
+    struct error error;
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    size_t size = file && text ? fread(text, 1, LIMIT_CATALOG_BYTES, file) : 0;
+    if (!errors || !size || !world || !keys_start(&error) || !(codec = frame_codec_new(&error)) ||
+        !catalog_from_yaml(bytes_of(text, size), "catalog.yaml", &arena, &catalog, errors))
+        return 2;
+    fclose(file);
+    snprintf(directory, sizeof directory, "/tmp/hopnhat-edit-%ld", (long)getpid());
+    if (world_start(world, &mode, 3, catalog, directory)) {
+        world->calm = true;
+        bench(world, codec);
+    }
+    bool failed = world->failure[0] != 0;
+    if (failed)
+        fprintf(stderr, "edit: %s\n", world->failure);
+    world_end(world);
+    world_remove(directory);
+    frame_codec_free(codec);
+    arena_release(&arena);
+    free(world);
+    free(errors);
+    free(text);
+    return failed;
+}
