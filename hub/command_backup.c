@@ -41,7 +41,16 @@ static bool run_verify(struct cli *cli, struct error *error)
     return command_verify(cli, &hub_backup_program, error);
 }
 
+static const char *const verify_options[] = {"recovery-key", "chains", NULL};
+
 const struct cli_command hub_command_backup = COMMAND_BACKUP(run_backup),
                          hub_command_restore = COMMAND_RESTORE(run_restore),
-                         hub_command_verify = COMMAND_VERIFY(run_verify),
                          hub_command_recovery_key = COMMAND_RECOVERY_KEY;
+const struct cli_command hub_command_verify = {
+    .name = "verify",
+    .arguments = "[--chains] | FILE [--recovery-key FILE]",
+    .help = "check the store, or a backup: every row, chain, signature and digest",
+    .options = verify_options,
+    .most = 1,
+    .run = run_verify,
+};

@@ -143,6 +143,25 @@ static void look_at_signature(void *context, struct bytes key, struct bytes valu
     if (!signature_holds(look, key, value, arena))
         verify_break(look->verify, "log %016" PRIx64 ": the signature at change %" PRIu64 " does not hold",
                      get_u64_be(key.data), get_u64_be(key.data + 8));
+    struct verify_log *log = verify_log_of(look->logs, get_u64_be(key.data));
+    if (log)
+        log->signed_to = get_u64_be(key.data + 8); /* they come in their order */
+}
+
+/* Says of a log how far it has been proved. */
+static void tell_log(void *context, struct bytes key, struct bytes value, void *message, struct arena *arena)
+{
+    struct look *look = context;
+    const Hopnhat__ReplicaState *row = message;
+    const struct verify_log *log = verify_log_of(look->logs, row->replica);
+    (void)key, (void)value, (void)arena;
+    if (!log)
+        return;
+    look->verify->proved(look->verify->context, row->office, row->replica, log->last, log->signed_to);
+    if (*row->office && log->last > log->signed_to)
+        verify_break(look->verify,
+                     "log %016" PRIx64 ": changes %" PRIu64 " to %" PRIu64 " carry no signature yet",
+                     row->replica, log->signed_to + 1, log->last);
 }
 
 static void look_at_quarantined(void *context, struct bytes key, struct bytes value, void *message,
@@ -226,6 +245,9 @@ static bool check_logs(struct look *look, struct arena *arena, struct error *err
             verify_break(look->verify, "log %016" PRIx64 ": it is nobody's", log->replica);
     verify_rows(look->verify, look->transaction, HUB_SIGNATURE, "signature", 16, NULL, look_at_signature,
                 look);
+    if (look->verify->proved)
+        verify_rows(&quiet, look->transaction, HUB_REPLICA, "replica", 8, &hopnhat__replica_state__descriptor,
+                    tell_log, look);
     return done;
 }
 

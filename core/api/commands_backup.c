@@ -170,6 +170,22 @@ static void print_verified(void *context, const struct verify *verify)
     }
 }
 
+static void print_proved(void *context, const char *office, uint64_t replica, uint64_t last,
+                         uint64_t signed_to)
+{
+    const struct cli *cli = context;
+    if (cli->json) {
+        json_t *json = json_pack("{s:s, s:o, s:I, s:I}", "office", office, "replica",
+                                 json_sprintf("%016" PRIx64, replica), "last", (json_int_t)last, "signed_to",
+                                 (json_int_t)signed_to);
+        cli_print_json(json);
+        json_decref(json);
+    } else {
+        printf("%s %016" PRIx64 ": changes 1 to %" PRIu64 ", signed to %" PRIu64 "\n",
+               *office ? office : "headquarters", replica, last, signed_to);
+    }
+}
+
 bool command_verify(struct cli *cli, const struct backup_program *program, struct error *error)
 {
     if (cli->argument_count)
@@ -178,7 +194,8 @@ bool command_verify(struct cli *cli, const struct backup_program *program, struc
                                 .program = program,
                                 .context = cli,
                                 .found = print_break,
-                                .looked = print_verified};
+                                .looked = print_verified,
+                                .proved = cli_option(cli, "chains") ? print_proved : NULL};
     if (store_check_run(&check, error))
         return true;
     if (error->code == ERROR_CORRUPT) {

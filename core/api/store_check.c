@@ -12,7 +12,7 @@ enum { STATUS_BREAKS = 3, STATUS_FAILED = 4 };
 static int look(void *context)
 {
     const struct store_check *check = context;
-    struct verify verify = {.context = check->context, .found = check->found};
+    struct verify verify = {.context = check->context, .found = check->found, .proved = check->proved};
     Hopnhat__BackupHeader header = HOPNHAT__BACKUP_HEADER__INIT;
     struct arena arena;
     struct error error;

@@ -8,9 +8,11 @@ struct store_check {
     const char *data; /* the data directory */
     const struct backup_program *program;
     void *context;
-    /* Both are called in the other process: for each break, and at the end. */
+    /* All are called in the other process: for each break, and at the end. */
     void (*found)(void *context, const char *text);
     void (*looked)(void *context, const struct verify *verify);
+    /* As of struct verify; NULL: nobody wants to know. */
+    void (*proved)(void *context, const char *office, uint64_t replica, uint64_t last, uint64_t signed_to);
 };
 
 /* Verifies the store and its views, which a daemon may hold, but this process must not have open; no other

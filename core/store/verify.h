@@ -11,6 +11,9 @@
 struct verify {
     void *context;
     void (*found)(void *context, const char *text); /* a break, named; told of the first VERIFY_TOLD */
+    /* A log as it was proved, where somebody wants to know (not NULL): then it is a break, too, that changes
+     * at the end of an installation's log carry no signature yet. */
+    void (*proved)(void *context, const char *office, uint64_t replica, uint64_t last, uint64_t signed_to);
     uint64_t breaks, rows;
 };
 
@@ -42,6 +45,7 @@ struct verify_log {
     uint64_t last;                /* found: the last change; those of a gap at the end count */
     uint8_t link[LINK_BYTES];     /* found: computed, at the last */
     bool known;                   /* for the caller: somebody has such a log */
+    uint64_t signed_to;           /* for the caller: the last change that a signature covers */
     UT_hash_handle hh;
 };
 

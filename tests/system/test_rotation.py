@@ -35,6 +35,9 @@ def test_an_installation_changes_its_keys(bench):
     office = world.hub.do("office", "list", "--json").lines()[1]
     equal((office["code"], office["installations"]), ("hue", 1), "installations")
     world.hub.do("verify")  # signatures of all three keys
+    proved = world.hub.do("verify", "--chains", "--json").lines()
+    logs = {row["replica"]: row for row in proved if row.get("office")}
+    equal((logs[replica]["last"], logs[replica]["signed_to"]), (7, 7), f"hue's log: {proved}")
     world.hub.stop()
     world.start_hub()
     world["hue"].stop()
