@@ -28,7 +28,7 @@ struct link_agent_options {
     void *user;
 };
 
-enum { LINK_CONNECT_TIMEOUT_MS = 30 * 1000, LINK_LINGER_MS = 1500 };
+enum { LINK_CONNECT_TIMEOUT_MS = 75 * 1000, LINK_LINGER_MS = 1500 };
 
 struct link_agent;
 

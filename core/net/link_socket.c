@@ -10,7 +10,7 @@
 enum {
     /* libzmq counts a CURVE message with its nonce, its box and the name of the command */
     CURVE_OVERHEAD_BYTES = 64,
-    HANDSHAKE_MS = 10 * 1000,
+    HANDSHAKE_MS = 60 * 1000, /* four round trips and a kilobyte: half a minute on the thinnest links */
     KEEPALIVE_IDLE_SECONDS = 120,
     KEEPALIVE_INTERVAL_SECONDS = 30,
     KEEPALIVE_PROBES = 4,

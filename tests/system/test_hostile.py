@@ -15,7 +15,7 @@ from federation import Federation, add, sees  # noqa: E402
 from hopnhat_test import check, equal, main, wait_until  # noqa: E402
 
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01"
-HANDSHAKE_S = 10  # after which the hub closes what has not finished its handshake
+HANDSHAKE_S = 60  # after which the hub closes what has not finished its handshake
 
 
 def greeting(mechanism):
