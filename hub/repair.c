@@ -2,8 +2,10 @@
 
 #include "hub/admission.h"
 #include "hub/history.h"
+#include "hub/journal.h"
 #include "model/fold.h"
 #include "store/key.h"
+#include "store/meta.h"
 #include "store/rows.h"
 #include "store/salvage.h"
 
@@ -57,7 +59,7 @@ static bool take_over(struct repair *repair, struct environment *from, struct en
     for (unsigned i = 0; i < HUB_DATABASES; i++) {
         uint64_t lost;
         char text[200];
-        if (i == HUB_DIGEST)
+        if (i == HUB_DIGEST || i == HUB_CONFLICT_STATE) /* made from the records and from the journal */
             continue;
         if (!salvage_database(from, to, i, &lost, repair->error))
             return false;
@@ -242,6 +244,27 @@ static bool add_up(struct repair *repair)
     return done || out_of_memory(repair);
 }
 
+/* The journal by state, and how much of it is open. */
+static void list_conflicts(struct repair *repair)
+{
+    struct cursor cursor;
+    uint64_t open = 0;
+    cursor_open(&cursor, &repair->transaction, HUB_CONFLICT);
+    for (bool here = cursor_seek(&cursor, bytes_of(NULL, 0)); here; here = cursor_next(&cursor)) {
+        struct key state;
+        arena_reset(&repair->arena);
+        const Hopnhat__Resolution *row =
+            row_unpack(&repair->transaction, cursor.value, &hopnhat__resolution__descriptor, &repair->arena);
+        if (!row)
+            break;
+        journal_state_key(&state, row);
+        transaction_put(&repair->transaction, HUB_CONFLICT_STATE, key_bytes(&state), bytes_of("", 0));
+        open += row->state == HOPNHAT__RESOLUTION_STATE__RESOLUTION_OPEN;
+    }
+    cursor_close(&cursor);
+    meta_put_number(&repair->transaction, HUB_META, "conflicts_open", open);
+}
+
 static bool mend(struct repair *repair, struct environment *environment)
 {
     struct missing *one, *next;
@@ -253,6 +276,8 @@ static bool mend(struct repair *repair, struct environment *environment)
     if (done)
         search_log(repair);
     done = done && merge_all_again(repair) && add_up(repair);
+    if (done)
+        list_conflicts(repair);
     done = done && transaction_commit(&repair->transaction, repair->error);
     transaction_abort(&repair->transaction);
     arena_release(&repair->arena);

@@ -2,6 +2,7 @@
  * itself here: who supersedes what is all that counts. */
 #include "hub/headquarters.h"
 #include "hub/registry.h"
+#include "hub/repair.h"
 #include "model/edit.h"
 #include "net/keys.h"
 #include "store/rows.h"
@@ -10,6 +11,7 @@
 
 #include <ftw.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char BASE[] = "a\nb\nc\nd\ne";
@@ -362,6 +364,41 @@ static void a_deleted_record_waits(void **state)
     assert_text("A\nb\nc\nd\nE");
 }
 
+static void say_nothing(void *context, const char *line)
+{
+    (void)context, (void)line;
+}
+
+/* The list by state follows from the journal, also where it had been damaged. */
+static void a_mended_store_lists_its_conflicts(void **state)
+{
+    (void)state;
+    struct entry_id base = make_record();
+    struct error error;
+    struct transaction snapshot;
+    char store[80], fresh[80];
+    begin();
+    put(STORY, "", &base, 1);
+    put(STORY, "a\nb\nc\nd\nE", &base, 1);
+    commit();
+    begin();
+    transaction_clear(&turn.transaction, HUB_CONFLICT_STATE);
+    commit();
+    hub_close(hub);
+    snprintf(store, sizeof store, "%s/store", directory);
+    snprintf(fresh, sizeof fresh, "%s/fresh", directory);
+    assert_int_equal(mkdir(fresh, 0700), 0);
+    if (!hub_repair(store, fresh, say_nothing, NULL, &error))
+        fail_msg("%s", error.text);
+    hub = hub_open(fresh, options(), &error);
+    assert_non_null(hub);
+    assert_int_equal(hub->conflicts_open, 1);
+    assert_true(transaction_begin(&snapshot, hub->environment, false, &error));
+    assert_int_equal(transaction_count(&snapshot, HUB_CONFLICT_STATE),
+                     transaction_count(&snapshot, HUB_CONFLICT));
+    transaction_abort(&snapshot);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +416,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_saw_one_is_merged_with_the_merged_one, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_missing_is_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_deleted_record_waits, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_mended_store_lists_its_conflicts, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
