@@ -10,41 +10,116 @@ extern const size_t countries_csv_size;
 enum { CODE, ALPHA3, NAME_EN, NAME_VI, COLUMNS };
 enum { LONGEST_NAME_BYTES = 200, SCRATCH_BYTES = 64 * 1024 };
 
-/* Names that lists hold and the data does not. */
+/* Names that lists hold and the data does not, as name_of writes them. */
 static const struct {
-    const char *folded, *code;
+    const char *name, *code;
 } others[] = {
     {"my", "US"},
-    {"hop chung quoc hoa ky", "US"},
-    {"hoa ki", "US"},
-    {"united states of america", "US"},
+    {"hopchungquochoaky", "US"},
+    {"hoaki", "US"},
+    {"usa", "US"},
+    {"unitedstatesofamerica", "US"},
     {"anh", "GB"},
-    {"anh quoc", "GB"},
+    {"anhquoc", "GB"},
     {"uk", "GB"},
-    {"great britain", "GB"},
-    {"lien bang nga", "RU"},
-    {"russian federation", "RU"},
-    {"cong hoa lien bang duc", "DE"},
-    {"chlb duc", "DE"},
-    {"chdcnd lao", "LA"},
-    {"cong hoa dan chu nhan dan lao", "LA"},
-    {"lao pdr", "LA"},
-    {"campuchia", "KH"},
-    {"viet nam", "VN"},
-    {"dai han dan quoc", "KR"},
-    {"republic of korea", "KR"},
-    {"chdcnd trieu tien", "KP"},
-    {"chnd trung hoa", "CN"},
-    {"cong hoa nhan dan trung hoa", "CN"},
-    {"o-xtray-li-a", "AU"},
-    {"in-do-ne-xi-a", "ID"},
-    {"ma-lai-xi-a", "MY"},
-    {"xinh-ga-po", "SG"},
-    {"phi-lip-pin", "PH"},
-    {"thuy si", "CH"},
-    {"cong hoa sec", "CZ"},
-    {"czech republic", "CZ"},
+    {"greatbritain", "GB"},
+    {"lienhiepvuongquocanhvabacireland", "GB"},
+    {"lienhiepvuongquocanhvabacailen", "GB"},
+    {"lienbangnga", "RU"},
+    {"chlbnga", "RU"},
+    {"russianfederation", "RU"},
+    {"conghoalienbangduc", "DE"},
+    {"chlbduc", "DE"},
+    {"conghoaphap", "FR"},
+    {"chphap", "FR"},
+    {"y", "IT"},
+    {"italia", "IT"},
+    {"hoalan", "NL"},
+    {"vuongquochalan", "NL"},
+    {"holland", "NL"},
+    {"thenetherlands", "NL"},
+    {"vuongquocbi", "BE"},
+    {"thuysi", "CH"},
+    {"thuysy", "CH"},
+    {"conghoasec", "CZ"},
+    {"chsec", "CZ"},
+    {"czechrepublic", "CZ"},
+    {"xlovakia", "SK"},
+    {"hungari", "HU"},
+    {"hunggari", "HU"},
+    {"bungari", "BG"},
+    {"rumani", "RO"},
+    {"ucraina", "UA"},
+    {"belarut", "BY"},
+    {"ailen", "IE"},
+    {"aixolen", "IS"},
+    {"lucxambua", "LU"},
     {"turkey", "TR"},
+    {"chdcndlao", "LA"},
+    {"conghoadanchunhandanlao", "LA"},
+    {"laopdr", "LA"},
+    {"campuchia", "KH"},
+    {"vuongquoccampuchia", "KH"},
+    {"vuongquocthailan", "TH"},
+    {"vietnam", "VN"},
+    {"myanmar", "MM"},
+    {"myanma", "MM"},
+    {"mianma", "MM"},
+    {"miendien", "MM"},
+    {"xingapo", "SG"},
+    {"xinhgapo", "SG"},
+    {"malaixia", "MY"},
+    {"indonexia", "ID"},
+    {"philippin", "PH"},
+    {"philipin", "PH"},
+    {"brunay", "BN"},
+    {"dongtimo", "TL"},
+    {"dongtimor", "TL"},
+    {"nhat", "JP"},
+    {"han", "KR"},
+    {"daihandanquoc", "KR"},
+    {"conghoahanquoc", "KR"},
+    {"republicofkorea", "KR"},
+    {"chdcndtrieutien", "KP"},
+    {"conghoadanchunhandantrieutien", "KP"},
+    {"chndtrunghoa", "CN"},
+    {"conghoanhandantrunghoa", "CN"},
+    {"trunghoa", "CN"},
+    {"hongkong", "HK"},
+    {"macao", "MO"},
+    {"conghoaando", "IN"},
+    {"xrilanca", "LK"},
+    {"bangladet", "BD"},
+    {"pakixtan", "PK"},
+    {"nepan", "NP"},
+    {"cadacxtan", "KZ"},
+    {"irac", "IQ"},
+    {"xyri", "SY"},
+    {"gioocdani", "JO"},
+    {"coet", "KW"},
+    {"uae", "AE"},
+    {"ixraen", "IL"},
+    {"palestine", "PS"},
+    {"palextin", "PS"},
+    {"oxtraylia", "AU"},
+    {"niudilan", "NZ"},
+    {"mehico", "MX"},
+    {"conghoacuba", "CU"},
+    {"braxin", "BR"},
+    {"achentina", "AR"},
+    {"venexuela", "VE"},
+    {"urugoay", "UY"},
+    {"paragoay", "PY"},
+    {"nicaragoa", "NI"},
+    {"angieri", "DZ"},
+    {"anggola", "AO"},
+    {"modambich", "MZ"},
+    {"tandania", "TZ"},
+    {"nigieria", "NG"},
+    {"etiopia", "ET"},
+    {"chdccongo", "CD"},
+    {"conghoadanchucongo", "CD"},
+    {"conghoacongo", "CG"},
 };
 
 /* Takes the next line apart; false at the end. A line's cells are borrowed, without their quotes. */
@@ -77,12 +152,25 @@ static bool is_code(struct bytes text, struct bytes code)
     return true;
 }
 
-static bool folds_to(struct arena *scratch, struct bytes name, const char *folded)
+/* The text folded and without what parts syllables: "Cu-ba", "Cu Ba" and "Cuba" are one. NULL: no text, or
+ * out of memory. */
+static const char *name_of(struct bytes text, struct arena *arena)
 {
     struct error ignored;
+    char *name = text_fold(arena, text, &ignored), *to = name;
+    for (const char *from = name; from && *from; from++)
+        if (!strchr(" -.", *from))
+            *to++ = *from;
+    if (to)
+        *to = '\0';
+    return name;
+}
+
+static bool is_named(struct arena *scratch, struct bytes text, const char *name)
+{
     arena_reset(scratch);
-    const char *other = text_fold(scratch, name, &ignored);
-    return other && strcmp(other, folded) == 0;
+    const char *other = name_of(text, scratch);
+    return other && strcmp(other, name) == 0;
 }
 
 static bool find_by_code(struct bytes text, struct bytes *code)
@@ -96,13 +184,13 @@ static bool find_by_code(struct bytes text, struct bytes *code)
     return false;
 }
 
-static bool find_by_name(const char *folded, struct bytes *code)
+static bool find_by_name(const char *name, struct bytes *code)
 {
     struct bytes rest = bytes_of(countries_csv, countries_csv_size), cells[COLUMNS];
     struct arena scratch;
     bool found = false;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (strcmp(others[i].folded, folded) == 0) {
+        if (strcmp(others[i].name, name) == 0) {
             *code = bytes_of_string(others[i].code);
             return true;
         }
@@ -110,7 +198,7 @@ static bool find_by_name(const char *folded, struct bytes *code)
     while (!found && next_line(&rest, cells)) {
         *code = cells[CODE];
         found = code->size == COUNTRY_CODE_BYTES - 1 &&
-                (folds_to(&scratch, cells[NAME_VI], folded) || folds_to(&scratch, cells[NAME_EN], folded));
+                (is_named(&scratch, cells[NAME_VI], name) || is_named(&scratch, cells[NAME_EN], name));
     }
     arena_release(&scratch);
     return found;
@@ -127,13 +215,12 @@ static bool is_capitals(struct bytes text)
 /* "Nga" is Russia, and NGA the code of Nigeria: written in capitals it may be either, and is none. */
 static bool find(struct bytes text, struct arena *arena, struct bytes *code)
 {
-    struct error ignored;
     struct bytes named = {0};
     bool coded = text.size <= 3 && find_by_code(text, code);
     if (coded && text.size < 3)
         return true;
-    const char *folded = text_fold(arena, text, &ignored);
-    if (!folded || !find_by_name(folded, &named))
+    const char *name = name_of(text, arena);
+    if (!name || !find_by_name(name, &named))
         return coded;
     if (coded && !bytes_equal(named, *code) && is_capitals(text))
         return false;

@@ -49,6 +49,38 @@ static void codes_and_names(void **state)
     is_none("\x06R");
 }
 
+/* As offices and newspapers write them. */
+static void other_spellings(void **state)
+{
+    static const char *const spellings[][2] = {
+        {"Ý", "IT"},
+        {"I-ta-li-a", "IT"},
+        {"Ca-na-đa", "CA"},
+        {"Cu Ba", "CU"},
+        {"Cu-ba", "CU"},
+        {"Nhật", "JP"},
+        {"Myanmar", "MM"},
+        {"Mi-an-ma", "MM"},
+        {"Hồng Kông", "HK"},
+        {"Ma Cao", "MO"},
+        {"Palestine", "PS"},
+        {"Thụy Sỹ", "CH"},
+        {"Cộng hòa Pháp", "FR"},
+        {"U.S.A.", "US"},
+        {"Xin-ga-po", "SG"},
+        {"Ô-xtrây-li-a", "AU"},
+        {"Ả Rập Xê Út", "SA"},
+        {"UAE", "AE"},
+        {"Timor Leste", "TL"},
+        {"CHLB Nga", "RU"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++)
+        is_country(spellings[i][0], spellings[i][1]);
+    is_none("Nước ngoài");
+    is_none("-");
+}
+
 /* Every name of the list is found, whichever way it is read: none hides another. */
 static void every_name_of_the_list_is_found(void **state)
 {
@@ -81,6 +113,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_and_names),
+        cmocka_unit_test(other_spellings),
         cmocka_unit_test(every_name_of_the_list_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
