@@ -252,14 +252,16 @@ static bool says_total(struct bytes cell, struct arena *arena)
 {
     static const char *const words[] = {"tong",  "tong cong", "tong so",     "cong", "cong cong",
                                         "total", "totals",    "grand total", "sum"};
+    static const char of_what[] = "tong so "; /* "Tổng số đối tác" */
     struct error ignored;
-    while (cell.size && strchr(":.", cell.data[cell.size - 1]))
-        cell.size--;
-    const char *folded = cell.size < 64 ? text_fold(arena, cell, &ignored) : NULL;
+    size_t size = 0; /* of the words, before ": 40 đối tác" or "(USD)" */
+    while (size < cell.size && !strchr(":.(0123456789", cell.data[size]))
+        size++;
+    const char *folded = size < 64 ? text_fold(arena, bytes_of(cell.data, size), &ignored) : NULL;
     for (size_t i = 0; folded && i < sizeof words / sizeof *words; i++)
         if (strcmp(folded, words[i]) == 0)
             return true;
-    return false;
+    return folded && strncmp(folded, of_what, sizeof of_what - 1) == 0;
 }
 
 static bool is_number(struct bytes cell)

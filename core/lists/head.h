@@ -46,8 +46,8 @@ bool list_find_head(struct bytes text, const struct catalog_type *type, const st
 /* The place of the field's column, or -1. */
 int list_column_of(const struct list_head *head, const Hopnhat__FieldDefinition *field);
 
-/* Whether the row holds totals: its first cell that is not blank says so ("Tổng cộng", "Total"), and all
- * others are numbers. */
+/* Whether the row holds totals: its first cell that is not blank says so ("Tổng cộng", "Tổng số: 40 đối
+ * tác", "Total"), and all others are numbers. */
 bool list_is_total(const struct list_row *row, struct arena *arena);
 
 #endif

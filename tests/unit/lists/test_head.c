@@ -153,6 +153,14 @@ static void totals_are_known(void **state)
     assert_true(is_total(";Tổng cộng:;;1.234.567;$12.00"));
     assert_true(is_total("TOTAL;40"));
     assert_true(is_total("Cộng"));
+    assert_true(is_total("Tổng cộng: 40 đối tác;;12"));
+    assert_true(is_total("TỔNG CỘNG (USD);;12"));
+    assert_true(is_total("Tổng số đối tác: 40;;"));
+    assert_true(is_total("Cộng 40 dòng"));
+    assert_false(is_total("Tổng Công ty Lương thực;;12"));
+    assert_false(is_total("Tổng Công đoàn;;12"));
+    assert_false(is_total("Cộng đồng;;12"));
+    assert_false(is_total("11.11.11;;12"));
     assert_false(is_total("Total;FR;12")); /* a company */
     assert_false(is_total("1;Tổng cộng;12"));
     assert_false(is_total(";;"));
