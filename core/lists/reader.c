@@ -118,14 +118,24 @@ static struct bytes take_plain(struct list_reader *reader)
     return bytes_of(start, size);
 }
 
-/* False: out of memory. *open: the quote is never closed, and nothing was taken. */
+/* Whether letters stand between the closing quote at `close` and the separator or line end behind it. */
+static bool has_tail(const struct list_reader *reader, struct bytes text, size_t close)
+{
+    size_t end = close + 1;
+    while (end < text.size && text.data[end] != (uint8_t)reader->separator && !is_line_end(text.data[end]))
+        end++;
+    return text_trim(bytes_of(text.data + close + 1, end - close - 1)).size > 0;
+}
+
+/* False: out of memory. *open: the quote is never closed, or what would close it, some lines on, is another
+ * quote's beginning or a letter of another row; then nothing was taken. */
 static bool take_quoted(struct rower *rower, struct bytes *cell, bool *open)
 {
     struct list_reader *reader = rower->reader;
     size_t doubled, lines;
     struct bytes rest = bytes_of(reader->text.data + 1, reader->text.size - 1);
     size_t size = find_close(rest, &doubled, &lines);
-    *open = size == rest.size;
+    *open = size == rest.size || (lines > 0 && has_tail(reader, rest, size));
     if (*open)
         return true;
     *cell = bytes_of(rest.data, size);

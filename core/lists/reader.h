@@ -1,7 +1,8 @@
 /* A list's text taken apart into rows and cells. Pure; nothing is copied but cells that stand in quotes.
  *
  * Cells are parted by one separator; a cell in quotes may hold separators, line ends and doubled quotes. A
- * quote that is never closed is taken as a letter, and its row marked. Line ends are LF, CR LF or CR. */
+ * quote that is never closed, or only lines on with letters behind it, is taken as a letter, and its row
+ * marked. Line ends are LF, CR LF or CR. */
 #ifndef HOPNHAT_LISTS_READER_H
 #define HOPNHAT_LISTS_READER_H
 

@@ -67,6 +67,8 @@ static void a_quote_that_is_never_closed_takes_nothing_with_it(void **state)
     (void)state;
     assert_string_equal(read_all("a,\"b\nc,d\n", ','), "1:[a][\"b]! 2:[c][d] ");
     assert_string_equal(read_all("\"", ','), "1:[\"]! ");
+    assert_string_equal(read_all("\"a,b\nsay \"no\",d\n", ','), "1:[\"a][b]! 2:[say \"no\"][d] ");
+    assert_string_equal(read_all("\"a\nb\" ,c\n", ','), "1:[a\nb][c] ");
 }
 
 static void a_row_has_a_bound(void **state)
