@@ -103,8 +103,11 @@ static bool print_rejected(const json_t *rejected, struct error *error)
 static void print_joined(const char *what, const json_t *values)
 {
     char *text = json_array_size(values) ? table_text(values) : NULL;
-    if (text)
-        printf("%s: %s\n", what, text);
+    if (text) {
+        printf("%s: ", what);
+        table_print_text(text, stdout);
+        printf("\n");
+    }
     free(text);
 }
 
@@ -120,7 +123,9 @@ static bool print_answer(const struct cli *cli, const struct import_file *file, 
     printf("taken: ");
     json_object_foreach(columns, heading, field)
     {
-        printf("%s%s = %s", comma, heading, json_string_value(field));
+        printf("%s", comma);
+        table_print_text(heading, stdout);
+        printf(" = %s", json_string_value(field));
         comma = "; ";
     }
     printf("\n");
@@ -227,6 +232,16 @@ static bool show_imports(struct cli *cli, struct error *error)
     return true;
 }
 
+/* Options that say how a list is taken in mean nothing without one; --undo --dry-run would not be dry. */
+static bool check_options(const struct cli *cli, struct error *error)
+{
+    static const char *const of_lists[] = {"map", "key", "encoding", "dry-run"};
+    for (size_t i = 0; i < sizeof of_lists / sizeof *of_lists; i++)
+        if (cli_option(cli, of_lists[i]))
+            return error_set(error, ERROR_USAGE, "--%s goes with TYPE and FILE only", of_lists[i]);
+    return true;
+}
+
 static bool run_import(struct cli *cli, struct error *error)
 {
     const char *number = cli_option(cli, "undo");
@@ -234,6 +249,8 @@ static bool run_import(struct cli *cli, struct error *error)
     if (cli->argument_count != (number || shows ? 0 : 2) || (number && shows))
         return error_set(error, ERROR_USAGE,
                          "give TYPE and FILE to import, or --undo N to take an import back, or --imports");
+    if ((number || shows) && !check_options(cli, error))
+        return false;
     if (shows)
         return show_imports(cli, error);
     return number ? undo(cli, number, error) : import_list(cli, error);

@@ -144,6 +144,14 @@ void table_print(const struct table *table, FILE *to)
     }
 }
 
+void table_print_text(const char *text, FILE *to)
+{
+    for (struct glyph glyph; *text; text += glyph.bytes) {
+        glyph = next_glyph(text);
+        fwrite(glyph.plain ? text : " ", 1, glyph.plain ? glyph.bytes : 1, to);
+    }
+}
+
 static char *join(const json_t *array)
 {
     char *joined = strdup("");

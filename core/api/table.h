@@ -23,6 +23,9 @@ bool table_add(struct table *table, const char *const *cells, struct error *erro
 /* Prints headings and rows. */
 void table_print(const struct table *table, FILE *to);
 
+/* Prints the text as a cell shows it: control characters as blanks. */
+void table_print_text(const char *text, FILE *to);
+
 /* A JSON value as a cell: arrays joined by "; ", null empty. Malloc'd; NULL: out of memory. */
 char *table_text(const json_t *value);
 

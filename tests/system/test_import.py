@@ -167,6 +167,8 @@ Misereor,DE,,,,
     da_nang.do("set", "partner", oxfam, "status=prospect")
     da_nang.do("set", "partner", care, "website=https://care.org")
     sides.sync()
+    refused = hue.call("import", "--undo", str(answer["import"]), "--dry-run")
+    check(refused.status == 2 and "--dry-run" in refused.err, f"not dry: {refused.describe()}")
     result = hue.call("import", "--undo", str(answer["import"]), "--json")
     equal(result.status, 3, f"status of {result.describe()}")
     undone = result.json()
@@ -293,6 +295,10 @@ def test_hostile_lists(bench):
     equal([row["line"] for row in answer["rejected"]], [2, 3, 5, 6, 9], "rows that are left out")
     equal(sorted(record["fields"]["name"] for record in hue.records("partner")),
           sorted(["=cmd|' /C calc'!A0", "Oxfam", ";" * 900, "Care"]), "the others are in, as they stood")
+    screen = write(bench, "screen", 'name,"x\x1b]0;y\x07","Quốc\ngia"\nCRS,1,US\n')
+    result = hue.call("import", "partner", screen)
+    check(result.status == 0 and "\x1b" not in result.out and "Quốc gia = country" in result.out,
+          f"headings do not reach the terminal as they are: {result.describe()}")
     hue.do("add", "partner", "name=still here")
 
 
