@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { SYNC_TIMEOUT_S = 60, SYNC_MOST_S = 24 * 3600, SYNC_PAUSE_MS = 20 };
 
@@ -58,6 +59,7 @@ struct sync {
     struct agent_daemon *daemon; /* NULL: another process runs it */
     json_t *status;              /* as last heard */
     json_int_t heads_before;
+    uint64_t shown_ms; /* when progress was shown last */
 };
 
 static bool ask_status(struct sync *sync, struct error *error)
@@ -104,6 +106,25 @@ static bool explain(const struct sync *sync, uint64_t timeout_s, struct error *e
                      trouble && *trouble ? "; " : "", trouble ? trouble : "");
 }
 
+/* On a terminal, what is left to do: at most once a second, over the line before. */
+static void show_progress(struct sync *sync, bool done)
+{
+    const json_t *status = sync->status, *seconds = json_object_get(status, "seconds_to_go");
+    char left[60] = "";
+    if (sync->cli->json || !isatty(STDERR_FILENO) || (!done && loop_now_ms() < sync->shown_ms + 1000))
+        return;
+    sync->shown_ms = loop_now_ms();
+    if (json_is_integer(seconds))
+        snprintf(left, sizeof left, ", about %lld s", (long long)json_integer_value(seconds));
+    if (done)
+        fprintf(stderr, "\r%78s\r", "");
+    else
+        fprintf(stderr, "\r%lld changes to send, %lld records to come%s          ",
+                (long long)json_integer_value(json_object_get(status, "pending")),
+                (long long)json_integer_value(json_object_get(status, "records_to_come")), left);
+    fflush(stderr);
+}
+
 static bool wait_for_head(struct sync *sync, uint64_t timeout_s, struct error *error)
 {
     uint64_t end = loop_now_ms() + timeout_s * 1000;
@@ -113,10 +134,10 @@ static bool wait_for_head(struct sync *sync, uint64_t timeout_s, struct error *e
     sync->heads_before = json_integer_value(json_object_get(answer, "heads"));
     json_decref(answer);
     while (ask_status(sync, error)) {
-        if (is_done(sync))
-            return true;
-        if (loop_now_ms() >= end)
-            return explain(sync, timeout_s, error);
+        bool over = is_done(sync) || loop_now_ms() >= end;
+        show_progress(sync, over);
+        if (over)
+            return is_done(sync) || explain(sync, timeout_s, error);
         if (!pause_sync(sync, error))
             return false;
     }

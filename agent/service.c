@@ -3,6 +3,7 @@
 #include "agent/backups.h"
 #include "agent/history.h"
 #include "agent/new_keys.h"
+#include "agent/progress.h"
 #include "agent/records.h"
 #include "agent/write.h"
 #include "api/change_json.h"
@@ -253,6 +254,10 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
             recovery_status(service->agent->directory, service->agent->environment, json);
     if (json && (!backup_schedule_status(json, service->backups, error) ||
                  !index_status_add(json, service->follow, service->agent->local_rev, error))) {
+        json_decref(json);
+        return NULL;
+    }
+    if (json && !agent_progress_status(service->agent, json, error)) {
         json_decref(json);
         return NULL;
     }

@@ -456,6 +456,7 @@ void agent_session_poke(struct agent_session *session, uint64_t wall_ms)
         if (session->agent->at_head)
             session_forget(session, REQUEST_PULL); /* it may be held */
         session->urgent = true;
+        session->poked = session->last_request;
     }
     pump(session, wall_ms);
 }

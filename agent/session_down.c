@@ -1,6 +1,7 @@
 /* Down: asking for the feed, and mending groups that are not what the hub has. */
 #include "agent/feed.h"
 #include "agent/session_state.h"
+#include "model/echo.h"
 #include "store/pieces.h"
 
 /* What is held of a transfer, for the hub to go on from there. False: nothing, or the store cannot be read.
@@ -71,6 +72,12 @@ static void measure(struct agent_session *session, const struct request *request
     mark.size_bytes = size;
     if (request->catching_up)
         rate_answered(&session->down, &mark, session->now_ms);
+    session->bytes_come += size;
+    session->records_come += feed->n_items + feed->n_own / ECHO_NUMBERS;
+    session->agent->pace.records_to_come = feed->left;
+    session->agent->pace.down_bytes_per_second = rate_bytes_per_second(&session->down);
+    if (session->records_come)
+        session->agent->pace.record_bytes = session->bytes_come / session->records_come;
 }
 
 void session_take_feed(struct agent_session *session, const struct request *request,
@@ -85,6 +92,8 @@ void session_take_feed(struct agent_session *session, const struct request *requ
         session->custody_due = session->custody_due || feed->custody;
         session_progress(session);
         measure(session, request, feed);
+        if (agent->at_head && request->number <= session->poked)
+            agent->heads--; /* it was asked for before, and may have been read before */
         if (feed->has_time && took_ms < CONTACT_MS)
             clock_contact(&agent->clock, request->sent_wall_ms, wall_ms, feed->time);
         if (agent->at_head && !agent->digests_equal && !feed_needs_reconcile(agent, NULL)) {

@@ -280,6 +280,7 @@ void session_take_ack(struct agent_session *session, const struct request *reque
     if (request->piece_end && to->piece_seq == request->first)
         to->piece.held_bytes = ack->held && ack->held->id == to->piece.id ? ack->held->size : 0;
     rate_answered(&session->up, &request->mark, session->now_ms);
+    session->agent->pace.up_bytes_per_second = rate_bytes_per_second(&session->up);
     if (watermark >= request->last || (!request->whole && to->piece.held_bytes >= request->piece_end))
         return;
     if (ack->has_waiting_catalog)

@@ -108,7 +108,11 @@ struct agent {
     bool office_dirty;
     struct arena scratch; /* of one small step within a transaction */
 
-    /* what the session knows, for agent_status; not stored */
+    /* what the session knows, for agent_status and agent_progress; not stored */
+    struct agent_pace {
+        uint64_t up_bytes_per_second, down_bytes_per_second, record_bytes; /* 0: not known */
+        uint64_t records_to_come; /* in this session, after the last part */
+    } pace;
     bool hub_online, at_head, digests_equal;
     uint64_t heads;    /* how often the hub's head was reached since the start */
     char trouble[512]; /* last trouble with the hub or the store; empty when all is well */

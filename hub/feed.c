@@ -448,6 +448,38 @@ static bool add_groups(struct part *part, const struct office *office, struct fe
     return true;
 }
 
+/* How many rows follow the cursors. */
+static uint64_t count_left(struct transaction *transaction, const struct feed_state *state)
+{
+    uint64_t left = 0;
+    for (size_t i = 0; i < state->group_count; i++) {
+        struct key key, prefix = {0};
+        struct cursor cursor;
+        key_feed(&key, state->cursors[i].group, state->cursors[i].position + 1);
+        key_add(&prefix, state->cursors[i].group, strlen(state->cursors[i].group) + 1);
+        cursor_open(&cursor, transaction, HUB_FEED);
+        for (bool here = cursor_seek(&cursor, key_bytes(&key));
+             here && cursor_within(&cursor, key_bytes(&prefix)); here = cursor_next(&cursor))
+            left++;
+        cursor_close(&cursor);
+    }
+    return left;
+}
+
+/* What is left is counted once in a catch-up, and then goes down with what is sent. */
+static void tell_left(struct part *part, struct feed_state *state)
+{
+    Hopnhat__Feed *feed = part->feed;
+    uint64_t sent = feed->n_items + part->echo_count;
+    if (is_head(feed)) {
+        state->left = 0;
+        return;
+    }
+    state->left = state->left > sent ? state->left - sent : count_left(part->transaction, state);
+    feed->has_left = true;
+    feed->left = state->left;
+}
+
 static bool read_part(struct part *part, struct hub *hub, const struct feed_reader *reader,
                       struct feed_state *next)
 {
@@ -456,7 +488,8 @@ static bool read_part(struct part *part, struct hub *hub, const struct feed_read
     part->feed->has_from = true;
     part->feed->from = cursors_hash(next, part->arena);
     return add_logs(part, hub, reader, next) && read_groups(part, hub, next) &&
-           (!is_head(part->feed) || add_digests(part, hub, next)) && add_echoes(part, hub, next);
+           (!is_head(part->feed) || add_digests(part, hub, next)) && add_echoes(part, hub, next) &&
+           (tell_left(part, next), true);
 }
 
 bool feed_part(struct hub *hub, const struct feed_reader *reader, const struct feed_state *state,

@@ -28,6 +28,7 @@ struct feed_state {
     struct pieces_held held; /* of the item that is next */
     struct feed_log *logs;   /* owned; as many as the reader has */
     size_t log_count;
+    uint64_t left; /* records that follow, about; counted when a catch-up begins. 0: not counted */
 };
 
 /* Whose feed it is. */

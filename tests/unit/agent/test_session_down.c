@@ -1,6 +1,8 @@
 /* The session's way down: the feed, groups, digests, reconciliation, a hub that came back from a backup. */
 #include "unit/agent/fixture.h"
 
+#include "agent/progress.h"
+
 /* What the test's hub has: the records of joining. */
 static void add_joined(struct fixture *fixture, Hopnhat__Record **records, size_t *count)
 {
@@ -342,6 +344,45 @@ static void a_restored_hub_gets_back_what_it_lost(void **state)
     assert_int_equal(hello->hello->cursors[0]->base_rev, 4);
 }
 
+/* Who asks while a part is under way waits for a head that was asked for later; what is left is told until
+ * then. */
+static void a_head_that_was_asked_for_before_does_not_count(void **state)
+{
+    struct fixture *fixture = *state;
+    struct agent_progress progress;
+    struct error error = {0};
+    const Hopnhat__Message *pull = catch_up(fixture);
+    Hopnhat__Feed *feed = feed_from(fixture, 2, 5, 5);
+    add_item(fixture, feed, HOPNHAT__ITEM_KIND__ITEM_WHOLE, 0, hub_partner(fixture, 2, 6, "two"));
+    feed->after[0] = 0;
+    feed->after[1] = 5;
+    feed->after[2] = 6;
+    feed->n_after = 3;
+    feed->has_left = true;
+    feed->left = 7;
+    answer(fixture, pull, HOPNHAT__MESSAGE__BODY_FEED, feed);
+    assert_true(agent_progress(fixture->agent, &progress, &error));
+    assert_int_equal(progress.records_to_come, 7);
+    uint64_t heads = status_of(fixture).heads;
+    pull = sent(fixture, HOPNHAT__MESSAGE__BODY_PULL);
+    agent_session_poke(fixture->session, fixture->wall_ms);
+    fixture->first = fixture->last = 0;
+    uint8_t cursors[32];
+    for (size_t i = 0; i < 2; i++) {
+        put_u64_le(cursors + 16 * i, 5);
+        put_u64_le(cursors + 16 * i + 8, i ? 5 : 6);
+    }
+    feed = feed_from(fixture, 2, 5, 5);
+    feed->from = (uint32_t)XXH3_64bits(cursors, sizeof cursors);
+    set_head(feed, 7);
+    add_equal_digest(fixture, feed, 0, "everyone");
+    add_equal_digest(fixture, feed, 1, "office:hue");
+    answer(fixture, pull, HOPNHAT__MESSAGE__BODY_FEED, feed);
+    assert_int_equal(status_of(fixture).heads, heads);
+    assert_true(agent_progress(fixture->agent, &progress, &error));
+    assert_int_equal(progress.records_to_come, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +395,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_head_settles_drafts_of_records_that_do_not_come, setup, teardown),
         cmocka_unit_test_setup_teardown(a_group_that_is_left_takes_its_records_along, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_catalog_comes_into_force, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_head_that_was_asked_for_before_does_not_count, setup, teardown),
         cmocka_unit_test_setup_teardown(a_mismatch_is_counted_and_mended, setup, teardown),
         cmocka_unit_test_setup_teardown(a_restored_hub_gets_back_what_it_lost, setup, teardown),
     };
