@@ -138,8 +138,8 @@ def failing_disk(bench, name):
     plan = DiskFaults(bench, daemon)
     restart(world, daemon)
     saved = [add(world["hue"], "partner", "name=Before")]
-    world.sync()
     for kinds in (faults.WRITES, faults.DSYNC_WRITES, faults.SYNCS):
+        world.sync()  # nothing but the next change is on its way: that is what the disk fails for
         before = daemon.status()["incidents"]
         plan.arm(faults.FAIL_ONCE, kinds, error=errno.EIO)
         record = try_to_add(world["hue"], f"With {kinds}")
