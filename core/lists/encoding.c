@@ -127,6 +127,9 @@ bool encoding_detect(struct bytes raw, enum list_encoding *encoding, bool *assum
         *encoding = LIST_UTF16BE;
     if (*encoding != LIST_UTF8 || begins_with(raw, "\xEF\xBB\xBF"))
         return true;
+    if (begins_with(raw, "PK\x03\x04") || begins_with(raw, "\xD0\xCF\x11\xE0"))
+        return error_set(error, ERROR_INPUT,
+                         "this is a workbook: open it and save the sheet as CSV (UTF-8) or Unicode text");
     size_t wrong = first_wrong(raw);
     if (wrong == raw.size)
         return true;

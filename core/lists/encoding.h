@@ -26,8 +26,8 @@ const char *encoding_name(enum list_encoding encoding);
 bool encoding_named(const char *name, enum list_encoding *encoding);
 
 /* Tells the encoding; *assumed says that it was concluded from the letters. ERROR_INPUT where it is not
- * safe to tell; the text says what to do, and where a file of UTF-8 has its first wrong byte. ERROR_MEMORY.
- */
+ * safe to tell; the text says what to do (of a workbook too), and where a file of UTF-8 has its first wrong
+ * byte. ERROR_MEMORY. */
 bool encoding_detect(struct bytes raw, enum list_encoding *encoding, bool *assumed, struct error *error);
 
 /* The text of the file, NUL-ended, malloc'd: the caller frees it. A byte order mark is left out, and what a

@@ -119,6 +119,7 @@ static void what_is_not_safe_is_not_assumed(void **state)
                                 "p"),
                 "line 3: no UTF-8");
     is_not_told(bytes_of("name\nA\0B\n", 9), "line 2: a NUL byte");
+    is_not_told(bytes_of("PK\x03\x04\x14\0\0", 7), "this is a workbook");
     is_not_told(bytes_of_string("name\nM\xfcnchen Stra\xdf"
                                 "e\nA\xe7"
                                 "\xe3o Ara\xfajo\nFran\xe7"
