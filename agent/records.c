@@ -84,6 +84,32 @@ static uint64_t count_new(struct transaction *transaction)
     return count;
 }
 
+/* When the oldest change was made that is not on the hub's disk, as its author's clock read; 0: there is
+ * none. */
+static uint64_t pending_since(const struct agent *agent, struct transaction *transaction)
+{
+    uint64_t oldest_ms = 0;
+    struct arena arena;
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    for (size_t i = 0; i < agent->log_count; i++) {
+        const struct own_log *log = &agent->logs[i];
+        const struct dot dot = {log->replica, log->acknowledged + 1};
+        struct key key;
+        struct change change;
+        struct error unreadable; /* verify finds that */
+        key_dot(&key, dot.replica, dot.seq);
+        const Hopnhat__LogRow *row =
+            row_get(transaction, AGENT_LOG, key_bytes(&key), &hopnhat__log_row__descriptor, &arena);
+        if (row &&
+            change_unpack(&change, dot, bytes_of(row->logged.data, row->logged.len), &arena, &unreadable) &&
+            (oldest_ms == 0 || time_ms(change.body->time) < oldest_ms))
+            oldest_ms = time_ms(change.body->time);
+        arena_reset(&arena);
+    }
+    arena_release(&arena);
+    return oldest_ms;
+}
+
 bool agent_status(struct agent *agent, struct agent_status *status, struct error *error)
 {
     struct transaction transaction;
@@ -109,6 +135,7 @@ bool agent_status(struct agent *agent, struct agent_status *status, struct error
     status->records = transaction_count(&transaction, AGENT_MIRROR) + count_new(&transaction);
     for (size_t i = 0; i < agent->log_count; i++)
         status->pending += agent->logs[i].head - agent->logs[i].acknowledged;
+    status->pending_since_ms = pending_since(agent, &transaction);
     status->caught_up = agent->hub_online && agent->at_head && status->digests_equal &&
                         status->pending == 0 && status->drafts == 0 &&
                         memcmp(agent->hub_catalog, catalog_hash(agent->catalog), CATALOG_HASH_BYTES) == 0;

@@ -31,8 +31,9 @@ struct agent_status {
     const char *office; /* the agent's */
     uint64_t replica, epoch;
     bool hub_online, caught_up, digests_equal;
-    uint64_t pending;  /* own changes that are not on the hub's disk */
-    uint64_t drafts;   /* records that show own changes which the mirror does not hold yet */
+    uint64_t pending;          /* own changes that are not on the hub's disk */
+    uint64_t pending_since_ms; /* when the oldest of them was made; 0: there is none */
+    uint64_t drafts;           /* records that show own changes which the mirror does not hold yet */
     uint64_t outvoted; /* fields that read as something else than what was written here (agent/outvoted.h) */
     uint64_t refused, conflicts_open, digest_mismatches, records;
     uint64_t last_contact_ms; /* wall clock; 0: never */

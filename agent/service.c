@@ -10,6 +10,7 @@
 #include "api/index_status.h"
 #include "api/record_json.h"
 #include "api/recovery.h"
+#include "api/store_status.h"
 #include "api/wall.h"
 #include "model/fold.h"
 #include "store/key.h"
@@ -234,7 +235,7 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
     arena_init(&arena, 4096);
     json_t *json = json_pack(
         "{s:s, s:o, s:o, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:o, s:I, s:i, s:I, s:s, s:o, "
-        "s:s, s:I}",
+        "s:s, s:I, s:o}",
         "office", now.office, "replica", replica_json(now.replica), "epoch", replica_json(now.epoch), "hub",
         service->agent->hub_address, "hub_online", now.hub_online, "caught_up", now.caught_up, "pending",
         (json_int_t)now.pending, "drafts", (json_int_t)now.drafts, "refused", (json_int_t)now.refused,
@@ -244,7 +245,7 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
         "catalog_version", (int)now.catalog_version, "clock_offset_ms", (json_int_t)now.clock_offset_ms,
         "state", service->state ? service->state(service->context) : "not running", "trouble",
         bytes_json(bytes_of_string(now.trouble)), "version", HOPNHAT_VERSION, "outvoted",
-        (json_int_t)now.outvoted);
+        (json_int_t)now.outvoted, "pending_since", contact_json(now.pending_since_ms, &arena));
     arena_release(&arena);
     if (!json)
         error_set(error, ERROR_MEMORY, "out of memory");
@@ -253,6 +254,7 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
             agent_backups_status(service->agent, json),
             recovery_status(service->agent->directory, service->agent->environment, json);
     if (json && (!backup_schedule_status(json, service->backups, error) ||
+                 !store_status_add(json, service->agent->environment, service->agent->directory, error) ||
                  !index_status_add(json, service->follow, service->agent->local_rev, error))) {
         json_decref(json);
         return NULL;

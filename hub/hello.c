@@ -186,8 +186,12 @@ static struct hub_session *begin_session(struct hub *hub, const struct link_peer
         free(session);
         return NULL;
     }
-    if (former)
+    if (former) { /* saying Hello again is no progress */
+        session->reconciled = former->reconciled;
+        session->up = former->up;
+        session->down = former->down;
         session_end(hub, former);
+    }
     memcpy(session->key, peer->key, LINK_KEY_BYTES);
     session->peer = *peer;
     session->installation = registry_installation(hub, peer->key);
@@ -308,14 +312,14 @@ static bool add_next_key(const struct hub *hub, Hopnhat__Welcome *welcome, struc
     return true;
 }
 
-static void send_welcome(struct hub *hub, struct hub_session *session, uint32_t request, uint64_t wall_ms,
-                         const struct hub_outlet *outlet)
+static void send_welcome(struct hub *hub, struct hub_session *session, uint32_t request, uint32_t protocol,
+                         uint64_t wall_ms, const struct hub_outlet *outlet)
 {
     struct arena arena;
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
     Hopnhat__Welcome welcome = HOPNHAT__WELCOME__INIT;
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
-    welcome.protocol = PROTOCOL_VERSION;
+    welcome.protocol = protocol;
     welcome.epoch = hub->epoch;
     welcome.time = clock_reading(&hub->clock, wall_ms);
     welcome.has_catalog = true;
@@ -365,7 +369,7 @@ void hello_receive(struct hub *hub, const struct link_peer *peer, uint32_t reque
                     "a Hello that is not well formed");
         return;
     }
-    if (hello->protocol < PROTOCOL_VERSION) {
+    if (hello->protocol < PROTOCOL_OLDEST) {
         reply_error(outlet, peer, request, HOPNHAT__ERROR_CODE__ERROR_PROTOCOL,
                     "this agent is too old for the hub: upgrade it");
         return;
@@ -395,7 +399,9 @@ void hello_receive(struct hub *hub, const struct link_peer *peer, uint32_t reque
     installation = registry_installation(hub, peer->key); /* read anew where that failed */
     struct hub_session *session = installation ? begin_session(hub, peer, hello, wall_ms) : NULL;
     if (session)
-        send_welcome(hub, session, request, wall_ms, outlet);
+        send_welcome(hub, session, request,
+                     hello->protocol < PROTOCOL_VERSION ? hello->protocol : PROTOCOL_VERSION, wall_ms,
+                     outlet);
     else
         reply_busy(outlet, peer, request, 1000);
 }

@@ -4,11 +4,13 @@
 #include "api/index_status.h"
 #include "api/record_json.h"
 #include "api/recovery.h"
+#include "api/store_status.h"
 #include "hub/admission.h"
 #include "hub/backups.h"
 #include "hub/custody.h"
 #include "hub/headquarters.h"
 #include "hub/history.h"
+#include "hub/office_status.h"
 #include "hub/registry.h"
 #include "hub/session.h"
 #include "store/key.h"
@@ -183,6 +185,8 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
         backups_status(hub, json), custody_status(service->hub, json), add_gaps(hub, json),
             recovery_status(hub->directory, hub->environment, json);
     if (json && (!backup_schedule_status(json, service->backups, error) ||
+                 !store_status_add(json, hub->environment, hub->directory, error) ||
+                 !office_status_add(json, service->hub, wall_ms, error) ||
                  !index_status_add(json, service->follow, hub->rev, error))) {
         json_decref(json);
         return NULL;

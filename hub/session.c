@@ -6,6 +6,7 @@
 #include "hub/enrolment.h"
 #include "hub/hello.h"
 #include "hub/history.h"
+#include "hub/office_status.h"
 #include "hub/push.h"
 #include "hub/reconcile.h"
 #include "hub/registry.h"
@@ -85,11 +86,16 @@ void hub_end_sessions(struct hub *hub)
     }
 }
 
+bool session_is_online(const struct hub_session *session, uint64_t wall_ms)
+{
+    return session->last_message_ms + ONLINE_MS > wall_ms;
+}
+
 size_t hub_sessions_online(const struct hub *hub, uint64_t wall_ms)
 {
     size_t count = 0;
     for (const struct hub_session *session = hub->sessions; session; session = session->hh.next)
-        count += session->last_message_ms + ONLINE_MS > wall_ms;
+        count += session_is_online(session, wall_ms);
     return count;
 }
 
@@ -239,7 +245,7 @@ static void receive_reconcile(struct hub *hub, struct hub_session *session, uint
     arena_init(&arena, 4 * (size_t)LIMIT_MESSAGE_ARENA_BYTES);
     message.body_case = HOPNHAT__MESSAGE__BODY_RECONCILED;
     if (reconcile_group(hub, &reader, reconcile, &arena, &message.reconciled, &error))
-        reply(outlet, &session->peer, request, &message);
+        session->reconciled++, reply(outlet, &session->peer, request, &message);
     else
         reply_error(outlet, &session->peer, request,
                     error.code == ERROR_REFUSED ? HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED
@@ -403,6 +409,7 @@ void hub_receive(struct hub *hub, const struct link_peer *peer, const Hopnhat__M
     }
     session->installation = installation;
     session->last_message_ms = wall_ms;
+    office_progress(hub, session, wall_ms);
     receive_request(hub, session, message, wall_ms, outlet);
 }
 

@@ -8,7 +8,8 @@
 
 #include "wire.pb-c.h"
 
-enum { PROTOCOL_VERSION = 1, PULLS_WAITING = 4 };
+/* The hub is upgraded first: so it speaks the version before its own, too. */
+enum { PROTOCOL_VERSION = 1, PROTOCOL_OLDEST = 1, PULLS_WAITING = 4 };
 
 /* Where answers go. Sending may fail: the agent asks again. The message lives for the call only. */
 struct hub_outlet {
@@ -33,6 +34,12 @@ enum look_reason { LOOK_NOT, LOOK_NEWS, LOOK_ASKED };
 
 struct seat;
 
+/* Of one direction, by office_status.c: how far the agent had got, and since when it got no further though
+ * something waited. */
+struct progress {
+    uint64_t at, since_ms;
+};
+
 /* One agent at work, by its link key. A new Hello of a key ends its older session. */
 struct hub_session {
     uint8_t key[LINK_KEY_BYTES];
@@ -45,6 +52,8 @@ struct hub_session {
     struct waiting_pull pulls[PULLS_WAITING];
     size_t pull_count; /* that wait for their answers, in their order */
     uint64_t last_message_ms;
+    uint64_t reconciled; /* answers to Reconcile that it was sent */
+    struct progress up, down;
     /* custody.c: whether the agent has said what it holds, and how much of headquarters' logs that is with
      * what is in every backup; whether it is to hold more, and has been told so in a Feed */
     bool custody_known, custodian, custody_flagged;
@@ -87,6 +96,9 @@ int64_t hub_wait_ms(const struct hub *hub, uint64_t wall_ms);
 
 /* Ends all sessions; before hub_close. */
 void hub_end_sessions(struct hub *hub);
+
+/* Whether the agent was heard in the last minutes. */
+bool session_is_online(const struct hub_session *session, uint64_t wall_ms);
 
 /* How many agents were heard in the last minutes (a held Pull is renewed every two). */
 size_t hub_sessions_online(const struct hub *hub, uint64_t wall_ms);

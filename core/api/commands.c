@@ -132,17 +132,53 @@ static bool run_resolve(struct cli *cli, struct error *error)
     return done;
 }
 
+/* One line for each office, at the hub. */
+static bool print_offices(const json_t *offices, struct error *error)
+{
+    static const char *const columns[] = {"office", "online", "last_contact", "behind", "stalled"};
+    enum { COLUMNS = sizeof columns / sizeof *columns };
+    struct table *table = table_new(columns, COLUMNS, TABLE_CELL_WIDTH);
+    bool done = table || error_set(error, ERROR_MEMORY, "out of memory");
+    const char *code;
+    const json_t *office;
+    json_object_foreach((json_t *)(uintptr_t)offices, code, office)
+    {
+        char *cells[COLUMNS] = {NULL};
+        for (size_t i = 1; i < COLUMNS; i++)
+            cells[i] = table_text(json_object_get(office, columns[i]));
+        done = done &&
+               table_add(table, (const char *const[]){code, cells[1], cells[2], cells[3], cells[4]}, error);
+        for (size_t i = 1; i < COLUMNS; i++)
+            free(cells[i]);
+    }
+    if (done)
+        table_print(table, stdout);
+    table_free(table);
+    return done;
+}
+
+static bool print_status(json_t *status, struct error *error)
+{
+    json_t *offices = json_incref(json_object_get(status, "by_office"));
+    json_object_del(status, "by_office");
+    command_print_object(status);
+    bool done = json_object_size(offices) == 0 || (putchar('\n'), print_offices(offices, error));
+    json_decref(offices);
+    return done;
+}
+
 static bool run_status(struct cli *cli, struct error *error)
 {
     json_t *answer = NULL;
     if (!cli_call(cli, "GET", NULL, &answer, error, "/v1/status"))
         return false;
+    bool done = true;
     if (cli->json)
         cli_print_json(answer);
     else
-        command_print_object(answer);
+        done = print_status(answer, error);
     json_decref(answer);
-    return true;
+    return done;
 }
 
 void command_print_object(json_t *object)

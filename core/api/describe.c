@@ -1,4 +1,5 @@
 #include "api/handlers.h"
+#include "api/metrics.h"
 
 #include "api/record_json.h"
 #include "base/hex.h"
@@ -7,6 +8,7 @@
 
 const struct api_route record_routes[] = {
     {"GET", "/v1/status", handle_status, ROLE_READER},
+    {"GET", "/metrics", handle_metrics, ROLE_ANYONE},
     {"GET", "/v1/catalog", handle_catalog, ROLE_READER},
     {"GET", "/v1/conflicts", handle_conflicts, ROLE_READER},
     {"GET", "/v1/search", handle_search, ROLE_READER},
@@ -27,6 +29,14 @@ const size_t record_route_count = sizeof record_routes / sizeof *record_routes;
 json_t *handle_status(struct api_call *call, struct error *error)
 {
     return call->records->status(call->records->context, call->wall_ms, error);
+}
+
+json_t *handle_metrics(struct api_call *call, struct error *error)
+{
+    json_t *status = handle_status(call, error);
+    json_t *text = status ? metrics_text(status, error) : NULL;
+    json_decref(status);
+    return text;
 }
 
 static json_t *label_json(const Hopnhat__Label *label)

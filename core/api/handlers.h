@@ -19,7 +19,8 @@
  * a list into records: import.h GET    /v1/imports                      former imports, and POST
  * /v1/imports/{number}/undo        taking one back GET
  * /v1/conflicts?state=open|settled|all&type=TYPE&office=CODE&older-than=7d&after=…&limit=N {"conflicts":[…],
- * "next":…} GET    /v1/status GET    /v1/catalog                      types and fields
+ * "next":…} GET    /v1/status GET    /metrics     the same for Prometheus, as text GET    /v1/catalog types
+ * and fields
  *
  * With a token (token.h) an edit claims to have seen only what was shown then. */
 #ifndef HOPNHAT_API_HANDLERS_H
@@ -32,7 +33,7 @@ extern const size_t record_route_count;
 
 /* record_read.c, record_list.c, search.c, report.c, record_write.c, conflict.c, resolve.c, describe.c */
 api_handler handle_list, handle_get, handle_add, handle_set, handle_delete, handle_conflicts, handle_resolve,
-    handle_search, handle_report, handle_status, handle_catalog, handle_history;
+    handle_search, handle_report, handle_status, handle_metrics, handle_catalog, handle_history;
 
 /* import.c, import_undo.c */
 api_handler handle_import, handle_imports, handle_import_undo;

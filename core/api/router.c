@@ -34,10 +34,16 @@ static int status_of(enum error_code code)
     }
 }
 
-/* Takes json; NULL: out of memory. */
+/* Takes json; NULL: out of memory. A string alone is the text of a page. */
 static void answer_json(struct http_response *response, json_t *json)
 {
-    *response = (struct http_response){.status = 200, .body = json ? json_dumps(json, JSON_COMPACT) : NULL};
+    *response = (struct http_response){.status = 200};
+    if (json_is_string(json)) {
+        response->content_type = "text/plain; version=0.0.4; charset=utf-8";
+        response->body = strdup(json_string_value(json));
+    } else if (json) {
+        response->body = json_dumps(json, JSON_COMPACT);
+    }
     response->body_size = response->body ? strlen(response->body) : 0;
     if (!response->body)
         http_response_error(response, 500, "memory", "out of memory");

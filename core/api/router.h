@@ -2,8 +2,9 @@
  * neither sockets nor daemons: a command that opens the store itself takes the same way as one that asks the
  * running daemon.
  *
- * Answers are 200 with the handler's object, or an error {"error":{"code":…,"text":…}} with 400 (input,
- * usage), 403 (refused), 404 (not_found), 405, 413 (limit), 503 (unavailable, network), 507 (full) or 500.
+ * Answers are 200 with the handler's object (or, where it gives a string, that as plain text), or an error
+ * {"error":{"code":…,"text":…}} with 400 (input, usage), 403 (refused), 404 (not_found), 405, 413 (limit),
+ * 503 (unavailable, network), 507 (full) or 500.
  *
  * Who calls, and what for: people.h. Each route names the role that it needs; what needs a manager or more,
  * and what only the machine's own socket may do, is put on record before it is done (store/audit.h). */

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -171,10 +172,27 @@ static struct environment_usage usage_of(MDB_env *handle)
                                       .map_bytes = info.me_mapsize};
 }
 
+/* One line of mdb_reader_list: a process, a thread, and the transaction that its snapshot is of, or "-". */
+static int take_reader(const char *line, void *context)
+{
+    uint64_t *oldest = context;
+    const char *last = strrchr(line, ' ');
+    if (last && last[1] >= '0' && last[1] <= '9') {
+        uint64_t number = strtoull(last + 1, NULL, 10);
+        *oldest = number < *oldest ? number : *oldest;
+    }
+    return 0;
+}
+
 struct environment_usage environment_usage(struct environment *environment)
 {
     pthread_mutex_lock(&environment->mutex);
     struct environment_usage usage = usage_of(environment->handle);
+    uint64_t oldest = UINT64_MAX;
+    MDB_envinfo info = {0};
+    mdb_env_info(environment->handle, &info);
+    mdb_reader_list(environment->handle, take_reader, &oldest);
+    usage.oldest_reader = oldest < info.me_last_txnid ? info.me_last_txnid - oldest : 0;
     pthread_mutex_unlock(&environment->mutex);
     return usage;
 }

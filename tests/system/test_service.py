@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """The daemons as services: settings, what systemd is told, backups by themselves, an orderly stop."""
 import os
+import re
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add, ids  # noqa: E402
-from hopnhat_test import ROOT, check, equal, main, wait_until  # noqa: E402
+from hopnhat_test import ROOT, check, equal, main, skip, wait_until  # noqa: E402
 
 STOP_S = 5
 
@@ -46,6 +49,29 @@ def test_the_settings_are_the_sample_files(bench):
     for daemon, name in ((bench.hub(), "hub"), (bench.agent("a"), "agent")):
         with open(os.path.join(ROOT, "deploy", "config", name + ".yaml"), encoding="utf-8") as sample:
             equal(sample.read(), daemon.do("run", "--help-config").out, f"deploy/config/{name}.yaml")
+
+
+def test_the_packages_are_built_with_what_bootstrap_installs(_bench):
+    """Debian's list of what is needed is one of its own: nothing may be missing there."""
+    with open(os.path.join(ROOT, "deploy", "debian", "control"), encoding="utf-8") as control:
+        wanted = control.read().partition("Standards-Version")[0]
+    installed = subprocess.run([os.path.join(ROOT, "deploy", "bootstrap"), "--print"], capture_output=True,
+                               check=True, text=True).stdout.split()
+    not_wanted = ("libc6-dev", "libcmocka-dev")
+    libraries = [name for name in installed if name.endswith("-dev") and name not in not_wanted]
+    check(len(libraries) > 10, "there are some")
+    equal([name for name in libraries if not re.search(rf"\s{re.escape(name)}(:native)?[,\n]", wanted)], [],
+          "missing in deploy/debian/control")
+
+
+def test_the_units_are_sandboxed(_bench):
+    if not shutil.which("systemd-analyze"):
+        skip("systemd-analyze is not here")
+    for name in ("agent", "hub"):
+        unit = os.path.join(ROOT, "deploy", "systemd", f"hopnhat-{name}.service")
+        done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=15",
+                               "--no-pager", unit], capture_output=True, text=True, check=False, timeout=30)
+        equal(done.returncode, 0, f"exposure below 1.5: {done.stdout[-300:]}{done.stderr}")
 
 
 def test_wrong_settings_are_named_with_their_line(bench):

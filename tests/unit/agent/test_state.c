@@ -1,6 +1,8 @@
 /* Joining, the store, writing. */
 #include "unit/agent/fixture.h"
 
+#include "store/meta.h"
+
 static void join_is_checked(void **state)
 {
     struct fixture *fixture = *state;
@@ -48,6 +50,21 @@ static void one_process_holds_the_store(void **state)
     assert_int_equal(error.code, ERROR_UNAVAILABLE);
     assert_null(agent_open("/tmp/hopnhat-agent-is-not-there", &options, &error));
     assert_int_equal(error.code, ERROR_NOT_FOUND);
+}
+
+static void a_newer_store_is_not_opened(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = {0};
+    struct transaction transaction;
+    const struct agent_options options = options_of(fixture);
+    assert_true(transaction_begin(&transaction, fixture->agent->environment, true, &error));
+    meta_put_number(&transaction, AGENT_META, "format", 2);
+    assert_true(transaction_commit(&transaction, &error));
+    close_agent(fixture);
+    assert_null(agent_open(fixture->directory, &options, &error));
+    assert_int_equal(error.code, ERROR_USAGE);
+    assert_non_null(strstr(error.text, "was written by a newer hopnhat-agent: install that one"));
 }
 
 static void begins_with_catalog_and_office(void **state)
@@ -160,6 +177,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(join_message_carries_the_new_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_join_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(one_process_holds_the_store, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_newer_store_is_not_opened, setup, teardown),
         cmocka_unit_test_setup_teardown(begins_with_catalog_and_office, setup, teardown),
         cmocka_unit_test_setup_teardown(writes_are_there_after_reopening, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_edits_change_nothing, setup, teardown),

@@ -1,0 +1,133 @@
+#include "hub/office_status.h"
+
+#include "api/wall.h"
+#include "hub/registry.h"
+
+/* How much of its logs is here. */
+static uint64_t brought(const struct hub *hub, const struct hub_session *session)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < session->log_count; i++) {
+        const struct replica *replica = registry_replica(hub, session->logs[i]);
+        sum += replica ? replica->watermark : 0;
+    }
+    return sum;
+}
+
+/* How much of the feed it has applied. */
+static uint64_t taken(const struct hub_session *session)
+{
+    uint64_t sum = session->reconciled;
+    for (size_t i = 0; i < session->confirmed.group_count; i++)
+        sum += session->confirmed.cursors[i].position + session->confirmed.cursors[i].base;
+    return sum;
+}
+
+/* Whether the agent has named changes that are not here yet. */
+static bool has_more(const struct hub *hub, const struct hub_session *session)
+{
+    for (size_t i = 0; i < session->log_count; i++) {
+        const struct replica *replica = registry_replica(hub, session->logs[i]);
+        if (replica && replica->watermark < session->heads[i])
+            return true;
+    }
+    return false;
+}
+
+static bool lacks_something(struct hub *hub, const struct hub_session *session)
+{
+    const struct feed_reader reader = {.office = registry_office(hub, session->installation->office),
+                                       .logs = session->logs,
+                                       .log_count = session->log_count};
+    return reader.office && feed_has_news(hub, &reader, &session->confirmed);
+}
+
+static void note(struct progress *progress, uint64_t at, bool waits, uint64_t wall_ms)
+{
+    if (at != progress->at || !waits || !progress->since_ms)
+        *progress = (struct progress){at, wall_ms};
+}
+
+void office_progress(struct hub *hub, struct hub_session *session, uint64_t wall_ms)
+{
+    note(&session->up, brought(hub, session), has_more(hub, session), wall_ms);
+    note(&session->down, taken(session), lacks_something(hub, session), wall_ms);
+}
+
+static bool stands_still(const struct progress *progress, uint64_t at, uint64_t wall_ms)
+{
+    return at == progress->at && wall_ms > progress->since_ms &&
+           wall_ms - progress->since_ms > OFFICE_STALLED_MS;
+}
+
+static bool is_stalled(struct hub *hub, const struct hub_session *session, uint64_t wall_ms)
+{
+    return (stands_still(&session->up, brought(hub, session), wall_ms) && has_more(hub, session)) ||
+           (stands_still(&session->down, taken(session), wall_ms) && lacks_something(hub, session));
+}
+
+/* How many revs there are past where the agent stands in the group where it is furthest behind. */
+static uint64_t behind(struct hub *hub, const struct hub_session *session)
+{
+    uint64_t most = session->confirmed.groups_told ? 0 : hub->rev;
+    for (size_t i = 0; i < session->confirmed.group_count; i++) {
+        const struct feed_cursor *cursor = &session->confirmed.cursors[i];
+        const struct group_state *group = registry_group(hub, bytes_of_string(cursor->group));
+        if (group && group->last_rev > cursor->position && hub->rev - cursor->position > most)
+            most = hub->rev - cursor->position;
+    }
+    return most;
+}
+
+static void set_contact(json_t *office, uint64_t ms)
+{
+    struct arena arena;
+    arena_init(&arena, 4096);
+    const char *text = wall_text(ms, &arena),
+               *former = json_string_value(json_object_get(office, "last_contact"));
+    if (text && (!former || strcmp(former, text) < 0)) /* of one form, so that they sort as they follow */
+        json_object_set_new(office, "last_contact", json_string(text));
+    arena_release(&arena);
+}
+
+/* Several agents of one office: the one that is worst off counts. Whether it is a stalled one. */
+static bool add_session(json_t *office, struct hub *hub, const struct hub_session *session, uint64_t wall_ms)
+{
+    json_int_t revs = (json_int_t)behind(hub, session);
+    bool stalled = is_stalled(hub, session, wall_ms);
+    json_object_set_new(office, "online", json_true());
+    if (json_integer_value(json_object_get(office, "behind")) <= revs)
+        json_object_set_new(office, "behind", json_integer(revs));
+    if (stalled)
+        json_object_set_new(office, "stalled", json_true());
+    set_contact(office, session->last_message_ms);
+    return stalled;
+}
+
+static json_t *list_offices(struct hub *hub, uint64_t wall_ms, size_t *stalled)
+{
+    json_t *list = json_object(), *office;
+    *stalled = 0;
+    for (const struct office_state *state = hub->offices; list && state; state = state->hh.next)
+        json_object_set_new(
+            list, state->code,
+            json_pack("{s:b, s:n, s:n, s:b}", "online", 0, "last_contact", "behind", "stalled", 0));
+    for (const struct replica *replica = hub->replicas; replica; replica = replica->hh.next)
+        if (!replica->revoked && replica->last_contact && (office = json_object_get(list, replica->office)))
+            set_contact(office, time_ms(replica->last_contact));
+    for (struct hub_session *session = hub->sessions; session; session = session->hh.next)
+        if (session_is_online(session, wall_ms) &&
+            (office = json_object_get(list, session->installation->office)))
+            *stalled += add_session(office, hub, session, wall_ms);
+    return list;
+}
+
+bool office_status_add(json_t *status, struct hub *hub, uint64_t wall_ms, struct error *error)
+{
+    size_t stalled;
+    json_t *list = list_offices(hub, wall_ms, &stalled);
+    if (list && json_object_set_new(status, "offices_stalled", json_integer((json_int_t)stalled)) == 0 &&
+        json_object_set_new(status, "by_office", list) == 0)
+        return true;
+    return error_set(error, ERROR_MEMORY, "out of memory");
+}
