@@ -10,7 +10,10 @@ static uint32_t pull(struct fixture *fixture, struct hand *hand, uint32_t applie
 {
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
     Hopnhat__Pull asked = HOPNHAT__PULL__INIT;
-    asked.applied = applied;
+    asked.has_applied = applied != 0;
+    asked.applied = hand->request + 1 - applied;
+    asked.has_wait_ms = asked.has_credit_bytes = true;
+    asked.wait_ms = 0;
     asked.credit_bytes = LIMIT_FEED_BYTES;
     message.body_case = HOPNHAT__MESSAGE__BODY_PULL;
     message.pull = &asked;

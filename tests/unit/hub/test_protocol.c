@@ -13,7 +13,6 @@ static const Hopnhat__Message *greet(struct fixture *fixture, uint32_t protocol)
     hello.logs = logs;
     message.body_case = HOPNHAT__MESSAGE__BODY_HELLO;
     message.hello = &hello;
-    fixture->an.session = 0;
     const Hopnhat__Message *answer = say(fixture, &fixture->an, &message);
     assert_non_null(answer);
     return answer;
