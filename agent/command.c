@@ -58,6 +58,7 @@ static const struct cli_command *const commands[] = {
     &command_import,
     &command_export,
     &command_delete,
+    &command_undelete,
     &command_conflicts,
     &command_resolve,
     &command_history,

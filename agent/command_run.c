@@ -32,7 +32,7 @@ static enum run_end serve(void *context, struct error *error)
         log_with(LOG_LEVEL_INFO, "HOPNHAT_OFFICE", agent_daemon_office(daemon), "the agent of %s serves %s",
                  agent_daemon_office(daemon), served->data);
     while (running && !agent_daemon_is_stopping(daemon))
-        running = agent_daemon_turn(daemon, -1, error);
+        running = agent_daemon_turn(daemon, -1, error) && agent_daemon_renew(&daemon, error);
     if (running)
         service_manager_stopping(), log_info("the agent stops");
     else

@@ -16,6 +16,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+enum { RENEW_PAUSE_MS = 2000, RENEW_MOST_MS = 10 * 60 * 1000 };
+
 struct agent_daemon {
     struct loop *loop;
     struct net *net;
@@ -24,6 +26,9 @@ struct agent_daemon {
     struct agent_session *session;
     struct agent_service service;
     struct ask ask; /* requests that wait for the hub */
+    struct http_handler asks;
+    uint64_t asked_at; /* by loop_now_ms: the last request */
+    uint64_t renew_at; /* when it starts again at the latest; 0: it need not */
     struct http_server *local, *http;
     struct frame_codec *codec;
     struct frame_buffer out;
@@ -199,6 +204,8 @@ bool agent_daemon_turn(struct agent_daemon *daemon, int64_t most_wait_ms, struct
         follow_wake(daemon->service.follow);
     daemon->followed = daemon->agent->local_rev;
     int64_t wait_ms = sooner(agent_session_wait_ms(daemon->session, wall_ms), retry_wait_ms(daemon));
+    if (daemon->agent->rewrite_due)
+        wait_ms = sooner(wait_ms, RENEW_PAUSE_MS);
     return agent_daemon_is_sound(daemon, error) &&
            loop_run_once(daemon->loop, sooner(wait_ms, most_wait_ms), error);
 }
@@ -252,9 +259,18 @@ static bool open_link(struct agent_daemon *daemon, struct error *error)
            (daemon->link = link_agent_new(daemon->net, daemon->loop, &options, error));
 }
 
+static enum http_handled handle_request(void *user, struct http_request *request,
+                                        struct http_response *response)
+{
+    struct agent_daemon *daemon = user;
+    daemon->asked_at = loop_now_ms();
+    return daemon->asks.handle(daemon->asks.user, request, response);
+}
+
 static bool open_http(struct agent_daemon *daemon, const char *data, const char *http, struct error *error)
 {
-    struct http_handler handler = ask_handler(&daemon->ask);
+    struct http_handler handler = {.handle = handle_request, .user = daemon};
+    daemon->asks = ask_handler(&daemon->ask);
     char *path = client_socket_path(data);
     if (!path)
         return error_set(error, ERROR_MEMORY, "out of memory");
@@ -318,4 +334,33 @@ void agent_daemon_free(struct agent_daemon *daemon)
     arena_release(&daemon->arena);
     settings_release(&daemon->settings);
     free(daemon);
+}
+
+/* A pause is waited for, so that no tool's call is cut; if none comes, for long enough. */
+static bool may_renew(struct agent_daemon *daemon)
+{
+    uint64_t now = loop_now_ms();
+    if (!daemon->agent->rewrite_due || daemon->agent->stale)
+        return false;
+    if (daemon->renew_at == 0)
+        daemon->renew_at = now + RENEW_MOST_MS;
+    return now >= daemon->asked_at + RENEW_PAUSE_MS || now >= daemon->renew_at;
+}
+
+bool agent_daemon_renew(struct agent_daemon **daemon, struct error *error)
+{
+    const struct agent *agent = (*daemon)->agent;
+    if (!may_renew(*daemon))
+        return true;
+    const struct settings_source *source = (*daemon)->source;
+    uint64_t heads = agent->heads; /* a tool that waits for the next head goes on waiting for it */
+    char *data = strdup(agent->directory);
+    if (!data)
+        return true; /* with the next turn, then */
+    agent_daemon_free(*daemon);
+    *daemon = agent_daemon_new(data, source, error);
+    if (*daemon)
+        (*daemon)->agent->heads = heads;
+    free(data);
+    return *daemon != NULL;
 }

@@ -24,6 +24,11 @@ bool agent_daemon_is_sound(const struct agent_daemon *daemon, struct error *erro
 /* The code of the office that it serves. */
 const char *agent_daemon_office(const struct agent_daemon *daemon);
 
+/* Where something was erased, starts again with a store that is written anew, in a pause between the calls of
+ * tools; *daemon is then another one.
+ * False: it did not start again, and *daemon is NULL. */
+bool agent_daemon_renew(struct agent_daemon **daemon, struct error *error);
+
 /* Whether a signal asked it to stop. */
 bool agent_daemon_is_stopping(const struct agent_daemon *daemon);
 

@@ -229,6 +229,17 @@ void draft_refresh(struct agent *agent, struct transaction *transaction, uint32_
     mirror_show(agent, transaction, type, id, visible, arena);
 }
 
+void draft_redo(struct agent *agent, struct transaction *transaction, uint32_t type, const uint8_t id[16],
+                struct arena *arena)
+{
+    Hopnhat__Draft *draft = load(transaction, type, id, arena);
+    if (!draft)
+        return;
+    Hopnhat__Record *mirror = mirror_get(transaction, type, id, arena);
+    const Hopnhat__Record *visible = rebuild(agent, transaction, draft, mirror, arena);
+    mirror_show(agent, transaction, type, id, visible, arena);
+}
+
 void draft_confirm(struct agent *agent, struct transaction *transaction, Hopnhat__Record *mirror,
                    const struct marks *marks, struct arena *arena)
 {

@@ -41,6 +41,10 @@ void draft_refresh(struct agent *agent, struct transaction *transaction, uint32_
 void draft_confirm(struct agent *agent, struct transaction *transaction, Hopnhat__Record *mirror,
                    const struct marks *marks, struct arena *arena);
 
+/* The same where a change that is pending has itself been altered: made anew whatever is pending. */
+void draft_redo(struct agent *agent, struct transaction *transaction, uint32_t type, const uint8_t id[16],
+                struct arena *arena);
+
 /* draft_refresh for every draft there is. */
 void draft_refresh_all(struct agent *agent, struct transaction *transaction, const struct marks *marks);
 

@@ -1,6 +1,7 @@
 #include "agent/feed.h"
 
 #include "agent/echo.h"
+#include "agent/erasure.h"
 #include "agent/log.h"
 #include "agent/mirror.h"
 #include "base/defect.h"
@@ -365,7 +366,11 @@ static enum feed_outcome apply_all(struct part *part)
     if (!head)
         return FEED_APPLIED;
     draft_refresh_all(part->agent, &part->transaction, &part->marks);
-    return compare_digests(part, head) ? FEED_APPLIED : FEED_MALFORMED;
+    if (!compare_digests(part, head))
+        return FEED_MALFORMED;
+    if (part->agent->digests_equal)
+        erasure_at_head(part->agent, &part->transaction);
+    return FEED_APPLIED;
 }
 
 /* What is held in pieces is of no use: it is sent from its start again. */

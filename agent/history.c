@@ -51,7 +51,8 @@ static Hopnhat__HistoryValue *old_value(struct listing *listing, struct entry_id
     if (!agent_log(listing->agent, id.dot.replica))
         return old;
     old->office = (char *)(uintptr_t)listing->agent->office_code;
-    if (!log_change(listing->snapshot, id.dot, &listing->scratch, &change) || id.index >= change.op_count)
+    if (!log_change(listing->snapshot, id.dot, &listing->scratch, &change) || id.index >= change.op_count ||
+        change_is_erased(&change, id.index))
         return old;
     old->has_withheld = old->withheld = false;
     return put_value(listing, change_value(&change, id.index), &old->has_value, &old->value) ? old : NULL;
@@ -75,6 +76,7 @@ static Hopnhat__HistoryOp *op_of(struct listing *listing, const struct change *c
     op->superseded = old;
     if (from->field == HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED)
         return op;
+    op->has_withheld = op->withheld = change_is_erased(change, number);
     if (!put_value(listing, change_value(change, number), &op->has_value, &op->value))
         return NULL;
     for (size_t i = 0; i < count; i++) {

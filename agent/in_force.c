@@ -1,5 +1,6 @@
 #include "agent/in_force.h"
 
+#include "agent/erasure.h"
 #include "base/log.h"
 #include "model/fold.h"
 #include "store/key.h"
@@ -129,6 +130,8 @@ void in_force_take(struct agent *agent, struct transaction *transaction, const H
     uint8_t id[16];
     if (record->type == HOPNHAT__BUILT_IN_TYPE__TYPE_CATALOG)
         take_catalog(agent, transaction, record);
+    if (record->type == HOPNHAT__BUILT_IN_TYPE__TYPE_ERASURE)
+        erasure_come(agent, transaction, record);
     if (record->type == HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE) {
         office_record_id(agent->office_code, id);
         agent->office_dirty = agent->office_dirty || memcmp(id, record->id.data, sizeof id) == 0;

@@ -1,5 +1,6 @@
 #include "agent/outvoted.h"
 
+#include "model/erasure.h"
 #include "model/fold.h"
 #include "store/key.h"
 #include "store/rows.h"
@@ -45,6 +46,25 @@ static void delete_rows(struct transaction *transaction, uint32_t type, const ui
     bool here = cursor_seek(&cursor, key_bytes(&key));
     while (here && cursor_within(&cursor, key_bytes(&key))) {
         cursor_delete(&cursor);
+        here = cursor_seek(&cursor, key_bytes(&key));
+    }
+    cursor_close(&cursor);
+}
+
+void outvoted_forget(struct transaction *transaction, uint32_t type, const uint8_t id[16],
+                     const Hopnhat__Record *erasure)
+{
+    struct cursor cursor;
+    struct key key, prefix;
+    key_record(&key, type, id);
+    prefix = key;
+    cursor_open(&cursor, transaction, AGENT_OUTVOTED);
+    bool here = cursor_seek(&cursor, key_bytes(&key));
+    while (here && cursor_within(&cursor, key_bytes(&prefix))) {
+        uint32_t field = get_u32_be(cursor.key.data + prefix.size);
+        if (erasure_covers(erasure, field))
+            cursor_delete(&cursor);
+        field_key(&key, type, id, field + 1);
         here = cursor_seek(&cursor, key_bytes(&key));
     }
     cursor_close(&cursor);
@@ -158,7 +178,8 @@ static void judge_op(const struct agent *agent, struct transaction *transaction,
     seen.field = record_field(mirror, op->field);
     if (op->field < HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED || op->kind != HOPNHAT__OP_KIND__PUT ||
         !seen.definition || seen.definition->retired || !fold_reads_one(seen.definition->policy) ||
-        !seen.field || bag_find(seen.field, id) || own_entry(agent, seen.field) ||
+        !seen.field || change_is_erased(change, number) || bag_find(seen.field, id) ||
+        own_entry(agent, seen.field) ||
         outvoted_row(transaction, mirror->type, mirror->id.data, op->field, arena) ||
         !fold_seen(type, &seen, transaction, arena))
         return;

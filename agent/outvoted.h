@@ -36,4 +36,8 @@ bool outvoted_dismiss(struct agent *agent, uint32_t type, const uint8_t id[16], 
 enum { OUTVOTED_COUNTED = 10000 };
 uint64_t outvoted_count(struct transaction *transaction);
 
+/* Drops what is kept of values that were erased of the record. */
+void outvoted_forget(struct transaction *transaction, uint32_t type, const uint8_t id[16],
+                     const Hopnhat__Record *erasure);
+
 #endif

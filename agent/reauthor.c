@@ -170,6 +170,19 @@ static bool store_failed(struct reauthor *reauthor)
     return reauthor->transaction->failed;
 }
 
+/* What was erased of the change is not in the one that was made of it either. */
+static bool erase_again(struct reauthor *reauthor, const struct change *change, struct change *made,
+                        struct bytes *stored)
+{
+    bool *takes = arena_alloc(&reauthor->arena, change->op_count * sizeof *takes);
+    if (!takes)
+        return out_of_memory(reauthor);
+    for (size_t i = 0; i < change->op_count; i++)
+        takes[i] = change_is_erased(change, i);
+    return change_erase(made, takes, &reauthor->arena, stored, reauthor->error) &&
+           change_unpack(made, made->dot, *stored, &reauthor->arena, reauthor->error);
+}
+
 /* Logs the change again, at the end of the new log. */
 static bool author_again(struct reauthor *reauthor, struct dot old)
 {
@@ -197,7 +210,8 @@ static bool author_again(struct reauthor *reauthor, struct dot old)
     agent->entropy.fill(agent->entropy.context, again.seed, sizeof again.seed);
     struct dot dot = {reauthor->log->replica, reauthor->log->head + 1};
     if (!change_pack(&again, &reauthor->arena, &stored, reauthor->error) ||
-        !change_unpack(&made, dot, stored, &reauthor->arena, reauthor->error))
+        !change_unpack(&made, dot, stored, &reauthor->arena, reauthor->error) ||
+        (change.logged->n_erased && !erase_again(reauthor, &change, &made, &stored)))
         return false;
     log_append(reauthor->transaction, reauthor->log, &made, stored, row->has_admitted ? row->admitted : 0);
     return !store_failed(reauthor);

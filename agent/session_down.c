@@ -39,6 +39,11 @@ static bool pull(struct agent_session *session, size_t under_way, uint64_t wall_
     pull.has_ahead = pull.ahead = ahead;
     if (session->applied == 0 && read_held(session, PIECES_OF_FEED, &held))
         pull.held = &held;
+    if (session->urgent || session_is_due(session, session->head_due_ms)) {
+        pull.has_head = true;
+        pull.head = agent_present_log(session->agent)->head;
+        session->head_due_ms = session->now_ms + HEAD_TOLD_MS;
+    }
     message.body_case = HOPNHAT__MESSAGE__BODY_PULL;
     message.pull = &pull;
     struct request *request = session_ask(session, &message, REQUEST_PULL, wall_ms);

@@ -133,9 +133,8 @@ static bool keep_welcome(struct agent_session *session, const Hopnhat__Welcome *
     return session->welcome != NULL;
 }
 
-/* The hub's epoch is another: it came back from a backup. What the cursors say means nothing any more;
- * mirrors are kept and reconciled. */
-static void change_epoch(struct agent *agent, uint64_t epoch)
+/* What the cursors say means nothing any more; mirrors are kept and reconciled. */
+static void void_cursors(struct agent *agent)
 {
     for (size_t i = 0; i < agent->group_count && agent->epoch; i++) {
         struct agent_group *group = &agent->groups[i];
@@ -143,6 +142,12 @@ static void change_epoch(struct agent *agent, uint64_t epoch)
         group->base = group->position = 0;
         group->dirty = true;
     }
+}
+
+/* The hub's epoch is another: it came back from a backup. */
+static void change_epoch(struct agent *agent, uint64_t epoch)
+{
+    void_cursors(agent);
     for (size_t i = 0; i < agent->log_count; i++) {
         agent->logs[i].safe = 0; /* nobody knows which backup it was: all logs are named from now on */
         agent->logs[i].dirty = true;
@@ -178,6 +183,8 @@ bool session_take_over(struct agent *agent, const Hopnhat__Welcome *welcome, uin
     bool restored = welcome->epoch != agent->epoch;
     if (restored)
         change_epoch(agent, welcome->epoch);
+    else if (welcome->reconcile)
+        void_cursors(agent); /* this installation was away for too long to be waited for */
     for (size_t i = 0; i < welcome->n_logs; i++)
         take_mark(agent, &transaction, welcome->logs[i]);
     log_refuse(agent, &transaction, welcome->refusals, welcome->n_refusals, true);

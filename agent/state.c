@@ -1,5 +1,6 @@
 #include "agent/state.h"
 
+#include "agent/erasure.h"
 #include "agent/in_force.h"
 #include "agent/mirror.h"
 #include "agent/stored.h"
@@ -7,6 +8,7 @@
 #include "base/log.h"
 #include "model/change.h"
 #include "store/lock.h"
+#include "store/rewrite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +24,21 @@ const char *const agent_databases[AGENT_DATABASES] = {
     [AGENT_ACCOUNT] = "account", [AGENT_AUDIT] = "audit",       [AGENT_PIECE] = "piece",
 };
 
+static struct environment *open_store(const char *directory, const char *path,
+                                      const struct agent_options *options, struct error *error)
+{
+    const struct rewrite rewrite = {
+        .data = directory,
+        .names = agent_databases,
+        .name_count = AGENT_DATABASES,
+        .meta = AGENT_META,
+        .map_bytes = options->map_bytes ? options->map_bytes : AGENT_DEFAULT_MAP_BYTES,
+    };
+    struct environment *environment =
+        environment_open(path, rewrite.names, rewrite.name_count, rewrite.map_bytes, error);
+    return environment ? rewrite_if_due(environment, &rewrite, error) : NULL;
+}
+
 static struct agent *open_files(const char *directory, const struct agent_options *options, bool make,
                                 struct error *error)
 {
@@ -36,11 +53,10 @@ static struct agent *open_files(const char *directory, const struct agent_option
     agent->directory = strdup(directory);
     arena_init(&agent->office_arena, LIMIT_RECORD_BYTES);
     arena_init(&agent->scratch, SCRATCH_BYTES);
-    uint64_t map_bytes = options->map_bytes ? options->map_bytes : AGENT_DEFAULT_MAP_BYTES;
     if (!agent->directory || snprintf(path, sizeof path, "%s/store", directory) >= (int)sizeof path)
         error_set(error, ERROR_USAGE, "the name of the data directory is too long");
     else if (!options->take_lock || (agent->lock = lock_take(directory, make, error)) >= 0)
-        agent->environment = environment_open(path, agent_databases, AGENT_DATABASES, map_bytes, error);
+        agent->environment = open_store(directory, path, options, error);
     if (agent->environment)
         return agent;
     agent_close(agent);
@@ -115,7 +131,7 @@ static void go_back(struct agent *agent)
         agent->catalog = agent->former_catalog;
         agent->former_catalog = NULL;
     }
-    agent->office_dirty = false;
+    agent->office_dirty = agent->erasures_came = false;
     if (!agent_reload(agent, &error))
         log_error("the store cannot be read: %s", error.text);
 }
@@ -126,6 +142,8 @@ bool agent_commit(struct agent *agent, struct transaction *transaction, struct e
         mirror_rebuild_conflicts(agent, transaction);
     if (agent->office_dirty || agent->former_catalog)
         in_force_read_office(agent, transaction);
+    if (agent->erasures_came)
+        erasure_clean_logs(agent, transaction);
     stored_save(agent, transaction);
     if (!transaction_commit(transaction, error)) {
         go_back(agent);
@@ -133,7 +151,7 @@ bool agent_commit(struct agent *agent, struct transaction *transaction, struct e
     }
     catalog_free(agent->former_catalog);
     agent->former_catalog = NULL;
-    agent->office_dirty = false;
+    agent->office_dirty = agent->erasures_came = false;
     return true;
 }
 

@@ -106,6 +106,8 @@ struct agent {
     struct office office;           /* as its mirrored record reads; in office_arena */
     struct arena office_arena;
     bool office_dirty;
+    bool erasures_came;   /* within a transaction; see erasure.h */
+    bool rewrite_due;     /* the store has been planned to be written anew since it was opened */
     struct arena scratch; /* of one small step within a transaction */
 
     /* what the session knows, for agent_status and agent_progress; not stored */

@@ -1,6 +1,7 @@
 #include "agent/write.h"
 
 #include "agent/draft.h"
+#include "agent/erasure.h"
 #include "agent/log.h"
 #include "agent/records.h"
 #include "base/text.h"
@@ -14,6 +15,20 @@ struct writing {
     struct bytes stored;
     struct error *error;
 };
+
+/* The office has been told of every erasure that has come: copies of the edits that say so. NULL on error. */
+static struct new_edit *name_erasures(struct writing *writing, const struct new_edit *edits, size_t count)
+{
+    struct arena *arena = writing->arena;
+    struct new_edit *named = arena_copy(arena, edits, count * sizeof *named);
+    if (!named)
+        error_set(writing->error, ERROR_MEMORY, "out of memory");
+    for (size_t i = 0; named && i < count; i++)
+        if (!erasure_name(agent_erasure(writing->transaction, edits[i].type, edits[i].record, arena),
+                          &named[i], arena, writing->error))
+            return NULL;
+    return named;
+}
 
 static bool pack(struct writing *writing, const struct new_edit *edits, size_t count, const char *author,
                  uint64_t wall_ms)
@@ -55,7 +70,8 @@ static bool apply(struct writing *writing, size_t edit)
 static bool write_all(struct writing *writing, const struct new_edit *edits, size_t count, const char *author,
                       uint64_t wall_ms)
 {
-    if (!pack(writing, edits, count, author, wall_ms)) {
+    const struct new_edit *named = name_erasures(writing, edits, count);
+    if (!named || !pack(writing, named, count, author, wall_ms)) {
         if (writing->error->code == ERROR_CORRUPT)
             writing->error->code = ERROR_INPUT;
         return false;

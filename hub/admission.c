@@ -3,8 +3,10 @@
 #include "base/defect.h"
 #include "base/log.h"
 #include "hub/catalogs.h"
+#include "hub/erasure.h"
 #include "hub/journal.h"
 #include "hub/place.h"
+#include "hub/purge.h"
 #include "hub/quarantine.h"
 #include "hub/registry.h"
 #include "hub/texts.h"
@@ -80,6 +82,18 @@ static uint64_t admitted_time(const struct admission *admission, const struct of
     return offer->admitted && offer->admitted < time ? offer->admitted : time;
 }
 
+/* A purged record never comes back. *last is the last change of one; that it is purged once more (by the log
+ * of a hub that was restored) alters nothing. */
+static bool check_purged(struct admission *admission, const Hopnhat__Edit *edit, struct dot *last,
+                         Hopnhat__RefusalReason *reason, struct error *error)
+{
+    *last = purge_last(admission->hub, &admission->transaction, edit->type, edit->record.data);
+    *reason = HOPNHAT__REFUSAL_REASON__REFUSED_PURGED;
+    return last->seq == 0 || purge_is(edit) ||
+           error_set(error, ERROR_REFUSED,
+                     "the record was deleted, and has been purged since: add it anew if it is needed");
+}
+
 /* Checks and merges one edit in memory. `released`: headquarters has said that it may. */
 static bool take_edit(struct admission *admission, const struct change *change, size_t edit,
                       const struct writer *writer, uint64_t time, bool released, struct incoming *incoming,
@@ -90,6 +104,9 @@ static bool take_edit(struct admission *admission, const struct change *change, 
     const struct merge_source source = source_of(admission);
     struct arena *arena = &admission->arena;
     Hopnhat__Record *before = hub_record(&admission->transaction, ops->type, ops->record.data, arena);
+    struct dot purged = {0, 0};
+    if (!before && !check_purged(admission, ops, &purged, reason, error))
+        return false;
     if (!check_edit(hub->catalog, change, edit, before, writer, reason, error) &&
         !(released && *reason == HOPNHAT__REFUSAL_REASON__REFUSED_RIGHTS))
         return false;
@@ -106,8 +123,8 @@ static bool take_edit(struct admission *admission, const struct change *change, 
         return error_set(error, ERROR_MEMORY, "out of memory");
     incoming->before = place_before(incoming->record);
     incoming->touched[TOUCHED_RANK] = stamp.rank;
-    incoming->touched[TOUCHED_REPLICA] = incoming->record->last_replica;
-    incoming->touched[TOUCHED_SEQ] = incoming->record->last_seq;
+    incoming->touched[TOUCHED_REPLICA] = before ? before->last_replica : purged.replica;
+    incoming->touched[TOUCHED_SEQ] = before ? before->last_seq : purged.seq;
     if (!merge_edit(incoming->record, change, edit, &stamp, &source, arena, error))
         return false;
     /* Packed, a record takes at most 5/4 of its room here and the change's values, half of the bound: most
@@ -129,6 +146,17 @@ static bool take_catalog(struct admission *admission, const Hopnhat__Record *rec
     return done;
 }
 
+/* What follows from records of built-in types, once all edits of the change have their place. */
+static bool follow_up(struct admission *admission, const struct change *change,
+                      const struct incoming *incoming, struct error *error)
+{
+    for (size_t i = 0; i < change->body->n_edits; i++)
+        if (change->body->edits[i]->type == HOPNHAT__BUILT_IN_TYPE__TYPE_ERASURE &&
+            !erasure_take(admission, incoming[i].record, error))
+            return false;
+    return true;
+}
+
 static bool place_edit(struct admission *admission, const struct change *change, size_t edit,
                        struct incoming *incoming, struct error *error)
 {
@@ -136,6 +164,11 @@ static bool place_edit(struct admission *admission, const struct change *change,
     incoming->record->has_last_replica = incoming->record->has_last_seq = true;
     incoming->record->last_replica = change->dot.replica;
     incoming->record->last_seq = change->dot.seq;
+    if (purge_is(change->body->edits[edit])) {
+        bool gone = purge_take(admission, incoming->record, &incoming->before, error);
+        incoming->touched[TOUCHED_REV] = hub->rev;
+        return gone;
+    }
     if (!place_record(hub, &admission->transaction, incoming->record, &incoming->before, &admission->arena,
                       error) ||
         !journal_after(admission, incoming->record, change, edit, &incoming->view, error))
@@ -271,10 +304,11 @@ static enum admitted admit(struct admission *admission, const struct offer *offe
     for (size_t i = 0; i < count; i++)
         if (!place_edit(admission, change, i, &incoming[i], error))
             return ADMITTED_FAILED;
-    if (log_change(admission, offer, time, incoming, count))
-        return ADMITTED;
-    error_set(error, ERROR_MEMORY, "out of memory");
-    return ADMITTED_FAILED;
+    if (!log_change(admission, offer, time, incoming, count)) {
+        error_set(error, ERROR_MEMORY, "out of memory");
+        return ADMITTED_FAILED;
+    }
+    return follow_up(admission, change, incoming, error) ? ADMITTED : ADMITTED_FAILED;
 }
 
 /* Takes in a change that stands in the log already; its row then says what it touched. */
@@ -298,7 +332,7 @@ static bool release_change(struct admission *admission, const struct change *cha
         return error_set(error, ERROR_MEMORY, "out of memory");
     key_dot(&key, change->dot.replica, change->dot.seq);
     row_put(&admission->transaction, HUB_LOG, key_bytes(&key), &row->base);
-    return true;
+    return follow_up(admission, change, incoming, error);
 }
 
 bool admission_release(struct admission *admission, struct dot dot, bool again, struct error *error)
@@ -325,22 +359,12 @@ bool admission_release(struct admission *admission, struct dot dot, bool again, 
     return done && !admission->transaction.failed;
 }
 
-enum admitted admission_offer(struct admission *admission, const struct offer *offer,
-                              Hopnhat__Refusal **refusal, struct error *error)
+/* A change that is well formed. */
+static enum admitted take_offer(struct admission *admission, const struct offer *offer, bool unasked,
+                                Hopnhat__Refusal **refusal, struct error *error)
 {
-    struct writer writer;
     struct change *change = offer->change;
-    *refusal = NULL;
-    if (offer->seq <= offer->replica->watermark)
-        return ADMITTED_BEFORE;
-    if (offer->seq != offer->replica->watermark + 1)
-        return ADMITTED_GAP;
-    arena_reset(&admission->arena);
-    if (offer->malformed) {
-        change->op_count = 0; /* nothing in it counts */
-        return refuse(admission, offer, change, admission->receipt,
-                      HOPNHAT__REFUSAL_REASON__REFUSED_MALFORMED, offer->malformed, refusal, error);
-    }
+    struct writer writer;
     uint64_t time = admitted_time(admission, offer, change);
     if (offer->force_refusal)
         return refuse(admission, offer, change, time, HOPNHAT__REFUSAL_REASON__REFUSED_OTHER,
@@ -352,7 +376,32 @@ enum admitted admission_offer(struct admission *admission, const struct offer *o
          decided(admission, change->dot) != HOPNHAT__QUARANTINE_STATE__QUARANTINE_RELEASED))
         return refuse(admission, offer, change, time, HOPNHAT__REFUSAL_REASON__REFUSED_REVOKED,
                       "this replica or its office has been revoked", refusal, error);
-    enum admitted result = admit(admission, offer, change, &writer, false, refusal, error);
+    if (unasked)
+        return refuse(admission, offer, change, time, HOPNHAT__REFUSAL_REASON__REFUSED_CATALOG,
+                      "a value has been erased from it, and headquarters did not ask for that", refusal,
+                      error);
+    return admit(admission, offer, change, &writer, false, refusal, error);
+}
+
+enum admitted admission_offer(struct admission *admission, const struct offer *given,
+                              Hopnhat__Refusal **refusal, struct error *error)
+{
+    struct offer offer = *given;
+    bool unasked;
+    *refusal = NULL;
+    if (offer.seq <= offer.replica->watermark)
+        return ADMITTED_BEFORE;
+    if (offer.seq != offer.replica->watermark + 1)
+        return ADMITTED_GAP;
+    arena_reset(&admission->arena);
+    if (offer.malformed) {
+        offer.change->op_count = 0; /* nothing in it counts */
+        return refuse(admission, &offer, offer.change, admission->receipt,
+                      HOPNHAT__REFUSAL_REASON__REFUSED_MALFORMED, offer.malformed, refusal, error);
+    }
+    if (!erasure_clean(admission, offer.change, &offer.stored, &unasked, error))
+        return ADMITTED_FAILED;
+    enum admitted result = take_offer(admission, &offer, unasked, refusal, error);
     if (admission->transaction.failed) {
         *error = admission->transaction.error;
         return ADMITTED_FAILED;

@@ -5,11 +5,13 @@
 #include "api/cli.h"
 #include "api/commands_backup.h"
 
-/* command_init.c, command_office.c, command_catalog.c and command_quarantine.c */
+/* command_init.c, command_office.c, command_catalog.c, command_quarantine.c, command_erase.c and
+ * command_purge.c */
 extern const struct cli_command hub_command_init, hub_command_office_add, hub_command_office_set,
     hub_command_office_list, hub_command_enrol, hub_command_revoke, hub_command_rotate_keys,
     hub_command_catalog_check, hub_command_catalog_apply, hub_command_quarantine_list,
-    hub_command_quarantine_show, hub_command_quarantine_release, hub_command_quarantine_drop;
+    hub_command_quarantine_show, hub_command_quarantine_release, hub_command_quarantine_drop,
+    hub_command_erase, hub_command_purge;
 
 /* A catalog's file, malloc'd. ERROR_INPUT, ERROR_LIMIT, ERROR_MEMORY. */
 bool command_read_catalog(const char *path, uint8_t **data, size_t *size, struct error *error);

@@ -4,6 +4,7 @@
 #include "api/client.h"
 #include "api/wall.h"
 #include "base/log.h"
+#include "hub/purge.h"
 #include "hub/service.h"
 #include "hub/session.h"
 #include "net/frame.h"
@@ -17,6 +18,7 @@
 #include <time.h>
 
 enum { SLICE_US = 10 * 1000 }; /* of messages taken before the others have their turn */
+enum { PURGE_STEP_ROWS = 2000, PURGE_STEP_MS = 200, PURGE_PASS_MS = 6 * 3600 * 1000 };
 
 struct hub_daemon {
     struct loop *loop;
@@ -34,6 +36,8 @@ struct hub_daemon {
     struct settings settings;
     struct backup_schedule *backups;
     struct service_manager manager;
+    struct purge_pass purge;
+    uint64_t purge_at_ms; /* by loop_now_ms: when the next step is due */
     bool stopping;
 };
 
@@ -98,6 +102,25 @@ static bool open_store(struct hub_daemon *daemon, const char *data, struct error
     return daemon->service.follow != NULL;
 }
 
+static int64_t purge_wait_ms(void *user)
+{
+    const struct hub_daemon *daemon = user;
+    uint64_t now_ms = loop_now_ms();
+    return daemon->purge_at_ms > now_ms ? (int64_t)(daemon->purge_at_ms - now_ms) : 0;
+}
+
+/* A little of a pass, and more after a pause, so that nobody waits for it. */
+static void purge_some(void *user)
+{
+    struct hub_daemon *daemon = user;
+    struct purge_rules rules;
+    struct error error;
+    if (!purge_rules_load(daemon->hub, &rules, &error) ||
+        !purge_step(daemon->hub, &rules, wall_now_ms(), PURGE_STEP_ROWS, &daemon->purge, &error))
+        log_error("deleted records were not looked through: %s", error.text);
+    daemon->purge_at_ms = loop_now_ms() + (daemon->purge.under_way ? PURGE_STEP_MS : PURGE_PASS_MS);
+}
+
 static bool open_link(struct hub_daemon *daemon, const char *listen, struct error *error)
 {
     struct link_hub_options options = {
@@ -108,8 +131,10 @@ static bool open_link(struct hub_daemon *daemon, const char *listen, struct erro
         .user = daemon,
     };
     net_raise_file_limit();
+    daemon->purge_at_ms = loop_now_ms() + PURGE_PASS_MS;
     if (!(daemon->loop = loop_new(error)) || !loop_watch_signals(daemon->loop, signalled, daemon, error) ||
         !(daemon->net = net_new(error)) || !(daemon->codec = frame_codec_new(error)) ||
+        !loop_add_timer(daemon->loop, purge_wait_ms, purge_some, daemon, error) ||
         !(daemon->link = link_hub_new(daemon->net, daemon->loop, &options, error)))
         return false;
     daemon->service.listens = link_hub_endpoint(daemon->link);

@@ -192,6 +192,8 @@ static const struct installation *register_keys(struct hub *hub, struct transact
     memcpy(installation.link_key, join->link_key.data, LINK_KEY_BYTES);
     memcpy(installation.signing_key, join->signing_key.data, SIGNING_KEY_BYTES);
     memcpy(installation.office, office, strlen(office) + 1);
+    installation.seen_ms = wall_ms;
+    installation.read_rev = hub->rev; /* it holds nothing older, and has written nothing */
     if (registry_installation(hub, installation.link_key)) {
         refuse(error);
         return NULL;

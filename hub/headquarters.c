@@ -2,8 +2,10 @@
 
 #include "hub/admission.h"
 #include "hub/catalogs.h"
+#include "hub/erasure.h"
 #include "hub/registry.h"
 #include "model/check.h"
+#include "model/erasure.h"
 
 #include <stdio.h>
 
@@ -39,6 +41,21 @@ static bool admit_own(struct admission *admission, struct replica *own, struct b
     }
 }
 
+/* Headquarters has been told of every erasure: copies of the edits that say so. NULL: out of memory. */
+static struct new_edit *name_erasures(struct admission *admission, const struct new_edit *edits, size_t count,
+                                      struct arena *arena, struct error *error)
+{
+    struct new_edit *named = arena_copy(arena, edits, count * sizeof *named);
+    if (!named)
+        error_set(error, ERROR_MEMORY, "out of memory");
+    for (size_t i = 0; named && i < count; i++)
+        if (!erasure_name(
+                hub_erasure(admission->hub, &admission->transaction, edits[i].type, edits[i].record, arena),
+                &named[i], arena, error))
+            return NULL;
+    return named;
+}
+
 bool headquarters_write_in(struct hub *hub, struct admission *admission, const struct new_edit *edits,
                            size_t count, const char *author, struct dot *dot, struct error *error)
 {
@@ -50,15 +67,15 @@ bool headquarters_write_in(struct hub *hub, struct admission *admission, const s
         .time = admission->receipt,
         .catalog_tag = catalog_tag(hub->catalog),
         .author = author,
-        .edits = edits,
         .edit_count = count,
     };
     if (!own && !(own = registry_add_replica(hub, hub->own_replica, NULL)))
         return error_set(error, ERROR_MEMORY, "out of memory");
     hub->entropy.fill(hub->entropy.context, change.seed, sizeof change.seed);
     arena_init(&arena, OWN_ARENA_BYTES);
-    bool done =
-        change_pack(&change, &arena, &stored, error) && admit_own(admission, own, stored, &arena, error);
+    change.edits = name_erasures(admission, edits, count, &arena, error);
+    bool done = change.edits && change_pack(&change, &arena, &stored, error) &&
+                admit_own(admission, own, stored, &arena, error);
     if (done && dot)
         *dot = (struct dot){own->number, own->watermark};
     arena_release(&arena);

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "hub/enrolment.h"
 #include "hub/headquarters.h"
+#include "hub/purge.h"
 #include "hub/push.h"
 #include "hub/registry.h"
 #include "hub/reply.h"
@@ -205,6 +206,7 @@ static struct hub_session *begin_session(struct hub *hub, const struct link_peer
         session->trimmed[i] = hello->logs[i]->trimmed;
     }
     session->last_message_ms = wall_ms;
+    reading_begin(hub, session, hello);
     HASH_ADD(hh, hub->sessions, key, LINK_KEY_BYTES, session);
     return session;
 }
@@ -313,7 +315,7 @@ static bool add_next_key(const struct hub *hub, Hopnhat__Welcome *welcome, struc
 }
 
 static void send_welcome(struct hub *hub, struct hub_session *session, uint32_t request, uint32_t protocol,
-                         uint64_t wall_ms, const struct hub_outlet *outlet)
+                         bool compare, uint64_t wall_ms, const struct hub_outlet *outlet)
 {
     struct arena arena;
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
@@ -325,6 +327,7 @@ static void send_welcome(struct hub *hub, struct hub_session *session, uint32_t 
     welcome.has_catalog = true;
     welcome.catalog.len = CATALOG_HASH_BYTES;
     welcome.catalog.data = arena_copy(&arena, catalog_hash(hub->catalog), CATALOG_HASH_BYTES);
+    welcome.has_reconcile = welcome.reconcile = compare;
     welcome.has_push_bytes = welcome.has_feed_bytes = true;
     welcome.push_bytes = LIMIT_PUSH_BYTES;
     welcome.feed_bytes = LIMIT_FEED_BYTES;
@@ -397,11 +400,15 @@ void hello_receive(struct hub *hub, const struct link_peer *peer, uint32_t reque
             log_error("the replicas of office %s were not made known: %s", installation->office, error.text);
     note_hub_key(hub, peer, hello);
     installation = registry_installation(hub, peer->key); /* read anew where that failed */
+    bool compare = false;
+    if (installation && !purge_hello(hub, installation, hello, wall_ms, &compare, &error))
+        log_error("an installation that came back stays retired: %s", error.text);
+    installation = registry_installation(hub, peer->key);
     struct hub_session *session = installation ? begin_session(hub, peer, hello, wall_ms) : NULL;
     if (session)
         send_welcome(hub, session, request,
-                     hello->protocol < PROTOCOL_VERSION ? hello->protocol : PROTOCOL_VERSION, wall_ms,
-                     outlet);
+                     hello->protocol < PROTOCOL_VERSION ? hello->protocol : PROTOCOL_VERSION, compare,
+                     wall_ms, outlet);
     else
         reply_busy(outlet, peer, request, 1000);
 }

@@ -75,14 +75,6 @@ static char *office_of(const struct listing *listing, uint64_t number)
     return arena_string(listing->arena, office, strlen(office));
 }
 
-static bool is_erased(const struct change *change, size_t op)
-{
-    for (size_t i = 0; i < change->logged->n_erased; i++)
-        if (change->logged->erased[i] == op)
-            return true;
-    return false;
-}
-
 static void put_value(struct bytes value, protobuf_c_boolean *has, ProtobufCBinaryData *to)
 {
     *has = value.size != 0;
@@ -114,7 +106,7 @@ static Hopnhat__HistoryValue *old_value(struct listing *listing, const struct hi
     if (!row ||
         !change_unpack(&change, id.dot, bytes_of(row->logged.data, row->logged.len), listing->arena,
                        &unreadable) ||
-        id.index >= change.op_count || is_erased(&change, id.index))
+        id.index >= change.op_count || change_is_erased(&change, id.index))
         return old;
     struct bytes value = change_value(&change, id.index);
     if (listing->old_bytes + value.size > OLD_BYTES)
@@ -140,7 +132,7 @@ static Hopnhat__HistoryOp *op_of(struct listing *listing, const struct history_s
     op->has_kind = true;
     op->kind = from->kind;
     op->has_merged = op->merged = from->merged;
-    op->has_withheld = op->withheld = is_erased(&step->change, number);
+    op->has_withheld = op->withheld = change_is_erased(&step->change, number);
     if (from->field != HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED && !op->withheld)
         put_value(change_value(&step->change, number), &op->has_value, &op->value);
     op->superseded = old;

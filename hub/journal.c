@@ -111,6 +111,17 @@ void journal_put(struct admission *admission, const Hopnhat__Resolution *row,
     *count += state.data[0] == open;
 }
 
+void journal_forget(struct admission *admission, const Hopnhat__Resolution *row)
+{
+    const struct journal_former former = journal_former(row);
+    struct key key;
+    row_key(&key, row);
+    transaction_delete(&admission->transaction, HUB_CONFLICT, key_bytes(&key));
+    transaction_delete(&admission->transaction, HUB_CONFLICT_STATE, key_bytes(&former.state));
+    if (row->state == HOPNHAT__RESOLUTION_STATE__RESOLUTION_OPEN && admission->hub->conflicts_open)
+        admission->hub->conflicts_open--;
+}
+
 /* The field's unsettled Resolution; NULL where there is none. */
 static Hopnhat__Resolution *find_unsettled(struct admission *admission, const Hopnhat__Record *record,
                                            uint32_t field)
@@ -282,6 +293,22 @@ static void settle(const struct entering *entering, Hopnhat__Resolution *resolut
         resolution->note = (char *)(uintptr_t)JOURNAL_MERGED;
     else if (entering->edit->note)
         resolution->note = entering->edit->note;
+}
+
+void journal_erase(struct admission *admission, Hopnhat__Resolution *row)
+{
+    static char erased[] = "erased by headquarters";
+    struct journal_former former = journal_former(row);
+    if (row->state != HOPNHAT__RESOLUTION_STATE__RESOLUTION_SETTLED) {
+        row->state = HOPNHAT__RESOLUTION_STATE__RESOLUTION_SETTLED;
+        row->has_settled_ms = true;
+        row->settled_ms = admission->received_ms;
+    }
+    for (size_t i = 0; i < row->n_candidates; i++)
+        row->candidates[i]->entry->has_value = false;
+    row->has_chosen_value = false;
+    row->note = erased;
+    journal_put(admission, row, &former);
 }
 
 static bool journal_field(const struct entering *entering, const Hopnhat__Op *op,

@@ -38,4 +38,10 @@ bool journal_open(struct admission *admission, const Hopnhat__Record *record,
                   const Hopnhat__FieldDefinition *definition, bool deleted, const struct change *change,
                   struct error *error);
 
+/* Removes a row. */
+void journal_forget(struct admission *admission, const Hopnhat__Resolution *row);
+
+/* Takes the values out of a row; one that is not settled is settled by it. */
+void journal_erase(struct admission *admission, Hopnhat__Resolution *row);
+
 #endif

@@ -80,3 +80,15 @@ bool place_record(struct hub *hub, struct transaction *transaction, Hopnhat__Rec
     row_put(transaction, HUB_RECORD, key_bytes(&key), &record->base);
     return true;
 }
+
+bool place_remove(struct hub *hub, struct transaction *transaction, const Hopnhat__Record *record,
+                  const struct place *before, struct error *error)
+{
+    struct key key;
+    hub->rev++;
+    if (record->group && !leave_group(hub, transaction, record, before, true, error))
+        return false;
+    key_record(&key, record->type, record->id.data);
+    transaction_delete(transaction, HUB_RECORD, key_bytes(&key));
+    return true;
+}

@@ -187,6 +187,9 @@ void registry_save_installation(struct transaction *transaction, const struct in
     }
     row.has_next_hub_key = installation->next_hub_key != 0;
     row.next_hub_key = installation->next_hub_key;
+    row.has_read_rev = row.has_seen_ms = true;
+    row.read_rev = installation->read_rev;
+    row.seen_ms = installation->seen_ms;
     row_put(transaction, HUB_INSTALLATION, bytes_of(installation->link_key, LINK_KEY_BYTES), &row.base);
 }
 
@@ -237,6 +240,40 @@ bool registry_promote(struct hub *hub, struct transaction *transaction, struct i
     return true;
 }
 
+bool registry_retired(const Hopnhat__Record *office, const uint8_t link_key[LINK_KEY_BYTES],
+                      struct arena *arena, struct entry_list *entries)
+{
+    const Hopnhat__Field *field = record_field(office, OFFICE_RETIRED);
+    char key[2 * LINK_KEY_BYTES + 1];
+    hex_encode(bytes_of(link_key, LINK_KEY_BYTES), key);
+    *entries = (struct entry_list){0};
+    if (!field)
+        return true;
+    entries->ids = arena_alloc(arena, field->n_entries * sizeof *entries->ids);
+    for (size_t i = 0; entries->ids && i < field->n_entries; i++)
+        if (bytes_equal(entry_value(field->entries[i]), bytes_of_string(key)))
+            entries->ids[entries->count++] = entry_id_of(field->entries[i]);
+    return entries->ids != NULL;
+}
+
+/* Which installations of the office are retired, and since which rev. */
+static bool set_retired(struct hub *hub, const Hopnhat__Record *record, const char *code, struct arena *arena)
+{
+    const Hopnhat__Field *field = record_field(record, OFFICE_RETIRED);
+    struct entry_list entries;
+    for (struct installation *one = hub->installations; field && one; one = one->hh.next) {
+        if (strcmp(one->office, code) != 0)
+            continue;
+        if (!registry_retired(record, one->link_key, arena, &entries))
+            return false;
+        one->retired_at = 0;
+        for (size_t i = 0; i < entries.count; i++)
+            if (bag_find(field, entries.ids[i])->rev > one->retired_at)
+                one->retired_at = bag_find(field, entries.ids[i])->rev;
+    }
+    return true;
+}
+
 bool registry_set_office(struct hub *hub, const Hopnhat__Record *record, struct error *error)
 {
     struct office_state *fresh = calloc(1, sizeof *fresh), *old;
@@ -247,6 +284,11 @@ bool registry_set_office(struct hub *hub, const Hopnhat__Record *record, struct 
         arena_release(&fresh->arena);
         free(fresh);
         return false;
+    }
+    if (!set_retired(hub, record, fresh->office.code, &fresh->arena)) {
+        arena_release(&fresh->arena);
+        free(fresh);
+        return out_of_memory(error);
     }
     copy_code(fresh->code, fresh->office.code);
     HASH_FIND_STR(hub->offices, fresh->code, old);
@@ -321,6 +363,8 @@ static bool load_installations(struct hub *hub, struct transaction *transaction,
         while (installation.former_count < row->n_former && installation.former_count < LIMIT_FORMER_KEYS &&
                read_former(row->former[installation.former_count], &former[installation.former_count]))
             installation.former_count++;
+        installation.read_rev = row->read_rev;
+        installation.seen_ms = row->has_seen_ms ? row->seen_ms : row->joined_ms;
         loaded = insert_installation(hub, &installation, error);
         arena_reset(arena);
     }
@@ -367,6 +411,17 @@ static bool load_groups(struct hub *hub, struct transaction *transaction, struct
     return loaded || error_set(error, ERROR_CORRUPT, "a digest row cannot be read");
 }
 
+static bool any_of_type(struct transaction *transaction, uint32_t type)
+{
+    struct key prefix = {0};
+    struct cursor cursor;
+    key_add_u32(&prefix, type);
+    cursor_open(&cursor, transaction, HUB_RECORD);
+    bool any = cursor_seek(&cursor, key_bytes(&prefix)) && cursor_within(&cursor, key_bytes(&prefix));
+    cursor_close(&cursor);
+    return any;
+}
+
 bool registry_load(struct hub *hub, struct transaction *transaction, struct error *error)
 {
     struct arena arena;
@@ -375,6 +430,8 @@ bool registry_load(struct hub *hub, struct transaction *transaction, struct erro
     bool loaded = load_replicas(hub, transaction, &arena, error) &&
                   load_installations(hub, transaction, &arena, error) &&
                   load_offices(hub, transaction, &arena, error) && load_groups(hub, transaction, error);
+    hub->purged = transaction_count(transaction, HUB_PURGED) > 0;
+    hub->erasures = any_of_type(transaction, HOPNHAT__BUILT_IN_TYPE__TYPE_ERASURE);
     arena_release(&arena);
     if (transaction->failed) {
         *error = transaction->error;

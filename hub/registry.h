@@ -39,6 +39,11 @@ void registry_save_installation(struct transaction *transaction, const struct in
 bool registry_promote(struct hub *hub, struct transaction *transaction, struct installation *installation,
                       struct error *error);
 
+/* The entries by which the record of its office says that the installation is retired, in the arena; none: it
+ * is not. False: out of memory. */
+bool registry_retired(const Hopnhat__Record *office, const uint8_t link_key[LINK_KEY_BYTES],
+                      struct arena *arena, struct entry_list *entries);
+
 /* Takes over an office's record as it now stands. */
 bool registry_set_office(struct hub *hub, const Hopnhat__Record *record, struct error *error);
 

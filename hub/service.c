@@ -14,6 +14,7 @@
 #include "hub/registry.h"
 #include "hub/session.h"
 #include "store/key.h"
+#include "store/rewrite.h"
 #include "store/rows.h"
 
 #include <stdlib.h>
@@ -167,6 +168,8 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
     if (!begin(service, error))
         return NULL;
     uint64_t records = transaction_count(&service->transaction, HUB_RECORD);
+    uint64_t purged = transaction_count(&service->transaction, HUB_PURGED);
+    bool erased = rewrite_is_due(&service->transaction, HUB_META);
     bool sound = is_sound(service, error);
     end(service);
     if (!sound)
@@ -184,6 +187,10 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
     else
         backups_status(hub, json), custody_status(service->hub, json), add_gaps(hub, json),
             recovery_status(hub->directory, hub->environment, json);
+    if (json) { /* bytes that were erased are in the files until the next start */
+        json_object_set_new(json, "erased_in_files", json_boolean(erased));
+        json_object_set_new(json, "purged", json_integer((json_int_t)purged));
+    }
     if (json && (!backup_schedule_status(json, service->backups, error) ||
                  !store_status_add(json, hub->environment, hub->directory, error) ||
                  !office_status_add(json, service->hub, wall_ms, error) ||
@@ -200,6 +207,8 @@ static const struct api_route routes[] = {
     {"PATCH", "/v1/offices/{code}", handle_office_set, ROLE_MANAGER},
     {"POST", "/v1/offices/{code}/enrolments", handle_enrol, ROLE_ADMINISTRATOR},
     {"POST", "/v1/offices/{code}/revoke", handle_revoke, ROLE_ADMINISTRATOR},
+    {"POST", "/v1/records/{type}/{id}/erase", handle_erase, ROLE_ADMINISTRATOR},
+    {"POST", "/v1/purge", handle_purge, ROLE_ADMINISTRATOR},
     {"GET", "/v1/quarantine", handle_quarantine, ROLE_READER},
     {"GET", "/v1/quarantine/{change}", handle_quarantined, ROLE_READER},
     {"POST", "/v1/quarantine/{change}/release", handle_quarantine_release, ROLE_MANAGER},

@@ -6,6 +6,9 @@
  *   POST  /v1/offices                       body code, name, groups, headquarters, author
  *   PATCH /v1/offices/{code}                body name, add_groups, remove_groups, headquarters, author
  *   POST  /v1/offices/{code}/enrolments     body hours: {"code": the one-time code, "expires"}
+ *   POST  /v1/records/{type}/{id}/erase     body fields, reason, author: {"id","erased"}
+ *   POST  /v1/purge                         body purge_after_days, retire_after_days, author:
+ *                                           {"purged","retired","forgotten",…}
  *   POST  /v1/offices/{code}/revoke         body replica, author: {"installations","replicas","codes"}
  * revoked GET   /v1/quarantine?after=REPLICA.SEQ&all=yes changes that were refused (all: also those that have
  * been decided on), {"quarantine":[…], "next"} GET   /v1/quarantine/{REPLICA.SEQ}      one of them POST
@@ -51,10 +54,11 @@ bool hub_conflicts(void *context, const struct conflict_filter *filter, struct b
                    struct arena *arena, bool (*visit)(void *user, const struct conflict *conflict),
                    void *user, struct error *error);
 
-/* service_office.c, service_quarantine.c, service_catalog.c and service_keys.c */
+/* service_office.c, service_quarantine.c, service_catalog.c, service_keys.c, service_erase.c and
+ * service_purge.c */
 api_handler handle_offices, handle_office_add, handle_office_set, handle_enrol, handle_revoke,
     handle_quarantine, handle_quarantined, handle_quarantine_release, handle_quarantine_drop,
-    handle_catalog_check, handle_catalog_apply, handle_rotate_keys;
+    handle_catalog_check, handle_catalog_apply, handle_rotate_keys, handle_erase, handle_purge;
 
 /* service_bundle.c */
 api_handler hub_handle_bundle_export, hub_handle_bundle_import;

@@ -67,6 +67,7 @@ static void drop_sent(struct hub_session *session)
 
 void session_end(struct hub *hub, struct hub_session *session)
 {
+    reading_note(hub, session);
     HASH_DEL(hub->sessions, session);
     audience_leave(hub, session);
     hub->custody.stale = true;
@@ -216,6 +217,7 @@ static void receive_pull(struct hub *hub, struct hub_session *session, uint32_t 
                     "the part that was applied last is not known here");
         return;
     }
+    reading_goes_on(hub, session, pull);
     while (!pull->ahead && session->sent)
         drop_sent(session); /* what was under way was not applied, and is sent again */
     if (pull->held && session->confirmed_request == 0)

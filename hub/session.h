@@ -4,6 +4,7 @@
 #define HOPNHAT_HUB_SESSION_H
 
 #include "hub/feed.h"
+#include "hub/reading.h"
 #include "net/link_hub.h"
 
 #include "wire.pb-c.h"
@@ -42,6 +43,7 @@ struct progress {
 
 /* One agent at work, by its link key. A new Hello of a key ends its older session. */
 struct hub_session {
+    struct read_mark mark;
     uint8_t key[LINK_KEY_BYTES];
     struct link_peer peer;
     const struct installation *installation;

@@ -7,6 +7,7 @@
 #include "hub/text_merge.h"
 #include "store/lock.h"
 #include "store/meta.h"
+#include "store/rewrite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,10 +31,26 @@ const char *const hub_databases[HUB_DATABASES] = {
     [HUB_BACKUP] = "backup",
     [HUB_IMPORT] = "import",
     [HUB_CARRIED] = "carried",
+    [HUB_PURGED] = "purged",
     [HUB_ACCOUNT] = "account",
     [HUB_AUDIT] = "audit",
     [HUB_PIECE] = "piece",
 };
+
+static struct environment *open_store(const char *directory, const char *path,
+                                      const struct hub_options *options, struct error *error)
+{
+    const struct rewrite rewrite = {
+        .data = directory,
+        .names = hub_databases,
+        .name_count = HUB_DATABASES,
+        .meta = HUB_META,
+        .map_bytes = options->map_bytes ? options->map_bytes : HUB_DEFAULT_MAP_BYTES,
+    };
+    struct environment *environment =
+        environment_open(path, rewrite.names, rewrite.name_count, rewrite.map_bytes, error);
+    return environment ? rewrite_if_due(environment, &rewrite, error) : NULL;
+}
 
 static struct hub *open_files(const char *directory, const struct hub_options *options, bool make,
                               struct error *error)
@@ -55,9 +72,7 @@ static struct hub *open_files(const char *directory, const struct hub_options *o
              snprintf(path, sizeof path, "%s/store", directory) >= (int)sizeof path)
         error_set(error, ERROR_MEMORY, "out of memory, or the name of the data directory is too long");
     else if (!options->take_lock || (hub->lock = lock_take(directory, make, error)) >= 0)
-        hub->environment =
-            environment_open(path, hub_databases, HUB_DATABASES,
-                             options->map_bytes ? options->map_bytes : HUB_DEFAULT_MAP_BYTES, error);
+        hub->environment = open_store(directory, path, options, error);
     if (hub->environment)
         return hub;
     hub_close(hub);
@@ -95,6 +110,7 @@ static bool load_identity(struct hub *hub, struct transaction *transaction, stru
     hub->epoch = meta_number(transaction, HUB_META, "epoch", 0);
     hub->own_replica = meta_number(transaction, HUB_META, "replica", 0);
     hub->rev = meta_number(transaction, HUB_META, "rev", 0);
+    hub->forgotten_at = meta_number(transaction, HUB_META, "forgotten_at", 0);
     hub->clock.last = meta_number(transaction, HUB_META, "clock", 0);
     hub->conflicts_open = meta_number(transaction, HUB_META, "conflicts_open", 0);
     hub->quarantined = meta_number(transaction, HUB_META, "quarantined", 0);

@@ -35,6 +35,7 @@ enum hub_database {
     HUB_BACKUP,    /* backups that are still kept, by their number */
     HUB_IMPORT,    /* as the agent's */
     HUB_CARRIED,   /* link key -> CarriedHello: of the bundle that came last from that installation */
+    HUB_PURGED,    /* what purged records leave behind */
     HUB_ACCOUNT,   /* people who come over TCP, by name */
     HUB_AUDIT,     /* administrative acts, by number */
     HUB_PIECE,     /* replica (8) -> of its next change, what has come (store/pieces.h) */
@@ -78,7 +79,10 @@ struct installation {
     struct former_keys next; /* announced, where has_next; signed by the present key */
     bool has_next;
     uint32_t next_hub_key; /* first bytes of the hub's next link key, as far as it is known there; 0: none */
-    bool gave_back;        /* what it held in custody, since the hub began to wait for it */
+    uint64_t read_rev, seen_ms; /* by reading.c: see store.proto */
+    bool heard;                 /* either is not in its row */
+    uint64_t retired_at;        /* the rev at which it was retired; 0: it is not */
+    bool gave_back;             /* what it held in custody, since the hub began to wait for it */
     UT_hash_handle hh;
 };
 
@@ -127,6 +131,9 @@ struct hub {
     uint64_t rev;
     struct clock clock;
     uint64_t conflicts_open, quarantined;
+    bool purged;           /* some record was; see purge.h */
+    uint64_t forgotten_at; /* rows of feeds up to this rev may be gone */
+    bool erasures;         /* something was erased; see erasure.h */
     struct link_keys link_keys;
     struct link_keys next_link_keys; /* announced to the agents, where has_next_link_keys */
     bool has_next_link_keys;
@@ -152,6 +159,8 @@ struct hub {
     struct throttle strangers; /* addresses that come with unknown keys */
     struct budget lookups;     /* of such keys */
 };
+
+enum { FIRST_CATALOG_TYPE = 16 }; /* types below are built in */
 
 #define HUB_DEFAULT_MAP_BYTES (UINT64_C(64) << 30)
 

@@ -177,6 +177,19 @@ static void look_at_quarantined(void *context, struct bytes key, struct bytes va
                      get_u64_be(key.data), get_u64_be(key.data + 8));
 }
 
+/* A purged record is not there, and its last change is in the log. */
+static void look_at_purged(void *context, struct bytes key, struct bytes value, void *message,
+                           struct arena *arena)
+{
+    struct look *look = context;
+    struct bytes row;
+    (void)message, (void)arena;
+    if (value.size != 24 || !transaction_get(look->transaction, HUB_LOG, bytes_of(value.data + 8, 16), &row))
+        verify_break(look->verify, "purged: a record's last change is not in the log");
+    if (transaction_get(look->transaction, HUB_RECORD, key, &row))
+        verify_break(look->verify, "purged: a record that was purged is there");
+}
+
 static void look_at_catalog(void *context, struct bytes key, struct bytes value, void *message,
                             struct arena *arena)
 {
@@ -264,6 +277,7 @@ static void check_others(struct look *look)
         {HUB_ENROLMENT, "enrolment", LINK_KEY_BYTES, &hopnhat__enrolment__descriptor, NULL},
         {HUB_QUARANTINE, "quarantine", 16, &hopnhat__quarantined__descriptor, look_at_quarantined},
         {HUB_CATALOG, "catalog", 4, NULL, look_at_catalog},
+        {HUB_PURGED, "purged", RECORD_KEY_BYTES, NULL, look_at_purged},
         {HUB_BACKUP, "backup", 8, &hopnhat__backup__descriptor, NULL},
         {HUB_CARRIED, "carried", LINK_KEY_BYTES, &hopnhat__carried_hello__descriptor, NULL},
         {HUB_ACCOUNT, "account", 0, &hopnhat__account__descriptor, NULL},

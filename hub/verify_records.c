@@ -110,7 +110,10 @@ static void look_at_feed(void *context, struct bytes key, struct bytes value, vo
         return;
     }
     sum->last_rev = get_u64_be(key.data + name + 1);
-    if (!transaction_get(look->transaction, HUB_RECORD, bytes_of(value.data + 1, RECORD_KEY_BYTES), &row))
+    bool left = value.data[0] == HOPNHAT__ITEM_KIND__ITEM_LEFT;
+    struct bytes record = bytes_of(value.data + 1, RECORD_KEY_BYTES);
+    if (!transaction_get(look->transaction, HUB_RECORD, record, &row) &&
+        !(left && transaction_get(look->transaction, HUB_PURGED, record, &row)))
         verify_break(look->verify,
                      "feed of %s: the row at rev %" PRIu64 " speaks of a record that is not there", sum->name,
                      sum->last_rev);
@@ -132,8 +135,8 @@ static void look_at_digest(void *context, struct bytes key, struct bytes value, 
     digest_load(&digest, value.data);
     if (!digest_equal(&digest, &sum->digest))
         verify_break(look->verify, "group %s: its digest is not that of its records", sum->name);
-    if (get_u64_be(value.data + DIGEST_BYTES) != sum->last_rev)
-        verify_break(look->verify, "group %s: the rev of its newest row in the feed is not the stored one",
+    if (get_u64_be(value.data + DIGEST_BYTES) < sum->last_rev) /* a newer row may have been forgotten */
+        verify_break(look->verify, "group %s: the rev of its newest row in the feed is above the stored one",
                      sum->name);
 }
 

@@ -60,8 +60,8 @@ static json_t *op_json(const struct change *change, const struct catalog_type *t
     struct bytes value = change_value(change, place);
     json_t *shown = definition ? value_json(definition, value, arena, error) : bytes_json(value);
     json_t *field = definition ? json_string(definition->name) : json_sprintf("field %u", op->field);
-    return json_pack("{s:o, s:s, s:o}", "field", field, "operation", operation_name(op->kind), "value",
-                     shown);
+    return json_pack("{s:o, s:s, s:o, s:o*}", "field", field, "operation", operation_name(op->kind), "value",
+                     shown, "erased", change_is_erased(change, place) ? json_true() : NULL);
 }
 
 static json_t *edit_json(const struct change *change, const struct catalog *catalog, size_t place,

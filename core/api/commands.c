@@ -105,6 +105,18 @@ static bool run_delete(struct cli *cli, struct error *error)
     return body && send_change(cli, "DELETE", body, error);
 }
 
+static bool run_undelete(struct cli *cli, struct error *error)
+{
+    json_t *body = new_body(error), *answer = NULL;
+    bool done = body && cli_call(cli, "POST", body, &answer, error, "/v1/records/%s/%s/undelete",
+                                 cli->arguments[0], cli->arguments[1]);
+    json_decref(body);
+    if (done && cli->json)
+        cli_print_json(answer);
+    json_decref(answer);
+    return done;
+}
+
 static bool fill_settlement(const struct cli *cli, json_t *body, struct error *error)
 {
     const char *take = cli_option(cli, "take"), *value = cli_option(cli, "value");
@@ -249,6 +261,15 @@ const struct cli_command command_delete = {
     .least = 2,
     .most = 2,
     .run = run_delete,
+};
+const struct cli_command command_undelete = {
+    .name = "undelete",
+    .arguments = "TYPE ID",
+    .help = "bring a deleted record back, as it was",
+    .options = seen_option,
+    .least = 2,
+    .most = 2,
+    .run = run_undelete,
 };
 const struct cli_command command_resolve = {
     .name = "resolve",

@@ -5,8 +5,8 @@
 #include "api/cli.h"
 
 extern const struct cli_command command_add, command_set, command_get, command_list, command_delete,
-    command_conflicts, command_resolve, command_search, command_report, command_status, command_history,
-    command_import, command_export;
+    command_undelete, command_conflicts, command_resolve, command_search, command_report, command_status,
+    command_history, command_import, command_export;
 
 /* Their options, for the program's table. */
 #define COMMAND_OPTIONS                                                                                      \

@@ -18,6 +18,7 @@ const struct api_route record_routes[] = {
     {"GET", "/v1/records/{type}/{id}", handle_get, ROLE_READER},
     {"PATCH", "/v1/records/{type}/{id}", handle_set, ROLE_EDITOR},
     {"DELETE", "/v1/records/{type}/{id}", handle_delete, ROLE_EDITOR},
+    {"POST", "/v1/records/{type}/{id}/undelete", handle_undelete, ROLE_EDITOR},
     {"POST", "/v1/records/{type}/{id}/resolve", handle_resolve, ROLE_EDITOR},
     {"POST", "/v1/imports/{type}", handle_import, ROLE_MANAGER},
     {"GET", "/v1/imports", handle_imports, ROLE_READER},

@@ -32,8 +32,9 @@ extern const struct api_route record_routes[];
 extern const size_t record_route_count;
 
 /* record_read.c, record_list.c, search.c, report.c, record_write.c, conflict.c, resolve.c, describe.c */
-api_handler handle_list, handle_get, handle_add, handle_set, handle_delete, handle_conflicts, handle_resolve,
-    handle_search, handle_report, handle_status, handle_metrics, handle_catalog, handle_history;
+api_handler handle_list, handle_get, handle_add, handle_set, handle_delete, handle_undelete, handle_conflicts,
+    handle_resolve, handle_search, handle_report, handle_status, handle_metrics, handle_catalog,
+    handle_history;
 
 /* import.c, import_undo.c */
 api_handler handle_import, handle_imports, handle_import_undo;

@@ -152,4 +152,9 @@ void import_log_put(struct transaction *transaction, unsigned database, const Ho
 Hopnhat__Import *import_log_get(struct transaction *transaction, unsigned database, uint64_t number,
                                 struct arena *arena);
 
+/* Takes out of what was noted of the record those fields for which `covers` says so: they cannot be put back
+ * any more. */
+void import_log_forget(struct transaction *transaction, unsigned database, const uint8_t id[RECORD_ID_BYTES],
+                       bool (*covers)(void *context, uint32_t field), void *context);
+
 #endif

@@ -4,6 +4,8 @@
 #include "store/key.h"
 #include "store/rows.h"
 
+enum { FORGET_ARENA_BYTES = 64 * 1024 * 1024, IMPORTED_KEY_BYTES = 12 };
+
 void import_log_start(struct import_log *log, struct transaction *transaction, unsigned database)
 {
     struct cursor cursor;
@@ -158,4 +160,45 @@ bool import_log_record(struct import_log *log, const struct catalog_type *type, 
     key_add_u32(&key, log->place++);
     row_append(log->transaction, log->database, key_bytes(&key), &row.base, arena);
     return true;
+}
+
+/* Drops the fields from the row. Returns whether there were any. */
+static bool forget_fields(Hopnhat__ImportedRecord *row, bool (*covers)(void *context, uint32_t field),
+                          void *context)
+{
+    size_t kept = 0, before = row->n_former;
+    for (size_t i = 0; i < before; i++)
+        if (!covers(context, row->former[i]->field))
+            row->former[kept++] = row->former[i];
+    row->n_former = kept;
+    return kept < before;
+}
+
+void import_log_forget(struct transaction *transaction, unsigned database, const uint8_t id[RECORD_ID_BYTES],
+                       bool (*covers)(void *context, uint32_t field), void *context)
+{
+    struct key key = {0};
+    struct arena arena;
+    bool here = true;
+    arena_init(&arena, FORGET_ARENA_BYTES);
+    while (here) {
+        struct cursor cursor;
+        Hopnhat__ImportedRecord *row = NULL;
+        struct key own = {0};
+        arena_reset(&arena);
+        cursor_open(&cursor, transaction, database);
+        here = cursor_seek(&cursor, key_bytes(&key));
+        if (here) {
+            key_add(&own, cursor.key.data, cursor.key.size);
+            if (own.size == IMPORTED_KEY_BYTES)
+                row = row_unpack(transaction, cursor.value, &hopnhat__imported_record__descriptor, &arena);
+        }
+        cursor_close(&cursor);
+        if (row && bytes_equal(bytes_of(row->record.data, row->record.len), bytes_of(id, RECORD_ID_BYTES)) &&
+            forget_fields(row, covers, context))
+            row_put(transaction, database, key_bytes(&own), &row->base);
+        key = own;
+        key_add(&key, "", 1);
+    }
+    arena_release(&arena);
 }

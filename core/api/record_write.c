@@ -4,20 +4,25 @@
 #include "api/token.h"
 #include "base/uuid.h"
 #include "model/bag.h"
+#include "model/erasure.h"
 #include "net/keys.h"
 
 static const char *const write_keys[] = {"set", "add", "remove", "author", "token", NULL};
 
-/* Offices and catalogs have rules of their own, which the commands for them keep. */
+/* Offices, catalogs and erasures have rules of their own, which the commands for them keep. */
 static bool may_write(const struct catalog_type *type, struct error *error)
 {
+    static const char *const commands[] = {
+        [HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE] = "office commands",
+        [HOPNHAT__BUILT_IN_TYPE__TYPE_CATALOG] = "catalog commands",
+        [HOPNHAT__BUILT_IN_TYPE__TYPE_ERASURE] = "command erase",
+    };
     uint32_t number = type_definition(type)->number;
-    if (number != HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE && number != HOPNHAT__BUILT_IN_TYPE__TYPE_CATALOG)
+    if (number >= sizeof commands / sizeof *commands || !commands[number])
         return true;
     return error_set(error, ERROR_REFUSED,
                      "records of the type %s are not written this way; use the hub's %s",
-                     type_definition(type)->name,
-                     number == HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE ? "office commands" : "catalog commands");
+                     type_definition(type)->name, commands[number]);
 }
 
 const struct catalog_type *call_writable_type(struct api_call *call, struct error *error)
@@ -200,6 +205,28 @@ static Hopnhat__Record *shown_record(struct api_call *call, const struct catalog
     return seen;
 }
 
+/* Whether nothing that the edit writes was erased since the writer was shown the record. */
+static bool saw_erasures(struct api_call *call, const struct new_edit *edit, struct error *error)
+{
+    const struct records *records = call->records;
+    const Hopnhat__Record *record, *erasure;
+    uint8_t id[RECORD_ID_BYTES];
+    struct error absent;
+    struct shown shown;
+    if (!json_object_get(call->body, "token"))
+        return true;
+    if (!records->begin(records->context, error))
+        return false;
+    erasure_record_id(edit->type, edit->record, id);
+    erasure = records->get(records->context, HOPNHAT__BUILT_IN_TYPE__TYPE_ERASURE, id, call->arena, &absent);
+    record = erasure ? records->get(records->context, edit->type, edit->record, call->arena, error) : NULL;
+    records->end(records->context);
+    if (!erasure)
+        return absent.code == ERROR_NOT_FOUND || error_set(error, absent.code, "%s", absent.text);
+    return record && call_shown(call, record, &shown, error) &&
+           erasure_was_shown(erasure, edit, &shown, error);
+}
+
 json_t *handle_set(struct api_call *call, struct error *error)
 {
     struct assignment_list list;
@@ -213,7 +240,8 @@ json_t *handle_set(struct api_call *call, struct error *error)
         return NULL;
     }
     Hopnhat__Record *shown = shown_record(call, type, error);
-    if (!shown || !edit_make(type, shown, list.items, list.count, call->arena, &edit, error))
+    if (!shown || !edit_make(type, shown, list.items, list.count, call->arena, &edit, error) ||
+        !saw_erasures(call, &edit, error))
         return NULL;
     return call_write(call, &edit, error);
 }
@@ -232,5 +260,22 @@ json_t *handle_delete(struct api_call *call, struct error *error)
         return NULL;
     if (deleted)
         edit.op_count = 0;
+    return call_write(call, &edit, error);
+}
+
+json_t *handle_undelete(struct api_call *call, struct error *error)
+{
+    static const char *const keys[] = {"author", "token", NULL};
+    struct new_edit edit;
+    const struct catalog_type *type = call_writable_type(call, error);
+    if (!type || !api_body_keys(call, keys, error))
+        return NULL;
+    const Hopnhat__Record *shown = shown_record(call, type, error);
+    if (!shown || !edit_make_restoration(type, shown, call->arena, &edit, error))
+        return NULL;
+    if (edit.op_count == 0) {
+        error_set(error, ERROR_INPUT, "this %s is not deleted", type_definition(type)->name);
+        return NULL;
+    }
     return call_write(call, &edit, error);
 }

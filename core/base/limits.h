@@ -21,6 +21,8 @@ enum {
     LIMIT_CHANGE_BYTES = 2 * 1024 * 1024, /* a change as stored and sent */
     LIMIT_EDITS_PER_CHANGE = 1000,
     LIMIT_OPS_PER_CHANGE = 65536,
+    /* the same once values were erased: each op then has a salt or a hash more */
+    LIMIT_ERASED_CHANGE_BYTES = LIMIT_CHANGE_BYTES + 48 * LIMIT_OPS_PER_CHANGE,
     LIMIT_REPLICAS_PER_CHANGE = 4096,
 
     /* messages */
@@ -49,10 +51,11 @@ enum {
     LIMIT_TURN_BYTES = 16 * 1024 * 1024, /* changes in one transaction of the hub; past it the hub commits */
     LIMIT_FOLLOWER_LAG = 1000000,        /* revs a follower may be behind before admission answers Busy */
     LIMIT_OFFICES = 4096,
-    LIMIT_FORMER_KEYS = 32,       /* pairs of keys that an installation may have had before */
-    LIMIT_TEXTS_PER_TURN = 65536, /* fields to merge by paragraphs after one transaction's changes */
-    LIMIT_TEXT_VALUES = 16,       /* texts side by side in a field; past it a person settles them */
-    LIMIT_TEXT_ANCESTORS = 1000,  /* entries looked through for the one that two texts came from */
+    LIMIT_FORMER_KEYS = 32,         /* pairs of keys that an installation may have had before */
+    LIMIT_TEXTS_PER_TURN = 65536,   /* fields to merge by paragraphs after one transaction's changes */
+    LIMIT_TEXT_VALUES = 16,         /* texts side by side in a field; past it a person settles them */
+    LIMIT_TEXT_ANCESTORS = 1000,    /* entries looked through for the one that two texts came from */
+    LIMIT_PURGED = 4 * 1024 * 1024, /* purged records whose ids are remembered; past it none is purged */
 
     /* HTTP, command line */
     LIMIT_HTTP_BODY_BYTES = 4 * 1024 * 1024,        /* over TCP */

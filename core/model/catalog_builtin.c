@@ -40,6 +40,7 @@ static const struct builtin_field system_table[SYSTEM_FIELDS] = {
      false,
      {0}},
     {HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED, "deleted", BYTES, LATEST, "Đã xoá", "Deleted", false, {0}},
+    {HOPNHAT__SYSTEM_FIELD__SYSTEM_PURGED, "purged", BYTES, LATEST, "Đã bỏ hẳn", "Purged", false, {0}},
 };
 
 static const struct builtin_type type_table[BUILTIN_TYPES] = {
@@ -59,6 +60,7 @@ static const struct builtin_type type_table[BUILTIN_TYPES] = {
          {23, "replicas", TEXT, UNION, "Các bản sao", "Replicas", false, {0}},
          {24, "revoked_before", INTEGER, HIGHEST, "Thu hồi trước", "Revoked before", false, {0}},
          {25, "revoked_keys", TEXT, UNION, "Khoá bị thu hồi", "Revoked keys", false, {0}},
+         {26, "retired", TEXT, UNION, "Máy đã ngừng chờ", "Retired", false, {0}},
      }},
     {HOPNHAT__BUILT_IN_TYPE__TYPE_CATALOG,
      "catalog",
@@ -80,6 +82,16 @@ static const struct builtin_type type_table[BUILTIN_TYPES] = {
          {17, "body", TEXT, LATEST, "Nội dung", "Body", false, {0}},
          {18, "issued", DATE, LATEST, "Ngày", "Issued", false, {0}},
          {19, "urgent", BOOLEAN, LATEST, "Khẩn", "Urgent", false, {0}},
+     }},
+    {HOPNHAT__BUILT_IN_TYPE__TYPE_ERASURE,
+     "erasure",
+     "Xoá vĩnh viễn",
+     "Erasure",
+     "target",
+     {
+         {16, "fields", TEXT, UNION, "Các trường", "Fields", false, {0}},
+         {17, "reason", TEXT, LATEST, "Lý do", "Reason", true, {0}},
+         {18, "target", TEXT, LATEST, "Bản ghi", "Record", true, {0}},
      }},
     {HOPNHAT__BUILT_IN_TYPE__TYPE_QUARANTINE_DECISION,
      "quarantine_decision",
@@ -198,7 +210,7 @@ bool builtin_type_has_name(const char *name)
 
 bool field_name_is_reserved(const char *name)
 {
-    static const char *const words[] = {"id", "rev", "type", "group", "owner", "deleted", "open"};
+    static const char *const words[] = {"id", "rev", "type", "group", "owner", "deleted", "open", "purged"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i], name) == 0)
             return true;

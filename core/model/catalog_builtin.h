@@ -7,7 +7,7 @@
 
 #include <catalog.pb-c.h>
 
-enum { BUILTIN_TYPES = 4, SYSTEM_FIELDS = 3 };
+enum { BUILTIN_TYPES = 5, SYSTEM_FIELDS = 4 };
 
 /* Makes the definitions in the arena, ascending by number. Errors: ERROR_MEMORY. */
 bool builtin_types(struct arena *arena, Hopnhat__TypeDefinition *types[BUILTIN_TYPES], struct error *error);

@@ -25,6 +25,11 @@ static void derive_salts(const uint8_t *seed, size_t block, uint8_t salts[SALTS_
                                              0, seed, SALT);
 }
 
+static void leaf_of(const ProtobufCBinaryData *value, const uint8_t *salt, uint8_t leaf[LINK_BYTES])
+{
+    crypto_generichash_blake2b_salt_personal(leaf, LINK_BYTES, value->data, value->len, NULL, 0, salt, VALUE);
+}
+
 static bool add_values(crypto_generichash_blake2b_state *state, const Hopnhat__LoggedChange *logged,
                        struct error *error)
 {
@@ -46,10 +51,59 @@ static bool add_values(crypto_generichash_blake2b_state *state, const Hopnhat__L
                                  "a change has lost the salt of a value that is not erased");
             salt = logged->salts[i].data;
         }
-        crypto_generichash_blake2b_salt_personal(leaf, sizeof leaf, value->data, value->len, NULL, 0, salt,
-                                                 VALUE);
+        leaf_of(value, salt, leaf);
         crypto_generichash_blake2b_update(state, leaf, sizeof leaf);
     }
+    return true;
+}
+
+/* Takes value number i out where `takes` says so or it is out already; else keeps it, with its salt. */
+static bool erase_value(const struct change *change, size_t i, bool takes, const uint8_t *salt,
+                        Hopnhat__LoggedChange *to, struct arena *arena)
+{
+    const ProtobufCBinaryData *value = &change->logged->values[i];
+    bool gone = change_is_erased(change, i);
+    uint8_t leaf[LINK_BYTES];
+    to->values[i] = *value;
+    to->salts[i] = (ProtobufCBinaryData){0, NULL};
+    if (gone || takes)
+        to->erased[to->n_erased++] = (uint32_t)i;
+    if (gone)
+        return true;
+    if (takes)
+        leaf_of(value, salt, leaf);
+    ProtobufCBinaryData *made = takes ? &to->values[i] : &to->salts[i];
+    made->len = takes ? LINK_BYTES : SALT_BYTES;
+    made->data = arena_copy(arena, takes ? leaf : salt, made->len);
+    return made->data != NULL;
+}
+
+bool change_erase(const struct change *change, const bool *takes, struct arena *arena, struct bytes *stored,
+                  struct error *error)
+{
+    const Hopnhat__LoggedChange *from = change->logged;
+    Hopnhat__LoggedChange to = *from;
+    uint8_t salts[SALTS_PER_BLOCK * SALT_BYTES];
+    size_t count = from->n_values;
+    bool done;
+    to.has_seed = false;
+    to.n_erased = 0;
+    to.n_salts = count;
+    to.values = arena_alloc(arena, count * sizeof *to.values);
+    to.salts = arena_alloc(arena, count * sizeof *to.salts);
+    to.erased = arena_alloc(arena, count * sizeof *to.erased);
+    done = to.values && to.salts && to.erased;
+    for (size_t i = 0; i < count && done; i++) {
+        if (from->has_seed && i % SALTS_PER_BLOCK == 0)
+            derive_salts(from->seed.data, i / SALTS_PER_BLOCK, salts);
+        done = erase_value(change, i, takes[i],
+                           from->has_seed ? salts + SALT_BYTES * (i % SALTS_PER_BLOCK) : from->salts[i].data,
+                           &to, arena);
+    }
+    uint8_t *packed = done ? arena_alloc(arena, hopnhat__logged_change__get_packed_size(&to)) : NULL;
+    if (!packed)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    *stored = bytes_of(packed, hopnhat__logged_change__pack(&to, packed));
     return true;
 }
 

@@ -21,20 +21,26 @@ struct entry_id op_superseded(const struct change *change, const Hopnhat__Op *op
     return (struct entry_id){{replica, triple[1]}, (uint32_t)triple[2]};
 }
 
-struct bytes change_value(const struct change *change, size_t op)
+bool change_is_erased(const struct change *change, size_t op)
 {
     const Hopnhat__LoggedChange *logged = change->logged;
     size_t low = 0, high = logged->n_erased;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (logged->erased[middle] == op)
-            return bytes_of(NULL, 0);
+            return true;
         if (logged->erased[middle] < op)
             low = middle + 1;
         else
             high = middle;
     }
-    return bytes_of(logged->values[op].data, logged->values[op].len);
+    return false;
+}
+
+struct bytes change_value(const struct change *change, size_t op)
+{
+    const ProtobufCBinaryData *value = &change->logged->values[op];
+    return change_is_erased(change, op) ? bytes_of(NULL, 0) : bytes_of(value->data, value->len);
 }
 
 static bool op_is_sound(const struct change *change, const Hopnhat__Op *op, size_t number)
@@ -44,9 +50,6 @@ static bool op_is_sound(const struct change *change, const Hopnhat__Op *op, size
     if (op->kind != HOPNHAT__OP_KIND__PUT && op->kind != HOPNHAT__OP_KIND__DROP &&
         op->kind != HOPNHAT__OP_KIND__ADD)
         return false;
-    if (op->kind == HOPNHAT__OP_KIND__ADD && op->n_supersedes)
-        return false; /* a total that is dropped would begin again at nothing, or not, by the order of arrival
-                       */
     for (size_t i = 0; i < op->n_supersedes; i += 3) {
         uint64_t replica = op->supersedes[i], seq = op->supersedes[i + 1], index = op->supersedes[i + 2];
         if (replica > change->body->n_replicas || seq == 0 || index >= LIMIT_OPS_PER_CHANGE)
@@ -136,14 +139,21 @@ static bool not_unpacked(struct error *error, struct dot dot, const struct arena
     return malformed(error, dot, "not a change");
 }
 
+static bool too_large(struct error *error, struct bytes stored)
+{
+    return error_set(error, ERROR_LIMIT, "a change of %zu bytes; the most is %d", stored.size,
+                     LIMIT_CHANGE_BYTES);
+}
+
 bool change_unpack(struct change *change, struct dot dot, struct bytes stored, struct arena *arena,
                    struct error *error)
 {
     *change = (struct change){.dot = dot};
-    if (stored.size > LIMIT_CHANGE_BYTES)
-        return error_set(error, ERROR_LIMIT, "a change of %zu bytes; the most is %d", stored.size,
-                         LIMIT_CHANGE_BYTES);
+    if (stored.size > LIMIT_ERASED_CHANGE_BYTES)
+        return too_large(error, stored);
     change->logged = hopnhat__logged_change__unpack(&arena->protobuf, stored.size, stored.data);
+    if (stored.size > LIMIT_CHANGE_BYTES && !(change->logged && change->logged->n_erased))
+        return too_large(error, stored);
     if (!change->logged)
         return not_unpacked(error, dot, arena);
     change->chainable = logged_is_sound(change, error);

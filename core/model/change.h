@@ -27,6 +27,15 @@ bool change_unpack(struct change *change, struct dot dot, struct bytes stored, s
 /* Value number op; empty for ops without one and for erased ones. */
 struct bytes change_value(const struct change *change, size_t op);
 
+/* Whether value number op has been erased. */
+bool change_is_erased(const struct change *change, size_t op);
+
+/* The same change without the values of the ops that `takes` marks (by number): each gives way to its salted
+ * hash, the seed to the salts of the other values, and the chain's link stays what it was. *stored is in the
+ * arena. Errors: ERROR_MEMORY. */
+bool change_erase(const struct change *change, const bool *takes, struct arena *arena, struct bytes *stored,
+                  struct error *error);
+
 /* Number of entries that an op supersedes, and the one at `place`. */
 size_t op_superseded_count(const Hopnhat__Op *op);
 struct entry_id op_superseded(const struct change *change, const Hopnhat__Op *op, size_t place);
@@ -36,7 +45,7 @@ struct new_op {
     uint32_t field;
     Hopnhat__OpKind kind;
     struct bytes value;
-    struct entry_list superseded; /* none for ADD: it supersedes nothing */
+    struct entry_list superseded; /* of an ADD only erasures that its author was told of */
     bool merged;                  /* the hub's own: see Op.merged */
 };
 

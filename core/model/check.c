@@ -3,6 +3,8 @@
 #include "model/fold.h"
 #include "model/value.h"
 
+enum { FIRST_CATALOG_NUMBER = 16 }; /* of fields; below are those of the system */
+
 struct check {
     const struct catalog *catalog;
     const struct change *change;
@@ -125,11 +127,20 @@ static bool check_value(const struct check *check, const Hopnhat__FieldDefinitio
 {
     if (definition->number == HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED)
         return tombstone_check(value, check->error);
+    if (definition->number == HOPNHAT__SYSTEM_FIELD__SYSTEM_PURGED && value.size)
+        return error_set(check->error, ERROR_INPUT, "a purge has no value");
     if (definition->required && kind == HOPNHAT__OP_KIND__PUT && value.size == 0)
         return error_set(check->error, ERROR_INPUT, "%s is required and cannot be cleared", definition->name);
     if (kind == HOPNHAT__OP_KIND__ADD && value.size == 0)
         return error_set(check->error, ERROR_INPUT, "%s: how much is added?", definition->name);
     return value_check(definition, value, check->error);
+}
+
+/* Nobody can say any more what the value was; whether it was to be erased is the hub's to know. */
+static bool check_erased(const struct check *check, const Hopnhat__FieldDefinition *definition)
+{
+    return definition->number >= FIRST_CATALOG_NUMBER ||
+           error_set(check->error, ERROR_INPUT, "%s: this field cannot be erased", definition->name);
 }
 
 static bool check_op(const struct check *check, size_t place, Hopnhat__RefusalReason *reason)
@@ -144,7 +155,9 @@ static bool check_op(const struct check *check, size_t place, Hopnhat__RefusalRe
     if (!policy_knows(definition, op->kind))
         return error_set(check->error, ERROR_INPUT, "%s: not an operation of this field's policy",
                          definition->name);
-    if (!check_value(check, definition, op->kind, value))
+    if (change_is_erased(check->change, check->change->first_op[check->edit] + place)
+            ? !check_erased(check, definition)
+            : !check_value(check, definition, op->kind, value))
         return false;
     *reason = HOPNHAT__REFUSAL_REASON__REFUSED_RIGHTS;
     if (op->merged && check->office)
@@ -154,6 +167,8 @@ static bool check_op(const struct check *check, size_t place, Hopnhat__RefusalRe
         return check_group(check, value);
     if (op->field == HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER)
         return check_owner(check, value);
+    if (op->field == HOPNHAT__SYSTEM_FIELD__SYSTEM_PURGED && check->office)
+        return refuse_rights(check, definition->name);
     Hopnhat__WriteRule rule = definition->has_write ? definition->write : type_definition(check->type)->write;
     return rule_allows(check, rule) || refuse_rights(check, definition->name);
 }
@@ -162,7 +177,9 @@ static bool has_value(const struct check *check, uint32_t field)
 {
     const Hopnhat__Edit *edit = edit_of(check);
     for (size_t i = 0; i < edit->n_ops; i++)
-        if (edit->ops[i]->field == field && value_at(check, i).size)
+        if (edit->ops[i]->field == field &&
+            (value_at(check, i).size ||
+             change_is_erased(check->change, check->change->first_op[check->edit] + i)))
             return true;
     return false;
 }

@@ -303,6 +303,14 @@ bool edit_make(const struct catalog_type *type, const Hopnhat__Record *shown,
     return count == 0 || restore(&maker);
 }
 
+bool edit_make_restoration(const struct catalog_type *type, const Hopnhat__Record *shown, struct arena *arena,
+                           struct new_edit *edit, struct error *error)
+{
+    struct maker maker = {.type = type, .shown = shown, .arena = arena, .error = error};
+    start(&maker, edit);
+    return restore(&maker);
+}
+
 bool edit_make_deletion(const Hopnhat__Record *shown, struct arena *arena, struct new_edit *edit,
                         struct error *error)
 {

@@ -41,6 +41,10 @@ bool edit_make(const struct catalog_type *type, const Hopnhat__Record *shown,
                const struct assignment *assignments, size_t count, struct arena *arena, struct new_edit *edit,
                struct error *error);
 
+/* Makes the edit that brings a deleted record back as it was; no ops where it was not shown as deleted. */
+bool edit_make_restoration(const struct catalog_type *type, const Hopnhat__Record *shown, struct arena *arena,
+                           struct new_edit *edit, struct error *error);
+
 /* Makes the edit that deletes the record. */
 bool edit_make_deletion(const Hopnhat__Record *shown, struct arena *arena, struct new_edit *edit,
                         struct error *error);

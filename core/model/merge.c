@@ -161,7 +161,8 @@ static bool apply_op(Hopnhat__Field *field, const struct change *change, const H
 {
     struct entry_id id = {change->dot, (uint32_t)number};
     struct bytes value = change_value(change, number);
-    if (!drop_superseded(field, change, op, source, arena, error))
+    bool counts = op->kind == HOPNHAT__OP_KIND__ADD; /* names erasures only, which stand in no bag here */
+    if (!counts && !drop_superseded(field, change, op, source, arena, error))
         return false;
     if (stamp->rev) {
         field->has_changed = true;
@@ -169,7 +170,11 @@ static bool apply_op(Hopnhat__Field *field, const struct change *change, const H
     }
     if (op->kind == HOPNHAT__OP_KIND__DROP)
         return true;
-    if (op->kind == HOPNHAT__OP_KIND__ADD) {
+    if (change_is_erased(change, number)) {
+        absent_take(field, id);
+        return true; /* what it put has been erased */
+    }
+    if (counts) {
         if (is_counted(field, id))
             return true;
         if (!add_to_total(field, id.dot.replica, value, arena, &value, error))

@@ -24,11 +24,12 @@ struct merge_stamp {
     uint64_t rev; /* 0: in a draft */
 };
 
-/* Applies edit number `edit` of the change to the record, whose fields and bags it alters in place. Applied
- * again at once it does nothing new, unless it waited among the absent; that no older change is applied again
- * is the caller's business, whose watermarks tell. A refused change that is released is applied like any
- * other. Errors (the record is then half altered: throw it away): ERROR_LIMIT where a bag
- * would pass its bound, ERROR_CORRUPT for a counter that is no number, ERROR_MEMORY. */
+/* Applies edit number `edit` of the change to the record, whose fields and bags it alters in place. An op
+ * whose value has been erased puts nothing. Applied again at once it does nothing new, unless it waited among
+ * the absent; that no older change is applied again is the caller's business, whose watermarks tell. A
+ * refused change that is released is applied like any other. Errors (the record is then half altered: throw
+ * it away): ERROR_LIMIT where a bag would pass its bound, ERROR_CORRUPT for a counter that is no number,
+ * ERROR_MEMORY. */
 bool merge_edit(Hopnhat__Record *record, const struct change *change, size_t edit,
                 const struct merge_stamp *stamp, const struct merge_source *source, struct arena *arena,
                 struct error *error);

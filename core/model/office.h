@@ -17,6 +17,7 @@ enum office_field {
     OFFICE_REPLICAS = 23,       /* numbers of its replicas, 16 hexadecimal digits: whose an entry is */
     OFFICE_REVOKED_BEFORE = 24, /* milliseconds: installations that joined up to then are revoked */
     OFFICE_REVOKED_KEYS = 25,   /* link keys of revoked installations, in hexadecimal digits */
+    OFFICE_RETIRED = 26,        /* link keys of installations that are not waited for, in hexadecimal */
 };
 
 /* Field numbers of the type catalog. */

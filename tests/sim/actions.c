@@ -1,6 +1,7 @@
 /* What happens in the world: people write, links come and go, machines crash and come back. */
 #include "world.h"
 
+#include "agent/erasure.h"
 #include "agent/log.h"
 #include "hub/admission.h"
 #include "hub/quarantine.h"
@@ -201,6 +202,19 @@ static void check_claims(struct node *node, const struct view *view, const struc
                            (unsigned long long)edit->ops[i].superseded.ids[j].dot.seq);
 }
 
+/* Whether something that the edit writes was erased since it was shown. */
+static bool erased_since(struct node *node, const struct new_edit *edit, const struct shown *shown,
+                         struct arena *arena)
+{
+    struct transaction transaction;
+    struct error error;
+    if (!agent_read(node->agent, &transaction, &error))
+        return false;
+    const Hopnhat__Record *erasure = agent_erasure(&transaction, edit->type, edit->record, arena);
+    transaction_abort(&transaction);
+    return !erasure_was_shown(erasure, edit, shown, &error);
+}
+
 /* Makes and saves one edit; a stale one claims only what was shown some time ago. */
 static void write_edit(struct node *node, size_t key, struct arena *arena)
 {
@@ -236,6 +250,8 @@ static void write_edit(struct node *node, size_t key, struct arena *arena)
         world_fail(world, "cannot make an edit: %s", error.text);
         return;
     }
+    if (from_form && erased_since(node, &edit, &view->token, arena))
+        return; /* the person is told to look again */
     if (from_form)
         check_claims(node, view, &edit, arena);
     if (record && world_chance(world, 30))
@@ -400,7 +416,13 @@ static void headquarters_writes(struct world *world)
     struct arena arena;
     world_hub_turn(world); /* one writer: the daemon commits before it takes an own edit */
     arena_init(&arena, EDIT_ARENA_BYTES);
-    if (world_chance(world, 20))
+    if (world_chance(world, 8))
+        world_erases(world);
+    else if (world_chance(world, 25))
+        world_housekeeps(world);
+    else if (world_chance(world, 4))
+        world_changes_catalog(world);
+    else if (world_chance(world, 20))
         headquarters_decides(world, &arena);
     else if (world_chance(world, 15))
         headquarters_moves_office(world, &arena);
@@ -467,15 +489,20 @@ static void time_passes(struct world *world, struct node *node)
     world->now_ms += world_random(world, 10) == 0 ? world_random(world, 600000) : world_random(world, 3000);
     if (world_chance(world, 4))
         node->clock_off_ms = (int64_t)world_random(world, 2 * 86400000) - 86400000;
+    if (world_chance(world, 2)) /* by ten years, one way or the other */
+        node->clock_off_ms = (world_chance(world, 50) ? 1 : -1) * INT64_C(315576000000);
+    if (world_chance(world, 4))
+        node->stopped_ms = node->stopped_ms ? 0 : node_wall_ms(node);
     tick(node);
     world_hub_turn(world);
 }
 
-void world_step(struct world *world)
+void world_step(struct world *world, uint64_t step)
 {
+    world_reseed(world, step);
     struct node *node = &world->nodes[world_random(world, AGENTS)];
     uint64_t what = world_random(world, 1000);
-    world->steps++;
+    world->steps = step + 1;
     if (what < 400)
         office_writes(node);
     else if (what < 460)
@@ -500,11 +527,14 @@ void world_step(struct world *world)
         world_restore_hub(world);
 }
 
-static bool all_caught_up(struct world *world)
+/* Whether those of the set have caught up; bit i stands for agent i. */
+static bool all_caught_up(struct world *world, unsigned set)
 {
     for (size_t i = 0; i < AGENTS; i++) {
         struct agent_status status;
         struct error error;
+        if (!(set >> i & 1))
+            continue;
         if (!agent_status(world->nodes[i].agent, &status, &error))
             return world_fail(world, "status: %s", error.text);
         if (!status.caught_up)
@@ -529,36 +559,59 @@ static void flush(struct world *world)
     }
 }
 
-void world_settle(struct world *world)
+bool world_sync(struct world *world, unsigned set)
 {
     unsigned calm = 0;
-    world->calm = true;
-    for (size_t i = 0; i < AGENTS; i++)
-        while (world->nodes[i].late.count || world->nodes[i].late_to_agent.count)
-            node_deliver_late(&world->nodes[i]);
     for (size_t round = 0; round < SETTLE_ROUNDS && !world->failure[0]; round++) {
         world->steps++;
         for (size_t i = 0; i < AGENTS; i++) {
+            if (!(set >> i & 1))
+                continue;
             node_connect(&world->nodes[i]);
             tick(&world->nodes[i]);
         }
         flush(world);
         world->now_ms += round < 50 ? 500 : 30000;
-        calm = all_caught_up(world) ? calm + 1 : 0;
-        for (size_t i = 0; i < AGENTS && calm == 1;
-             i++) /* what others settled meanwhile is asked for once more */
-            agent_session_poke(world->nodes[i].session, node_wall_ms(&world->nodes[i]));
+        calm = all_caught_up(world, set) ? calm + 1 : 0;
+        for (size_t i = 0; i < AGENTS && calm == 1; i++)
+            if (set >> i & 1) /* what others settled meanwhile is asked for once more */
+                agent_session_poke(world->nodes[i].session, node_wall_ms(&world->nodes[i]));
         if (calm == 4)
-            return;
+            return true;
     }
     for (size_t i = 0; i < AGENTS; i++) {
         struct agent_status status;
         struct error error;
-        if (agent_status(world->nodes[i].agent, &status, &error) && !status.caught_up)
+        if ((set >> i & 1) && agent_status(world->nodes[i].agent, &status, &error) && !status.caught_up)
             world_fail(world,
                        "agent %c does not catch up: %s, online %d pending %llu drafts %llu digests %d; %s",
                        (char)('a' + i), agent_session_state(world->nodes[i].session), status.hub_online,
                        (unsigned long long)status.pending, (unsigned long long)status.drafts,
                        status.digests_equal, status.trouble);
     }
+    return false;
+}
+
+void world_settle(struct world *world)
+{
+    const unsigned all = (1u << AGENTS) - 1;
+    world->calm = true;
+    world_reseed(world, UINT32_MAX - 1);
+    world_applies_catalogs(world);
+    for (size_t i = 0; i < AGENTS; i++)
+        world->nodes[i].stopped_ms = 0; /* a session's waits are measured by it */
+    for (size_t i = 0; i < AGENTS; i++)
+        while (world->nodes[i].late.count || world->nodes[i].late_to_agent.count)
+            node_deliver_late(&world->nodes[i]);
+    if (!world_sync(world, all) || world_chance(world, 50))
+        return;
+    /* Some go away and write; the others go on without them, and what they delete is purged. */
+    unsigned away = 1 + (unsigned)world_random(world, all - 1);
+    for (size_t i = 0; i < AGENTS; i++)
+        if (away >> i & 1)
+            node_cut(&world->nodes[i]);
+    for (size_t i = 0; i < 4; i++)
+        office_writes(&world->nodes[world_random(world, AGENTS)]);
+    world_forgets(world, all & ~away);
+    world_sync(world, all);
 }

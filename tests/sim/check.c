@@ -191,6 +191,7 @@ void world_check(struct world *world)
     check_status(world);
     check_truth(world);
     check_custody(world);
+    check_forgotten(world);
     check_oracle(world);
     check_texts(world);
     check_journal(world);

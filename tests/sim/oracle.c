@@ -4,6 +4,7 @@
 #include "world.h"
 
 #include "hub/admission.h"
+#include "hub/purge.h"
 #include "hub/quarantine.h"
 #include "store/key.h"
 #include "store/rows.h"
@@ -140,6 +141,12 @@ static void note_refused(struct oracle *oracle, const struct change *change, con
         oracle->refused[oracle->refused_count++] = (struct refused){id, superseded_of(oracle, change, op)};
 }
 
+/* A purged record takes all of its values with it. */
+static bool is_purged(struct oracle *oracle, const struct cell *cell)
+{
+    return purge_last(oracle->world->hub, &oracle->transaction, cell->type, cell->record).seq != 0;
+}
+
 static void note_admitted(struct oracle *oracle, const struct change *change, const struct cell *cell,
                           const Hopnhat__Op *op, struct entry_id id, bool refused)
 {
@@ -149,6 +156,8 @@ static void note_admitted(struct oracle *oracle, const struct change *change, co
     for (size_t i = 0; i < superseded.count; i++)
         drop(oracle, cell, superseded.ids[i]);
     struct bytes value = change_value(change, id.index);
+    if (change_is_erased(change, id.index) || is_purged(oracle, cell))
+        return;
     if (op->kind == HOPNHAT__OP_KIND__PUT)
         oracle->puts[oracle->put_count++] = (struct put){.cell = *cell, .id = id, .value = value};
     else if (op->kind == HOPNHAT__OP_KIND__ADD)

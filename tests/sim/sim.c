@@ -42,7 +42,7 @@ static uint64_t run(const struct options *options, const struct mode *mode, uint
     if (world_start(world, mode, seed, options->catalog, options->directory)) {
         world->verbose = verbose;
         for (unsigned i = 0; i < steps && !world->failure[0]; i++)
-            world_step(world);
+            world_step(world, i);
         if (!world->failure[0])
             world_settle(world);
         world_check(world);

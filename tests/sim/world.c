@@ -27,6 +27,11 @@ uint64_t world_random(struct world *world, uint64_t below)
     return below ? z % below : z;
 }
 
+void world_reseed(struct world *world, uint64_t step)
+{
+    world->random = (world->seed ^ step << 32) * UINT64_C(0x2545f4914f6cdd1d) + 1;
+}
+
 bool world_chance(struct world *world, unsigned percent)
 {
     return world_random(world, 100) < percent;
@@ -73,6 +78,8 @@ void world_trace(struct world *world, const char *format, ...)
 uint64_t node_wall_ms(const struct node *node)
 {
     int64_t wall = (int64_t)node->world->now_ms + node->clock_off_ms;
+    if (node->stopped_ms)
+        return node->stopped_ms;
     return wall > 0 ? (uint64_t)wall : 0;
 }
 
@@ -529,9 +536,9 @@ bool world_start(struct world *world, const struct mode *mode, uint64_t seed, st
                  const char *directory)
 {
     struct error error;
-    *world =
-        (struct world){.mode = mode, .catalog = catalog, .random = seed * UINT64_C(0x2545f4914f6cdd1d) + 1};
-    world->now_ms = UINT64_C(1750000000000);
+    *world = (struct world){.mode = mode, .catalogs = {catalog}, .catalog_count = 1, .seed = seed};
+    world_reseed(world, UINT32_MAX);
+    world->now_ms = WORLD_BEGINS_MS;
     world->truth = truth_new();
     snprintf(world->directory, sizeof world->directory, "%s", directory);
     snprintf(world->hub_directory, sizeof world->hub_directory, "%s/hub", directory);
@@ -571,6 +578,8 @@ void world_end(struct world *world)
     if (world->hub)
         close_hub(world);
     truth_free(world->truth);
+    for (size_t i = 1; i < world->catalog_count; i++)
+        free((void *)(uintptr_t)world->catalogs[i].data);
 }
 
 void world_remove(const char *directory)

@@ -10,8 +10,20 @@
 #include "hub/session.h"
 #include "model/edit.h"
 
-enum { AGENTS = 4, KEYS = 5, COPIES = 3, FORGOTTEN = COPIES, QUEUE = 256, TYPE_THING = 16, TYPE_PAPER = 17 };
+enum {
+    AGENTS = 4,
+    KEYS = 5,
+    COPIES = 3,
+    MOST_CATALOGS = 5,
+    FORGOTTEN = COPIES,
+    QUEUE = 256,
+    TYPE_THING = 16,
+    TYPE_PAPER = 17
+};
+
 enum { STICKS = 2 }; /* bundles of an office that lie about, each way */
+
+#define WORLD_BEGINS_MS UINT64_C(1750000000000)
 
 /* Which misfortunes a run has. */
 struct mode {
@@ -48,6 +60,7 @@ struct node {
     struct agent_session *session;
     struct world *world;
     int64_t clock_off_ms; /* how wrong its wall clock is */
+    uint64_t stopped_ms;  /* not 0: its clock stands there */
     uint8_t key[LINK_KEY_BYTES];
     bool up;
     uint32_t connection;
@@ -63,8 +76,9 @@ struct node {
 struct world {
     const struct mode *mode;
     char directory[128];
-    struct bytes catalog;
-    uint64_t random;
+    struct bytes catalogs[MOST_CATALOGS]; /* every version; all but the first are owned */
+    size_t catalog_count;
+    uint64_t seed, random;
     uint64_t now_ms;
     struct hub *hub;
     char hub_directory[160];
@@ -92,6 +106,7 @@ void world_remove(const char *directory); /* takes its files away */
 /* Seeded randomness. */
 uint64_t world_random(struct world *world, uint64_t below);
 bool world_chance(struct world *world, unsigned percent);
+void world_reseed(struct world *world, uint64_t step);
 struct entropy world_entropy(struct world *world);
 
 /* Notes that something does not hold; the first one stays. Always false. */
@@ -121,10 +136,22 @@ void node_come_back(struct node *node, bool by_command);
 void world_copy_hub(struct world *world);
 void world_restore_hub(struct world *world);
 
-/* tests/sim/actions.c: one random event. */
-void world_step(struct world *world);
+/* tests/sim/actions.c: event number `step`, by chance; what it draws depends on nothing before it, so that
+ * others can be left out. */
+void world_step(struct world *world, uint64_t step);
 /* Mends everything and lets all sync. */
 void world_settle(struct world *world);
+/* Lets those of the set (bit i: agent i) sync; false: they do not catch up. */
+bool world_sync(struct world *world, unsigned set);
+
+/* tests/sim/forget.c */
+void world_erases(struct world *world);
+void world_housekeeps(struct world *world);
+/* Those of the set read that records were deleted, the others are retired, and the records are purged. */
+void world_forgets(struct world *world, unsigned set);
+void world_changes_catalog(struct world *world);
+void world_applies_catalogs(struct world *world);
+void check_forgotten(struct world *world);
 
 /* tests/sim/carry.c: a bundle is made or taken; all are thrown away */
 void node_carry(struct node *node);

@@ -232,7 +232,6 @@ static void malformed_changes_are_refused(void **state)
     SPOILED(raw.op.field = LIMIT_FIELD_NUMBER + 1);
     SPOILED((raw.op.has_kind = true, raw.op.kind = (Hopnhat__OpKind)3));
     SPOILED((raw.op.has_kind = true, raw.op.kind = (Hopnhat__OpKind)-1));
-    SPOILED((raw.op.has_kind = true, raw.op.kind = HOPNHAT__OP_KIND__ADD)); /* supersedes something */
     SPOILED(raw.op.n_supersedes = 5);
     SPOILED(raw.supersedes[0] = 3);
     SPOILED(raw.supersedes[0] = UINT64_MAX);

@@ -260,6 +260,9 @@ static void what_the_catalog_does_not_know_is_refused(void **state)
     REFUSED(&hue, NULL, 99, wrong, NEW("everyone", "hue"));
     REFUSED(&hue, record, ANYBODYS, wrong, PUT(99, "x"));
     REFUSED(hub, record, ANYBODYS, wrong, PUT(4, "x"));
+    ALLOWED(hub, record, ANYBODYS, PUT(4, ""));
+    REFUSED(&hue, record, ANYBODYS, rights, PUT(4, "")); /* only headquarters' own hub purges */
+    REFUSED(hub, record, ANYBODYS, wrong, PUT(5, "x"));
     REFUSED(&hue, record, ANYBODYS, wrong, PUT(21, "yesterday"));
     REFUSED(&hue, record, ANYBODYS, wrong, ADD(20, "101"));
     REFUSED(&hue, NULL, RETIRED, wrong, NEW("everyone", "hue"));

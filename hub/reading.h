@@ -1,0 +1,32 @@
+/* How far each installation has read, and that it has pushed whatever it wrote before: what a purge waits
+ * for. */
+#ifndef HOPNHAT_HUB_READING_H
+#define HOPNHAT_HUB_READING_H
+
+#include "hub/state.h"
+
+#include "wire.pb-c.h"
+
+struct hub_session;
+
+/* What waits to be known of a session's installation. */
+struct read_mark {
+    uint64_t rev;                         /* it has read up to here; 0: nothing waits */
+    uint64_t heads[LIMIT_LOGS_PER_AGENT]; /* where its logs, in the order of the Hello, ended then */
+};
+
+/* A session has begun: its installation has read as far as the Hello says. A store that came back from a copy
+ * has read less than was known. */
+void reading_begin(const struct hub *hub, struct hub_session *session, const Hopnhat__Hello *hello);
+
+/* The agent asks for more: it has applied all that the session has confirmed, and its present log ended at
+ * `head` (absent where it does not say) when it asked. */
+void reading_goes_on(const struct hub *hub, struct hub_session *session, const Hopnhat__Pull *pull);
+
+/* Takes note, in memory, of what the session has told so far, and of when it was heard. */
+void reading_note(const struct hub *hub, struct hub_session *session);
+
+/* Takes note of all sessions, and of when they were heard, in the installations' rows. */
+void reading_save(struct hub *hub, struct transaction *transaction);
+
+#endif
