@@ -4,6 +4,7 @@
 #include "agent/log.h"
 #include "agent/outvoted.h"
 #include "api/import.h"
+#include "base/defect.h"
 #include "store/key.h"
 #include "store/meta.h"
 #include "store/pieces.h"
@@ -100,7 +101,7 @@ void erasure_clean_logs(struct agent *agent, struct transaction *transaction)
 {
     struct arena arena;
     arena_init(&arena, STEP_ARENA_BYTES);
-    for (size_t i = 0; i < agent->log_count; i++)
+    for (size_t i = 0; i < agent->log_count && !DEFECT(ERASED_LEFT_IN_COPY); i++)
         for (uint64_t seq = 1; seq <= agent->logs[i].head && !transaction->failed; seq++) {
             arena_reset(&arena);
             clean_change(agent, transaction, (struct dot){agent->logs[i].replica, seq}, &arena);
@@ -113,6 +114,7 @@ void erasure_at_head(struct agent *agent, struct transaction *transaction)
     if (!meta_number(transaction, AGENT_META, COME, 0))
         return;
     transaction_delete(transaction, AGENT_META, bytes_of_string(COME));
+    outvoted_drop_erased(transaction, &agent->scratch); /* the mirror held them until now */
     rewrite_plan(transaction, AGENT_META);
     agent->rewrite_due = true;
 }

@@ -1,5 +1,6 @@
 #include "agent/outvoted.h"
 
+#include "agent/log.h"
 #include "model/erasure.h"
 #include "model/fold.h"
 #include "store/key.h"
@@ -68,6 +69,38 @@ void outvoted_forget(struct transaction *transaction, uint32_t type, const uint8
         here = cursor_seek(&cursor, key_bytes(&key));
     }
     cursor_close(&cursor);
+}
+
+/* Whether the value that the row keeps has been erased from the own log. */
+static bool is_erased(struct transaction *transaction, const Hopnhat__Outvoted *row, struct arena *arena)
+{
+    struct change change;
+    return log_change(transaction, (struct dot){row->replica, row->seq}, arena, &change) &&
+           row->index < change.op_count && change_is_erased(&change, row->index);
+}
+
+void outvoted_drop_erased(struct transaction *transaction, struct arena *arena)
+{
+    struct key key = {0};
+    bool here = true;
+    while (here) {
+        struct cursor cursor;
+        bool gone = false;
+        arena_reset(arena);
+        cursor_open(&cursor, transaction, AGENT_OUTVOTED);
+        here = cursor_seek(&cursor, key_bytes(&key));
+        if (here) {
+            const Hopnhat__Outvoted *row =
+                row_unpack(transaction, cursor.value, &hopnhat__outvoted__descriptor, arena);
+            key.size = 0;
+            key_add(&key, cursor.key.data, cursor.key.size);
+            gone = row && is_erased(transaction, row, arena);
+        }
+        cursor_close(&cursor);
+        if (gone)
+            transaction_delete(transaction, AGENT_OUTVOTED, key_bytes(&key));
+        key_add(&key, "", 1);
+    }
 }
 
 /* The latest own entry of the bag; NULL: none. */

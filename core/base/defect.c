@@ -27,6 +27,12 @@ bool defect_plant(const char *name)
         [DEFECT_TEXT_BASE_OF_ONE] = "text-base-of-one",
         [DEFECT_TEXT_DROPS_A_PARAGRAPH] = "text-drops-a-paragraph",
         [DEFECT_JOURNAL_SKIPS_REFUSED] = "journal-skips-refused",
+        [DEFECT_PURGED_RETURNS] = "purged-returns",
+        [DEFECT_PURGE_TOO_EARLY] = "purge-too-early",
+        [DEFECT_ERASED_LEFT_IN_COPY] = "erased-left-in-copy",
+        [DEFECT_ERASED_COMES_LATE] = "erased-comes-late",
+        [DEFECT_CLOCK_BELIEVED] = "clock-believed",
+        [DEFECT_RETIRED_READS_ON] = "retired-reads-on",
     };
     for (size_t i = 1; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], name) == 0) {

@@ -26,6 +26,13 @@ enum defect {
     DEFECT_TEXT_BASE_OF_ONE,     /* texts are merged over what only one of them superseded */
     DEFECT_TEXT_DROPS_A_PARAGRAPH, /* a merged text lacks one */
     DEFECT_JOURNAL_SKIPS_REFUSED,  /* the journal does not hear of what a refused change settled after all */
+    DEFECT_PURGED_RETURNS,         /* an old change to a purged record is admitted */
+    DEFECT_PURGE_TOO_EARLY,        /* a purge does not wait for those who have not read the deletion */
+    DEFECT_ERASED_LEFT_IN_COPY,    /* an office's own log keeps what was erased */
+    DEFECT_ERASED_COMES_LATE, /* what was written before its author was told of an erasure is stored as it
+                                 comes */
+    DEFECT_CLOCK_BELIEVED,    /* a change is admitted at the time that its author's clock told */
+    DEFECT_RETIRED_READS_ON,  /* who was away too long goes on where it stood */
 };
 
 #ifdef HOPNHAT_DEFECTS

@@ -13,7 +13,7 @@ struct text {
     struct entry_id id;
     struct bytes value;
     struct entry_list superseded;
-    bool merged;
+    bool merged, erased;
     bool *from; /* by text: it comes from that one, or is it */
 };
 
@@ -36,6 +36,7 @@ static bool add_ops(struct texts *texts, const struct change *change)
             text->id = (struct entry_id){change->dot, (uint32_t)(change->first_op[i] + j)};
             text->value = change_value(change, text->id.index);
             text->merged = op->merged;
+            text->erased = change_is_erased(change, text->id.index);
             text->superseded.count = op_superseded_count(op);
             text->superseded.ids =
                 arena_alloc(&texts->arena, text->superseded.count * sizeof *text->superseded.ids);
@@ -166,8 +167,8 @@ static void check_merged(struct texts *texts, const struct text *merged)
     const struct text *a = NULL, *b = NULL;
     for (size_t i = 0; i < merged->superseded.count; i++) {
         const struct text *one = follow_id(texts, merged->superseded.ids[i]);
-        if (!one)
-            return;
+        if (!one || one->erased || merged->erased)
+            return; /* what it was made of cannot be told any more */
         if (!a)
             a = one;
         else if (!bytes_equal(one->value, a->value))
