@@ -103,17 +103,12 @@ struct agent_session {
 
     size_t push_bytes, feed_bytes;     /* the hub's bounds */
     struct link_rate up, down;         /* what may be under way; kept from session to session */
+    uint64_t head_due_ms;              /* when the hub is to be told again where the present log ends */
     uint32_t credit_told;              /* by the last Pull of this session */
     uint32_t applied;                  /* request of the last part applied in this session; 0: none */
     uint64_t records_come, bytes_come; /* by the feed since the start */
     uint32_t poked; /* Pulls up to this one were asked before somebody began to wait for a head */
     bool urgent;    /* the next Pull is to be answered at once */
-    size_t push_bytes, feed_bytes; /* the hub's bounds */
-    struct link_rate up, down;     /* what may be under way; kept from session to session */
-    uint64_t head_due_ms;          /* when the hub is to be told again where the present log ends */
-    uint32_t credit_told;          /* by the last Pull of this session */
-    uint32_t applied;              /* request of the last part applied in this session; 0: none */
-    bool urgent;                   /* the next Pull is to be answered at once */
     struct reconciliation round;
     /* headquarters' log in custody here: something is to be said of it; the hub has all that is held; from
      * where on it wants it back (want_replica 0: it does not) */
