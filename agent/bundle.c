@@ -176,6 +176,7 @@ static bool take_part(struct taking *taking, const Hopnhat__Feed *feed, uint64_t
         if (!session_take_over(agent, taking->welcome, 0, wall_ms, error))
             return false;
         taking->welcome = NULL;
+        agent->carried++;
     }
     switch (feed_apply(agent, feed, taking->replicas, taking->replica_count, error)) {
     case FEED_APPLIED:

@@ -393,6 +393,15 @@ static bool take_request(struct agent_session *session, const Hopnhat__Message *
     return false;
 }
 
+/* The hub answers from where the agent stood before a file was taken in. */
+static void begin_anew_if_carried(struct agent_session *session, uint64_t wall_ms)
+{
+    bool carried = session->carried != session->agent->carried;
+    session->carried = session->agent->carried;
+    if (carried && (is_online(session->state) || session->state == SESSION_GREETING))
+        session_hello(session, wall_ms);
+}
+
 void agent_session_receive(struct agent_session *session, const Hopnhat__Message *message, uint64_t wall_ms)
 {
     struct request request;
@@ -401,6 +410,7 @@ void agent_session_receive(struct agent_session *session, const Hopnhat__Message
         return;
     session->heard_ms = session->now_ms;
     session->agent->last_contact_ms = wall_ms;
+    begin_anew_if_carried(session, wall_ms);
     if (message->body_case == HOPNHAT__MESSAGE__BODY_BYE) {
         end_session(session);
         session->wake_ms = session->now_ms + BYE_MS + entropy_number(&session->agent->entropy) % BYE_MS;
@@ -432,6 +442,7 @@ static uint64_t deadline(const struct agent_session *session, const struct reque
 void agent_session_tick(struct agent_session *session, uint64_t wall_ms)
 {
     pass_time(session, wall_ms);
+    begin_anew_if_carried(session, wall_ms);
     session_give_up_histories(session, false);
     for (size_t i = 0; i < SESSION_REQUESTS; i++) {
         const struct request *request = &session->requests[i];

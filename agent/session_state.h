@@ -83,6 +83,7 @@ struct session_log {
 
 struct agent_session {
     struct agent *agent;
+    uint64_t carried; /* agent->carried as of the last Hello */
     struct agent_outlet outlet;
     enum session_state state;
     uint64_t last_wall_ms, now_ms; /* time as it passes here: never back, whatever the wall clock does */
