@@ -115,7 +115,8 @@ struct agent {
         uint64_t up_bytes_per_second, down_bytes_per_second, record_bytes; /* 0: not known */
         uint64_t records_to_come; /* in this session, after the last part */
     } pace;
-    uint64_t carried; /* how often a file moved cursors and watermarks: a session under way then begins anew */
+    uint64_t
+        carried; /* how often a file moved cursors and watermarks: a session under way then begins anew */
     bool hub_online, at_head, digests_equal;
     uint64_t heads;    /* how often the hub's head was reached since the start */
     char trouble[512]; /* last trouble with the hub or the store; empty when all is well */

@@ -109,8 +109,19 @@ struct part {
     struct echo *echoes;
     size_t echo_count, echo_capacity;
     struct pieces_held *held; /* by the agent, of the item that is next */
+    struct arena scratch;     /* of the search for one echo */
     struct error *error;
 };
+
+/* A part ends where it has so many own changes, or takes so much memory here: an echo is a few bytes on the
+ * wire and a change of many records to find it by. */
+enum { MOST_ECHOES = 500, PART_ARENA_BYTES = LIMIT_MESSAGE_ARENA_BYTES / 4 };
+
+static bool is_full(const struct part *part)
+{
+    return part->size_bytes >= part->credit_bytes || part->echo_count == MOST_ECHOES ||
+           part->arena->used_bytes > PART_ARENA_BYTES;
+}
 
 static bool add_item(struct part *part, Hopnhat__FeedItem *item)
 {
@@ -178,7 +189,8 @@ static Hopnhat__FeedItem *read_item(struct part *part, uint32_t group, uint64_t 
         if (item->record) {
             bool whole = item->record->joined > base;
             *is_echo =
-                echo_find(part->transaction, part->reader, item->record, base, whole, part->arena, echo);
+                echo_find(part->transaction, part->reader, item->record, base, whole, &part->scratch, echo);
+            arena_reset(&part->scratch);
             echo->group = group;
             item->kind = whole ? HOPNHAT__ITEM_KIND__ITEM_WHOLE : HOPNHAT__ITEM_KIND__ITEM_DELTA;
             trim_record(item->record, whole ? 0 : base);
@@ -256,7 +268,7 @@ static bool read_group(struct part *part, uint32_t number, const struct feed_cur
     cursor_open(&cursor, part->transaction, HUB_FEED);
     for (bool more = cursor_seek(&cursor, key_bytes(&key));
          more && cursor_within(&cursor, key_bytes(&prefix)); more = cursor_next(&cursor)) {
-        if (part->size_bytes >= part->credit_bytes) {
+        if (is_full(part)) {
             *complete = false;
             break;
         }
@@ -417,16 +429,14 @@ static bool add_logs(struct part *part, const struct hub *hub, const struct feed
     feed->refusals = arena_alloc(part->arena, LIMIT_REFUSALS_PER_MESSAGE * sizeof(Hopnhat__Refusal *));
     if (!feed->watermarks || !feed->refusals)
         return out_of_memory(part->error);
-    bool known = true;
     for (size_t i = 0; i < reader->log_count; i++) {
         state->logs[i].watermark = watermark_of(hub, reader->logs[i]);
-        known = known && state->logs[i].watermark == reader->acknowledged[i];
         feed->watermarks[i] = state->logs[i].watermark;
         if (!feed_refusals(part->transaction, reader->logs[i], &state->logs[i].refusal, part->arena,
                            feed->refusals, &feed->n_refusals))
             part->credit_bytes = 0; /* refusals first: no head before all of them are told */
     }
-    feed->n_watermarks = known ? 0 : reader->log_count;
+    feed->n_watermarks = reader->log_count;
     return true;
 }
 
@@ -511,7 +521,9 @@ bool feed_part(struct hub *hub, const struct feed_reader *reader, const struct f
     if (!transaction_begin(&transaction, hub->environment, false, error))
         return false;
     hopnhat__feed__init(part.feed);
+    arena_init(&part.scratch, LIMIT_MESSAGE_ARENA_BYTES);
     bool read = read_part(&part, hub, reader, next);
+    arena_release(&part.scratch);
     if (transaction.failed) {
         *error = transaction.error;
         read = false;

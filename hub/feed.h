@@ -36,8 +36,7 @@ struct feed_reader {
     const struct office *office;
     const uint64_t *logs; /* replica numbers, in the order of the Hello */
     const uint64_t *heads,
-        *trimmed;                 /* of these, what is known to stand in the agent's own logs: up to, after */
-    const uint64_t *acknowledged; /* and what it was told of the watermarks but by the feed */
+        *trimmed; /* of these, what is known to stand in the agent's own logs: up to, after */
     size_t log_count;
 };
 

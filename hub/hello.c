@@ -181,7 +181,7 @@ static bool set_state(const struct hub *hub, const Hopnhat__Hello *hello, struct
 static struct hub_session *begin_session(struct hub *hub, const struct link_peer *peer,
                                          const Hopnhat__Hello *hello, uint64_t wall_ms)
 {
-    struct hub_session *session = calloc(1, sizeof *session + 4 * hello->n_logs * sizeof *session->logs);
+    struct hub_session *session = calloc(1, sizeof *session + 3 * hello->n_logs * sizeof *session->logs);
     struct hub_session *former = session_find(hub, peer->key);
     if (!session || !set_state(hub, hello, &session->confirmed)) {
         free(session);
@@ -199,7 +199,6 @@ static struct hub_session *begin_session(struct hub *hub, const struct link_peer
     session->log_count = hello->n_logs;
     session->heads = session->logs + hello->n_logs;
     session->trimmed = session->heads + hello->n_logs;
-    session->acknowledged = session->trimmed + hello->n_logs;
     for (size_t i = 0; i < hello->n_logs; i++) {
         session->logs[i] = hello->logs[i]->replica;
         session->heads[i] = hello->logs[i]->head;
@@ -224,7 +223,7 @@ static bool add_marks(const struct hub *hub, struct hub_session *session, Hopnha
             return false;
         hopnhat__log_mark__init(mark);
         mark->replica = replica->number;
-        mark->watermark = session->acknowledged[i] = replica->watermark;
+        mark->watermark = replica->watermark;
         mark->has_link = replica->watermark != 0;
         mark->link.len = LINK_BYTES;
         mark->link.data = arena_copy(arena, replica->link, LINK_BYTES);

@@ -489,10 +489,6 @@ void push_commit(struct hub *hub, const struct hub_outlet *outlet)
     if (!committed)
         log_error("what came in was not stored, the agents offer it again: %s", error.text);
     for (struct pending_ack *pending = hub->turn->first; pending; pending = pending->next) {
-        struct hub_session *session = session_find(hub, pending->peer.key);
-        if (committed && session && session->peer.connection == pending->peer.connection &&
-            pending->ack.watermark > session->acknowledged[pending->log])
-            session->acknowledged[pending->log] = pending->ack.watermark;
         if (committed)
             reply_ack(outlet, &pending->peer, pending->request, &pending->ack);
         else

@@ -112,7 +112,6 @@ static struct feed_reader reader_of(const struct hub *hub, const struct hub_sess
         .logs = session->logs,
         .heads = session->heads,
         .trimmed = session->trimmed,
-        .acknowledged = session->acknowledged,
         .log_count = session->log_count,
     };
 }

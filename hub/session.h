@@ -69,8 +69,8 @@ struct hub_session {
     UT_hash_handle hh;
     size_t log_count;
     /* of the logs, in `logs` behind the replica numbers: what is known to stand in the agent's own ones (to
-     * `heads`, after `trimmed`), and the watermarks as Welcome and Acks told them */
-    uint64_t *heads, *trimmed, *acknowledged;
+     * `heads`, after `trimmed`) */
+    uint64_t *heads, *trimmed;
     uint64_t logs[]; /* replica numbers, as in the Hello */
 };
 
