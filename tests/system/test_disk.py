@@ -85,9 +85,10 @@ def test_headquarters_with_a_full_disk(bench):
         saved = [add(hue, "partner", "name=Before")]
         world.sync()
         disk.fill()
-        for i in range(60):
+        for i in range(120):
             saved.append(add(hue, "partner", f"name=More {i}", f"notes={'x' * 60000}"))
-        wait_until(lambda: "make room" in world.hub.status()["store_trouble"], RECOVER_S, "the hub says so")
+        wait_until(lambda: "make room" in world.hub.status()["store_trouble"] + world.hub.process.log(),
+                   RECOVER_S, "the hub says so")
         check(hue.status()["pending"] > 0, "not everything is acknowledged")
         check(world.hub.process.running(), "the hub runs")
         at_hub = world.hub.do("list", "partner", "--json").lines()
