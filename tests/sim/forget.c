@@ -166,6 +166,7 @@ static bool next_catalog(struct world *world, struct bytes *packed)
 void world_applies_catalogs(struct world *world)
 {
     struct error error;
+    world_hub_turn(world); /* one writer: the daemon commits before it takes an own edit */
     for (size_t i = 0; i < world->catalog_count; i++) {
         struct catalog *catalog = catalog_load(world->catalogs[i], &error);
         uint32_t version = catalog ? catalog_version(catalog) : 0;
