@@ -499,10 +499,10 @@ static void time_passes(struct world *world, struct node *node)
 
 void world_step(struct world *world, uint64_t step)
 {
-    world_reseed(world, step);
+    world_reseed(world, step - 1);
     struct node *node = &world->nodes[world_random(world, AGENTS)];
     uint64_t what = world_random(world, 1000);
-    world->steps = step + 1;
+    world->steps = step;
     if (what < 400)
         office_writes(node);
     else if (what < 460)

@@ -70,9 +70,9 @@ void world_trace(struct world *world, const char *format, ...)
     va_end(arguments);
     world->trace =
         XXH3_64bits_withSeed(text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1, world->trace);
-    if (world->verbose)
-        printf("%6llu %10llu %s\n", (unsigned long long)world->steps, (unsigned long long)world->now_ms,
-               text);
+    if (world->telling == TELL_ALL || (world->telling == TELL_STEPS && !world->calm))
+        printf("  %5llu %9llu ms  %s\n", (unsigned long long)world->steps,
+               (unsigned long long)(world->now_ms - WORLD_BEGINS_MS), text);
 }
 
 uint64_t node_wall_ms(const struct node *node)
@@ -135,13 +135,20 @@ static struct parcel pack(const Hopnhat__Message *message, uint32_t connection)
     return parcel;
 }
 
+static const char *name_of(const Hopnhat__Message *message)
+{
+    const ProtobufCFieldDescriptor *body =
+        protobuf_c_message_descriptor_get_field(&hopnhat__message__descriptor, message->body_case);
+    return body ? body->name : "nothing";
+}
+
 static bool agent_sends(void *context, const Hopnhat__Message *message)
 {
     struct node *node = context;
     if (!node->up)
         return false;
     queue_add(node->world, &node->to_hub, pack(message, node->connection));
-    world_trace(node->world, "%c> %d #%u", node_name(node), (int)message->body_case, message->request);
+    world_trace(node->world, "%c> %s #%u", node_name(node), name_of(message), message->request);
     return true;
 }
 
@@ -165,7 +172,7 @@ static bool hub_sends(void *context, const struct link_peer *peer, const Hopnhat
         if (!node->up || node->connection != peer->connection || world->hub_mute)
             return false;
         queue_add(world, &node->to_agent, pack(message, peer->connection));
-        world_trace(world, "hub>%c %d #%u", node_name(node), (int)message->body_case, message->request);
+        world_trace(world, "hub>%c %s #%u", node_name(node), name_of(message), message->request);
         return true;
     }
     return false;

@@ -34,6 +34,9 @@ struct mode {
     bool hub_gap; /* it comes back from a backup that it did not count as kept any more */
 };
 
+/* What is printed of a history: nothing, what happens in its steps, or each message and the end as well. */
+enum telling { TELL_NOTHING, TELL_STEPS, TELL_ALL };
+
 /* A packed message under way. */
 struct parcel {
     uint8_t *data;
@@ -91,7 +94,7 @@ struct world {
     uint8_t keys[KEYS][RECORD_ID_BYTES];
     uint64_t trace; /* hash of all that happened */
     uint64_t steps;
-    bool verbose;
+    enum telling telling;
     bool calm;         /* the end: no more misfortunes */
     char failure[600]; /* empty: all is well so far */
     struct truth *truth;
@@ -112,7 +115,7 @@ struct entropy world_entropy(struct world *world);
 /* Notes that something does not hold; the first one stays. Always false. */
 bool world_fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Adds to the trace, and prints it where the world is verbose. */
+/* Something happens: it is added to the trace, and printed where the world tells of it. */
 void world_trace(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 uint64_t node_wall_ms(const struct node *node);
@@ -136,8 +139,8 @@ void node_come_back(struct node *node, bool by_command);
 void world_copy_hub(struct world *world);
 void world_restore_hub(struct world *world);
 
-/* tests/sim/actions.c: event number `step`, by chance; what it draws depends on nothing before it, so that
- * others can be left out. */
+/* tests/sim/actions.c: event number `step`, from 1 on, by chance; what it draws depends on nothing before it,
+ * so that others can be left out. */
 void world_step(struct world *world, uint64_t step);
 /* Mends everything and lets all sync. */
 void world_settle(struct world *world);
