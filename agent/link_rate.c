@@ -7,10 +7,13 @@ void rate_start(struct link_rate *rate, size_t most_bytes)
     *rate = (struct link_rate){.window_bytes = RATE_FIRST_WINDOW_BYTES, .most_bytes = most_bytes};
 }
 
-struct rate_mark rate_sent(const struct link_rate *rate, size_t size_bytes, size_t under_way, uint64_t now_ms)
+struct rate_mark rate_sent(struct link_rate *rate, size_t size_bytes, size_t under_way, uint64_t now_ms)
 {
+    if (under_way == 0)
+        rate->answered_sent_ms = now_ms;
     return (struct rate_mark){.sent_ms = now_ms,
                               .answered_bytes = rate->answered_bytes,
+                              .answered_sent_ms = rate->answered_sent_ms,
                               .size_bytes = size_bytes,
                               .alone = under_way == 0 && size_bytes <= RATE_LEAST_WINDOW_BYTES,
                               .filled = 2 * (under_way + size_bytes) >= rate->window_bytes};
@@ -48,8 +51,11 @@ void rate_round_trip(struct link_rate *rate, uint64_t took_ms)
 void rate_answered(struct link_rate *rate, const struct rate_mark *mark, uint64_t now_ms)
 {
     uint64_t took_ms = now_ms > mark->sent_ms ? now_ms - mark->sent_ms : 1;
+    uint64_t sending_ms = mark->sent_ms - mark->answered_sent_ms;
     rate->answered_bytes += mark->size_bytes;
-    uint64_t sample = (rate->answered_bytes - mark->answered_bytes) * 1000 / took_ms;
+    rate->answered_sent_ms = mark->sent_ms;
+    uint64_t sample =
+        (rate->answered_bytes - mark->answered_bytes) * 1000 / (took_ms > sending_ms ? took_ms : sending_ms);
     if (mark->alone)
         rate_round_trip(rate, took_ms);
     if (!mark->filled && sample <= rate_bytes_per_second(rate))

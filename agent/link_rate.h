@@ -18,6 +18,7 @@ enum {
 
 struct link_rate {
     uint64_t answered_bytes;        /* since the start */
+    uint64_t answered_sent_ms;      /* when what was answered last was sent, or sending began */
     uint64_t samples[RATE_SAMPLES]; /* bytes a second; 0: none */
     size_t next_sample;
     uint64_t round_trip_ms; /* of something small; 0: not known */
@@ -26,7 +27,7 @@ struct link_rate {
 
 /* What was so when something was sent. */
 struct rate_mark {
-    uint64_t sent_ms, answered_bytes;
+    uint64_t sent_ms, answered_bytes, answered_sent_ms;
     size_t size_bytes;
     bool alone;  /* nothing else was under way, and it is small: its answer tells the round trip */
     bool filled; /* the window was in use, so the answer tells what the link can carry */
@@ -36,17 +37,16 @@ struct rate_mark {
 void rate_start(struct link_rate *rate, size_t most_bytes);
 
 /* Something of that size is sent while `under_way` bytes are unanswered. */
-struct rate_mark rate_sent(const struct link_rate *rate, size_t size_bytes, size_t under_way,
-                           uint64_t now_ms);
+struct rate_mark rate_sent(struct link_rate *rate, size_t size_bytes, size_t under_way, uint64_t now_ms);
 
 /* A small question was answered in that time. */
 void rate_round_trip(struct link_rate *rate, uint64_t took_ms);
 
 /* It has been answered. The rate of a sample is all that was answered since it was sent, by the time that
- * took (as in BBR, Cardwell et al. 2016); the best of the last RATE_SAMPLES counts. The window is what the
- * link carries in a round trip and RATE_QUEUED_MS, within the bounds above; it grows at most twofold by one
- * answer.
- */
+ * took, or by the time in which that much was sent where this was longer: behind a packet that was lost
+ * answers pile up, and come at once (as in BBR, Cardwell et al. 2016, and its delivery rate estimation). The
+ * best of the last RATE_SAMPLES counts. The window is what the link carries in a round trip and
+ * RATE_QUEUED_MS, within the bounds above; it grows at most twofold by one answer. */
 void rate_answered(struct link_rate *rate, const struct rate_mark *mark, uint64_t now_ms);
 
 /* A new connection: nothing is known of it, and the window is what it was at the start at most. */

@@ -59,9 +59,11 @@ struct request {
     size_t log;       /* of a Push: place in the session's logs, seqs, clock reading */
     uint64_t first, last, time;
     struct rate_mark mark; /* of a Push, or of a Pull by its credit */
-    uint32_t piece_end;    /* of a Push with a piece: where in the change it ends; 0: none */
-    bool whole;            /* the Push names its last change to the end */
-    bool catching_up;      /* of a Pull: more was known to be there */
+    /* of a Push with a piece: where in the change it ends (0: there is none), and which change that is */
+    uint32_t piece_end;
+    uint64_t piece_id;
+    bool whole;       /* the Push names its last change to the end */
+    bool catching_up; /* of a Pull: more was known to be there */
 };
 
 /* A log as named in the Hello. */

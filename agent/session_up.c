@@ -177,9 +177,11 @@ static bool send_batch(struct agent_session *session, size_t place, size_t most,
     request->time = reading;
     request->mark = rate_sent(&session->up, batch.size_bytes + PUSH_BYTES, used, session->now_ms);
     request->whole = batch.whole;
-    if (batch.push.piece)
+    if (batch.push.piece) {
+        request->piece_id = batch.push.piece->id;
         request->piece_end = log->piece_sent =
             batch.push.piece->offset + (uint32_t)batch.push.piece->data.len;
+    }
     if (batch.whole)
         log->sent = batch.last;
     return true;
@@ -277,11 +279,12 @@ void session_take_ack(struct agent_session *session, const struct request *reque
     session_progress(session);
     struct session_log *to = &session->logs[request->log];
     to->waits_catalog = ack->has_waiting_catalog;
+    uint32_t held = ack->held && ack->held->id == request->piece_id ? ack->held->size : 0;
     if (request->piece_end && to->piece_seq == request->first)
-        to->piece.held_bytes = ack->held && ack->held->id == to->piece.id ? ack->held->size : 0;
+        to->piece.held_bytes = held; /* else the next change is cut already */
     rate_answered(&session->up, &request->mark, session->now_ms);
     session->agent->pace.up_bytes_per_second = rate_bytes_per_second(&session->up);
-    if (watermark >= request->last || (!request->whole && to->piece.held_bytes >= request->piece_end))
+    if (watermark >= request->last || (!request->whole && held >= request->piece_end))
         return;
     if (ack->has_waiting_catalog)
         session_trouble(session, "changes wait until headquarters has the catalog that they were made under");

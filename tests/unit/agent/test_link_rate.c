@@ -126,6 +126,24 @@ static void a_lost_link_is_tried_with_less(void **state)
     assert_int_equal(rate.window_bytes, RATE_LEAST_WINDOW_BYTES);
 }
 
+/* Eight messages of 8,000 bytes, one every 100 ms, and behind a packet that was lost all answers come at
+ * once: the next message is answered soon after, and the link is no faster for that. */
+static void answers_that_pile_up_say_nothing_of_the_link(void **state)
+{
+    struct link_rate rate;
+    struct rate_mark marks[9];
+    (void)state;
+    rate_start(&rate, MOST);
+    for (size_t i = 0; i < 9; i++)
+        marks[i] = rate_sent(&rate, 8000, 8000 * i, 1000 + 100 * i);
+    rate_answered(&rate, &marks[0], 1850);
+    struct rate_mark late = rate_sent(&rate, 8000, 64000, 1860);
+    for (size_t i = 1; i < 9; i++)
+        rate_answered(&rate, &marks[i], 1870);
+    rate_answered(&rate, &late, 1960);
+    assert_in_range(rate_bytes_per_second(&rate), 70000, 100000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +152,7 @@ int main(void)
         cmocka_unit_test(a_link_that_slows_down_gets_a_smaller_window),
         cmocka_unit_test(small_things_say_nothing_of_the_link),
         cmocka_unit_test(a_lost_link_is_tried_with_less),
+        cmocka_unit_test(answers_that_pile_up_say_nothing_of_the_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

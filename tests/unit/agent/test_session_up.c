@@ -340,6 +340,33 @@ static void a_long_log_is_compared_in_few_rounds(void **state)
     assert_int_equal(fixture->agent->logs[1].head, CHANGES - COMMON);
 }
 
+/* The pieces of a change are all under way, and the next change has been begun: an answer that tells how much
+ * of the first is held is no reason to send it again. */
+static void a_change_in_pieces_is_followed_by_another(void **state)
+{
+    struct fixture *fixture = *state;
+    static char text[9001];
+    const Hopnhat__Message *first;
+    memset(text, 'x', sizeof text - 1);
+    write_text(fixture, 1, NOTE, text, true);
+    write_text(fixture, 2, NOTE, text, true);
+    open_session(fixture, 0);
+    first = sent(fixture, HOPNHAT__MESSAGE__BODY_PUSH);
+    for (uint64_t seq = 1; seq == 1;)
+        seq = sent(fixture, HOPNHAT__MESSAGE__BODY_PUSH)->push->first;
+    sent(fixture, HOPNHAT__MESSAGE__BODY_PULL);
+    Hopnhat__Ack ack = HOPNHAT__ACK__INIT;
+    Hopnhat__PieceHeld held = HOPNHAT__PIECE_HELD__INIT;
+    held.id = first->push->piece->id;
+    held.size = (uint32_t)first->push->piece->data.len;
+    ack.has_watermark = true;
+    ack.held = &held;
+    answer(fixture, first, HOPNHAT__MESSAGE__BODY_ACK, &ack);
+    const Hopnhat__Message *next = sent(fixture, HOPNHAT__MESSAGE__BODY_PUSH);
+    assert_int_equal(next->push->first, 2);
+    assert_true(next->push->piece->offset > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +380,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_silent_hub_costs_the_link, setup, teardown),
         cmocka_unit_test_setup_teardown(a_change_that_waits_for_its_catalog_is_not_sent_again_at_once, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_change_in_pieces_is_followed_by_another, setup, teardown),
         cmocka_unit_test_setup_teardown(former_logs_are_offered_first, setup, teardown),
         cmocka_unit_test_setup_teardown(a_forked_log_is_authored_again, setup, teardown),
         cmocka_unit_test_setup_teardown(an_image_put_back_takes_a_new_number, setup, teardown),
