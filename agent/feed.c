@@ -288,6 +288,15 @@ static bool move_cursors(struct part *part)
     return true;
 }
 
+/* How far what is urgent has been read: as the part says, and at the head all of it. */
+static void take_ahead(struct part *part, uint64_t head)
+{
+    const Hopnhat__Feed *feed = part->feed;
+    uint64_t *ahead = part->agent->ahead;
+    for (size_t i = 0; i < sizeof part->agent->ahead / sizeof *ahead; i++)
+        ahead[i] = head ? head : feed->n_ahead > i ? feed->ahead[i] : ahead[i];
+}
+
 /* The rev of the head that the part ends at; 0: it does not. */
 static uint64_t head_of(struct part *part)
 {
@@ -363,6 +372,7 @@ static enum feed_outcome apply_all(struct part *part)
     uint64_t head = head_of(part);
     if (!apply_own(part, head) || !(head ? set_head(part, head) : move_cursors(part)))
         return FEED_MALFORMED;
+    take_ahead(part, head);
     if (!head)
         return FEED_APPLIED;
     draft_refresh_all(part->agent, &part->transaction, &part->marks);

@@ -97,6 +97,8 @@ void session_say_hello(struct agent_session *session, uint64_t wall_ms)
     memcpy(hash, catalog_hash(agent->catalog), sizeof hash);
     hello.catalog = (ProtobufCBinaryData){sizeof hash, hash};
     hello.software = software;
+    hello.ahead = agent->ahead;
+    hello.n_ahead = sizeof agent->ahead / sizeof *agent->ahead;
     hello.has_next_hub_key = agent->has_next_hub_key;
     hello.next_hub_key = agent->has_next_hub_key ? get_u32_be(agent->next_hub_key) : 0;
     message.body_case = HOPNHAT__MESSAGE__BODY_HELLO;
@@ -136,6 +138,7 @@ static bool keep_welcome(struct agent_session *session, const Hopnhat__Welcome *
 /* What the cursors say means nothing any more; mirrors are kept and reconciled. */
 static void void_cursors(struct agent *agent)
 {
+    memset(agent->ahead, 0, sizeof agent->ahead);
     for (size_t i = 0; i < agent->group_count && agent->epoch; i++) {
         struct agent_group *group = &agent->groups[i];
         group->reconcile = group->listed;

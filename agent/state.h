@@ -92,7 +92,8 @@ struct agent {
     uint8_t next_hub_key[LINK_KEY_BYTES];
 
     /* saved with every transaction */
-    uint64_t epoch; /* of the hub's store that the cursors belong to */
+    uint64_t epoch;    /* of the hub's store that the cursors belong to */
+    uint64_t ahead[2]; /* up to which rev what is urgent has been read, by enum urgency */
     struct clock clock;
     uint64_t local_rev, digest_mismatches, last_contact_ms;
     uint8_t hub_catalog[CATALOG_HASH_BYTES]; /* in force at the hub, as far as we have heard */

@@ -82,6 +82,8 @@ static bool load_identity(struct agent *agent, struct transaction *transaction, 
 static void load_numbers(struct agent *agent, struct transaction *transaction)
 {
     agent->epoch = meta_number(transaction, AGENT_META, "epoch", 0);
+    agent->ahead[0] = meta_number(transaction, AGENT_META, "ahead_marked", 0);
+    agent->ahead[1] = meta_number(transaction, AGENT_META, "ahead", 0);
     agent->clock.last = meta_number(transaction, AGENT_META, "clock", 0);
     agent->clock.offset_ms = (int64_t)meta_number(transaction, AGENT_META, "clock_offset", 0);
     agent->local_rev = meta_number(transaction, AGENT_META, "local_rev", 0);
@@ -259,6 +261,8 @@ static void save_group(struct agent_group *group, struct transaction *transactio
 void stored_save(struct agent *agent, struct transaction *transaction)
 {
     meta_put_number(transaction, AGENT_META, "epoch", agent->epoch);
+    meta_put_number(transaction, AGENT_META, "ahead_marked", agent->ahead[0]);
+    meta_put_number(transaction, AGENT_META, "ahead", agent->ahead[1]);
     meta_put_number(transaction, AGENT_META, "clock", agent->clock.last);
     meta_put_number(transaction, AGENT_META, "clock_offset", (uint64_t)agent->clock.offset_ms);
     meta_put_number(transaction, AGENT_META, "local_rev", agent->local_rev);

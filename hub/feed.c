@@ -1,8 +1,7 @@
 #include "hub/feed.h"
 
 #include "base/defect.h"
-#include "hub/admission.h"
-#include "hub/echo.h"
+#include "hub/feed_part.h"
 #include "hub/registry.h"
 #include "store/key.h"
 #include "store/rows.h"
@@ -10,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <xxhash.h>
-
-enum { ECHO_BYTES = 9 }; /* in a part, about */
 
 static bool out_of_memory(struct error *error)
 {
@@ -99,161 +96,6 @@ bool feed_has_news(struct hub *hub, const struct feed_reader *reader, const stru
     return false;
 }
 
-/* The part under construction. */
-struct part {
-    struct transaction *transaction;
-    struct arena *arena;
-    Hopnhat__Feed *feed;
-    size_t item_capacity, size_bytes, credit_bytes;
-    const struct feed_reader *reader;
-    struct echo *echoes;
-    size_t echo_count, echo_capacity;
-    struct pieces_held *held; /* by the agent, of the item that is next */
-    struct arena scratch;     /* of the search for one echo */
-    struct error *error;
-};
-
-/* A part ends where it has so many own changes, or takes so much memory here: an echo is a few bytes on the
- * wire and a change of many records to find it by. */
-enum { MOST_ECHOES = 500, PART_ARENA_BYTES = LIMIT_MESSAGE_ARENA_BYTES / 4 };
-
-static bool is_full(const struct part *part)
-{
-    return part->size_bytes >= part->credit_bytes || part->echo_count == MOST_ECHOES ||
-           part->arena->used_bytes > PART_ARENA_BYTES;
-}
-
-static bool add_item(struct part *part, Hopnhat__FeedItem *item)
-{
-    Hopnhat__Feed *feed = part->feed;
-    if (feed->n_items == part->item_capacity) {
-        size_t capacity = part->item_capacity ? 2 * part->item_capacity : 64;
-        Hopnhat__FeedItem **grown = arena_alloc(part->arena, capacity * sizeof(Hopnhat__FeedItem *));
-        if (!grown)
-            return out_of_memory(part->error);
-        if (feed->n_items)
-            memcpy(grown, feed->items, feed->n_items * sizeof *grown);
-        feed->items = grown;
-        part->item_capacity = capacity;
-    }
-    feed->items[feed->n_items++] = item;
-    part->size_bytes += hopnhat__feed_item__get_packed_size(item) + 4;
-    return true;
-}
-
-void feed_strip(Hopnhat__Record *record)
-{
-    record->group = NULL; /* the message says it */
-    record->has_joined = record->has_last_replica = record->has_last_seq = false;
-    for (size_t i = 0; i < record->n_fields; i++) {
-        record->fields[i]->n_absent = 0;
-        record->fields[i]->has_changed = false;
-        for (size_t j = 0; j < record->fields[i]->n_entries; j++)
-            record->fields[i]->entries[j]->has_rev = false;
-    }
-}
-
-/* Leaves the fields changed since `base` (all for 0), and what agents need not know. */
-static void trim_record(Hopnhat__Record *record, uint64_t base)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < record->n_fields; i++)
-        if (base == 0 || record->fields[i]->changed > base)
-            record->fields[kept++] = record->fields[i];
-    record->n_fields = kept;
-    feed_strip(record);
-}
-
-/* The row's item; *is_echo: *echo says all of it. */
-static Hopnhat__FeedItem *read_item(struct part *part, uint32_t group, uint64_t base, struct bytes row,
-                                    uint64_t rev, struct echo *echo, bool *is_echo)
-{
-    Hopnhat__FeedItem *item = arena_alloc(part->arena, sizeof *item);
-    if (!item || row.size != FEED_ROW_BYTES) {
-        error_set(part->error, item ? ERROR_CORRUPT : ERROR_MEMORY, "a row of the feed cannot be read");
-        return NULL;
-    }
-    hopnhat__feed_item__init(item);
-    item->group = group;
-    item->has_kind = true;
-    item->kind = row.data[0];
-    uint32_t type = get_u32_be(row.data + 1);
-    if (item->kind == HOPNHAT__ITEM_KIND__ITEM_LEFT) {
-        item->record = record_new(part->arena, type, row.data + 5);
-        if (item->record) {
-            item->record->has_rev = true;
-            item->record->rev = rev;
-        }
-    } else {
-        item->record = hub_record(part->transaction, type, row.data + 5, part->arena);
-        if (item->record) {
-            bool whole = item->record->joined > base;
-            *is_echo =
-                echo_find(part->transaction, part->reader, item->record, base, whole, &part->scratch, echo);
-            arena_reset(&part->scratch);
-            echo->group = group;
-            item->kind = whole ? HOPNHAT__ITEM_KIND__ITEM_WHOLE : HOPNHAT__ITEM_KIND__ITEM_DELTA;
-            trim_record(item->record, whole ? 0 : base);
-        }
-    }
-    if (!item->record)
-        error_set(part->error, ERROR_CORRUPT,
-                  "a row of the feed names a record that is not there: run verify");
-    return item->record ? item : NULL;
-}
-
-static bool add_echo(struct part *part, const struct echo *echo)
-{
-    if (part->echo_count == part->echo_capacity) {
-        size_t capacity = part->echo_capacity ? 2 * part->echo_capacity : 64;
-        struct echo *grown = arena_alloc(part->arena, capacity * sizeof *grown);
-        if (!grown)
-            return out_of_memory(part->error);
-        if (part->echo_count)
-            memcpy(grown, part->echoes, part->echo_count * sizeof *grown);
-        part->echoes = grown;
-        part->echo_capacity = capacity;
-    }
-    part->echoes[part->echo_count++] = *echo;
-    part->size_bytes += ECHO_BYTES;
-    return true;
-}
-
-/* Whether the item is so large that it travels in pieces. */
-static bool is_large(const struct part *part, const Hopnhat__FeedItem *item)
-{
-    size_t slice = part->credit_bytes > LEAST_PIECE_BYTES ? part->credit_bytes : LEAST_PIECE_BYTES;
-    return hopnhat__feed_item__get_packed_size(item) > 2 * slice;
-}
-
-/* Adds the piece of the item that follows on what the agent holds; *whole: it is the last. */
-static bool add_piece(struct part *part, Hopnhat__FeedItem *item, bool *whole)
-{
-    struct arena *arena = part->arena;
-    size_t slice = part->credit_bytes > LEAST_PIECE_BYTES ? part->credit_bytes : LEAST_PIECE_BYTES;
-    Hopnhat__FeedPiece *to = arena_alloc(arena, sizeof *to);
-    uint32_t group = item->group;
-    item->group = 0;
-    uint8_t *packed = arena_alloc(arena, hopnhat__feed_item__get_packed_size(item));
-    if (!to || !packed)
-        return out_of_memory(part->error);
-    struct bytes all = bytes_of(packed, hopnhat__feed_item__pack(item, packed));
-    hopnhat__feed_piece__init(to);
-    to->group = group;
-    to->piece = pieces_cut(all, part->held, slice, arena);
-    if (!to->piece)
-        return out_of_memory(part->error);
-    *whole = to->piece->offset + to->piece->data.len == all.size;
-    *part->held = *whole
-                      ? (struct pieces_held){0}
-                      : (struct pieces_held){.id = to->piece->id,
-                                             .total_bytes = to->piece->total,
-                                             .held_bytes = to->piece->offset + (uint32_t)to->piece->data.len};
-    part->feed->piece = to;
-    part->size_bytes = part->credit_bytes; /* nothing else in this part */
-    return true;
-}
-
 /* Reads one group on. *last is the rev read last, *complete whether that was all. */
 static bool read_group(struct part *part, uint32_t number, const struct feed_cursor *from, uint64_t *last,
                        bool *complete)
@@ -268,7 +110,7 @@ static bool read_group(struct part *part, uint32_t number, const struct feed_cur
     cursor_open(&cursor, part->transaction, HUB_FEED);
     for (bool more = cursor_seek(&cursor, key_bytes(&key));
          more && cursor_within(&cursor, key_bytes(&prefix)); more = cursor_next(&cursor)) {
-        if (is_full(part)) {
+        if (part_is_full(part)) {
             *complete = false;
             break;
         }
@@ -276,16 +118,16 @@ static bool read_group(struct part *part, uint32_t number, const struct feed_cur
         struct echo echo;
         bool is_echo = false;
         Hopnhat__FeedItem *item =
-            read_item(part, number, DEFECT(DELTA_FROM_POSITION) ? from->position : from->base, cursor.value,
-                      rev, &echo, &is_echo);
-        bool large = item && !is_echo && is_large(part, item), whole = true;
+            part_read_item(part, number, DEFECT(DELTA_FROM_POSITION) ? from->position : from->base,
+                           cursor.value, rev, &echo, &is_echo);
+        bool large = item && !is_echo && part_is_large(part, item), whole = true;
         if (large && part->feed->n_items + part->echo_count) {
             *complete = false; /* in a part of its own */
             break;
         }
-        done = item && (is_echo ? add_echo(part, &echo)
-                        : large ? add_piece(part, item, &whole)
-                                : add_item(part, item));
+        done = item && (is_echo ? part_add_echo(part, &echo)
+                        : large ? part_add_piece(part, item, &whole)
+                                : part_add_item(part, item));
         if (!done || !whole) {
             *complete = false;
             break;
@@ -497,9 +339,14 @@ static bool read_part(struct part *part, struct hub *hub, const struct feed_read
         return false;
     part->feed->has_from = true;
     part->feed->from = cursors_hash(next, part->arena);
-    return add_logs(part, hub, reader, next) && read_groups(part, hub, next) &&
-           (!is_head(part->feed) || add_digests(part, hub, next)) && add_echoes(part, hub, next) &&
-           (tell_left(part, next), true);
+    if (!add_logs(part, hub, reader, next) || !part_read_ahead(part, hub, next))
+        return false;
+    if (part->feed->n_items) {
+        tell_left(part, next);
+        return true;
+    }
+    return read_groups(part, hub, next) && (!is_head(part->feed) || add_digests(part, hub, next)) &&
+           add_echoes(part, hub, next) && (tell_left(part, next), true);
 }
 
 bool feed_part(struct hub *hub, const struct feed_reader *reader, const struct feed_state *state,

@@ -2,7 +2,7 @@
 #ifndef HOPNHAT_HUB_FEED_H
 #define HOPNHAT_HUB_FEED_H
 
-#include "hub/state.h"
+#include "hub/urgent.h"
 #include "store/pieces.h"
 
 #include "wire.pb-c.h"
@@ -23,10 +23,12 @@ struct feed_state {
     struct feed_cursor *cursors; /* owned; in the order of the office's groups once they are told */
     size_t group_count;
     bool groups_told;
-    bool digests_told;       /* of these groups, in this session */
-    bool at_head;            /* it was told so last: all cursors stand at one rev */
-    struct pieces_held held; /* of the item that is next */
-    struct feed_log *logs;   /* owned; as many as the reader has */
+    bool digests_told;            /* of these groups, in this session */
+    bool at_head;                 /* it was told so last: all cursors stand at one rev */
+    bool takes_ahead;             /* what is urgent may come ahead of its turn */
+    uint64_t ahead[URGENCY_NONE]; /* by urgency: rows up to this rev have been sent ahead */
+    struct pieces_held held;      /* of the item that is next */
+    struct feed_log *logs;        /* owned; as many as the reader has */
     size_t log_count;
     uint64_t left; /* records that follow, about; counted when a catch-up begins. 0: not counted */
 };

@@ -166,6 +166,9 @@ static bool set_state(const struct hub *hub, const Hopnhat__Hello *hello, struct
         return false;
     }
     state->log_count = hello->n_logs;
+    state->takes_ahead = hello->n_ahead == URGENCY_NONE;
+    for (size_t i = 0; i < hello->n_ahead && i < URGENCY_NONE && hello->epoch == hub->epoch; i++)
+        state->ahead[i] = hello->ahead[i];
     for (size_t i = 0; i < hello->n_cursors && hello->epoch == hub->epoch; i++) {
         const Hopnhat__Cursor *cursor = hello->cursors[i];
         struct feed_cursor *to = &state->cursors[state->group_count++];

@@ -2,6 +2,7 @@
 
 #include "hub/admission.h"
 #include "hub/registry.h"
+#include "hub/urgent.h"
 #include "model/fold.h"
 #include "store/key.h"
 #include "store/rows.h"
@@ -32,6 +33,7 @@ static bool leave_group(struct hub *hub, struct transaction *transaction, const 
         return error_set(error, ERROR_MEMORY, "out of memory");
     key_feed(&key, record->group, record->rev);
     transaction_delete(transaction, HUB_FEED, key_bytes(&key));
+    urgent_remove(hub, transaction, record->rev);
     digest_subtract(&group->digest, &before->digest);
     group->dirty = true;
     if (for_good) {
@@ -49,6 +51,7 @@ static bool enter_group(struct hub *hub, struct transaction *transaction, const 
     if (!group)
         return error_set(error, ERROR_MEMORY, "out of memory");
     put_feed_row(transaction, record->group, hub->rev, HOPNHAT__ITEM_KIND__ITEM_WHOLE, record);
+    urgent_put(hub, transaction, record);
     digest_add(&group->digest, &now);
     group->last_rev = hub->rev;
     group->dirty = true;

@@ -5,6 +5,7 @@
 #include "hub/headquarters.h"
 #include "hub/registry.h"
 #include "hub/text_merge.h"
+#include "hub/urgent.h"
 #include "store/lock.h"
 #include "store/meta.h"
 #include "store/rewrite.h"
@@ -34,6 +35,7 @@ const char *const hub_databases[HUB_DATABASES] = {
     [HUB_PURGED] = "purged",
     [HUB_ACCOUNT] = "account",
     [HUB_AUDIT] = "audit",
+    [HUB_URGENT] = "urgent",
     [HUB_PIECE] = "piece",
 };
 
@@ -110,6 +112,7 @@ static bool load_identity(struct hub *hub, struct transaction *transaction, stru
     hub->epoch = meta_number(transaction, HUB_META, "epoch", 0);
     hub->own_replica = meta_number(transaction, HUB_META, "replica", 0);
     hub->rev = meta_number(transaction, HUB_META, "rev", 0);
+    hub->urgent_rev = urgent_last(transaction);
     hub->forgotten_at = meta_number(transaction, HUB_META, "forgotten_at", 0);
     hub->clock.last = meta_number(transaction, HUB_META, "clock", 0);
     hub->conflicts_open = meta_number(transaction, HUB_META, "conflicts_open", 0);

@@ -38,6 +38,7 @@ enum hub_database {
     HUB_PURGED,    /* what purged records leave behind */
     HUB_ACCOUNT,   /* people who come over TCP, by name */
     HUB_AUDIT,     /* administrative acts, by number */
+    HUB_URGENT,    /* urgent.h: rev (8) -> urgency (1), group: rows of the feed that go first */
     HUB_PIECE,     /* replica (8) -> of its next change, what has come (store/pieces.h) */
     HUB_DATABASES,
 };
@@ -130,6 +131,7 @@ struct hub {
     uint64_t own_replica; /* number of headquarters' own changes */
     uint64_t rev;
     struct clock clock;
+    uint64_t urgent_rev; /* of the newest row in HUB_URGENT; 0: none */
     uint64_t conflicts_open, quarantined;
     bool purged;           /* some record was; see purge.h */
     uint64_t forgotten_at; /* rows of feeds up to this rev may be gone */

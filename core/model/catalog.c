@@ -194,7 +194,8 @@ static bool check_texts(const Hopnhat__Catalog *message, struct error *error)
     bool good = text_is_utf8(bytes_of_string(message->time_zone));
     for (size_t t = 0; t < message->n_types; t++) {
         const Hopnhat__TypeDefinition *type = message->types[t];
-        good = good && (!type->title || text_is_utf8(bytes_of_string(type->title)));
+        good = good && (!type->title || text_is_utf8(bytes_of_string(type->title))) &&
+               (!type->urgent || text_is_utf8(bytes_of_string(type->urgent)));
         for (size_t f = 0; f < type->n_fields; f++) {
             const Hopnhat__FieldDefinition *field = type->fields[f];
             const char *texts[] = {field->reference, field->least, field->most,

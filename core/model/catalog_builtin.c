@@ -14,7 +14,7 @@ struct builtin_field {
 
 struct builtin_type {
     uint32_t number;
-    const char *name, *vi, *en, *title;
+    const char *name, *vi, *en, *title, *urgent;
     struct builtin_field fields[12]; /* ends with one without a name */
 };
 
@@ -49,6 +49,7 @@ static const struct builtin_type type_table[BUILTIN_TYPES] = {
      "Đơn vị",
      "Office",
      "name",
+     NULL,
      {
          {16, "code", TEXT, LATEST, "Mã", "Code", true, {0}},
          {17, "name", TEXT, LATEST, "Tên", "Name", true, {0}},
@@ -67,6 +68,7 @@ static const struct builtin_type type_table[BUILTIN_TYPES] = {
      "Danh mục",
      "Catalog",
      "version",
+     NULL,
      {
          {16, "version", INTEGER, LATEST, "Phiên bản", "Version", true, {0}},
          {17, "body", BYTES, LATEST, "Nội dung", "Body", true, {0}},
@@ -77,6 +79,7 @@ static const struct builtin_type type_table[BUILTIN_TYPES] = {
      "Thông báo",
      "Notice",
      "title",
+     "urgent",
      {
          {16, "title", TEXT, LATEST, "Tiêu đề", "Title", true, {0}},
          {17, "body", TEXT, LATEST, "Nội dung", "Body", false, {0}},
@@ -88,6 +91,7 @@ static const struct builtin_type type_table[BUILTIN_TYPES] = {
      "Xoá vĩnh viễn",
      "Erasure",
      "target",
+     NULL,
      {
          {16, "fields", TEXT, UNION, "Các trường", "Fields", false, {0}},
          {17, "reason", TEXT, LATEST, "Lý do", "Reason", true, {0}},
@@ -98,6 +102,7 @@ static const struct builtin_type type_table[BUILTIN_TYPES] = {
      "Quyết định về thay đổi bị từ chối",
      "Decision on a refused change",
      "change",
+     NULL,
      {
          {16, "change", TEXT, LATEST, "Thay đổi", "Change", true, {0}},
          {17, "state", ENUM, LATEST, "Quyết định", "Decision", true, {"released", "dropped"}},
@@ -178,6 +183,8 @@ static Hopnhat__TypeDefinition *make_type(struct maker *maker, const struct buil
     type->audience = HOPNHAT__AUDIENCE__AUDIENCE_EVERYONE;
     type->write = HOPNHAT__WRITE_RULE__WRITE_HEADQUARTERS;
     type->title = make_string(maker, row->title);
+    type->has_ahead = type->ahead = row->urgent != NULL;
+    type->urgent = row->urgent ? make_string(maker, row->urgent) : NULL;
     type->fields = make(maker, sizeof row->fields / sizeof *row->fields * sizeof *type->fields);
     for (size_t i = 0; !maker->failed && row->fields[i].name; i++)
         type->fields[type->n_fields++] = make_field(maker, &row->fields[i]);

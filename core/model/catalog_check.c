@@ -70,6 +70,24 @@ static void check_title(const Hopnhat__TypeDefinition *type, struct catalog_plac
     catalog_tell(report, place, "title", "%s has no field %s to be its title", type->name, type->title);
 }
 
+/* A person marks with a box to tick, and one value of it is read. */
+static void check_urgent(const Hopnhat__TypeDefinition *type, struct catalog_place place,
+                         struct catalog_report *report)
+{
+    if (!type->urgent)
+        return;
+    for (size_t i = 0; i < type->n_fields; i++) {
+        const Hopnhat__FieldDefinition *field = type->fields[i];
+        if (strcmp(field->name, type->urgent) == 0 && field->kind == HOPNHAT__VALUE_KIND__KIND_BOOLEAN &&
+            (field->policy == HOPNHAT__MERGE_POLICY__LATEST ||
+             field->policy == HOPNHAT__MERGE_POLICY__AUTHORITY))
+            return;
+    }
+    catalog_tell(report, place, "urgent",
+                 "%s has no boolean field %s, read by latest or authority, to mark what is urgent",
+                 type->name, type->urgent);
+}
+
 /* A folded name that leads to two things, told at the later of them. Two equal names are told elsewhere. */
 static void check_ambiguous(const struct name_table *table, struct catalog_place place, bool fields,
                             const Hopnhat__Catalog *catalog, struct catalog_report *report)
@@ -144,6 +162,7 @@ bool catalog_check(const Hopnhat__Catalog *catalog, struct catalog_report *repor
         struct catalog_place place = {.type = (int)i, .field = -1};
         check_type_names(catalog, (int)i, report);
         check_title(type, place, report);
+        check_urgent(type, place, report);
         if (!check_fields(catalog, (int)i, report, error) ||
             !names_add(&names, report->arena, i, type->name, type->label, type->aliases, type->n_aliases,
                        error))

@@ -128,6 +128,8 @@ static const struct key_rule type_keys[] = {
     LIST_KEY(Hopnhat__TypeDefinition, fields, &field_rule),
     TEXT_KEY(Hopnhat__TypeDefinition, title, .required = false),
     FLAG_KEY(Hopnhat__TypeDefinition, retired),
+    FLAG_KEY(Hopnhat__TypeDefinition, ahead),
+    TEXT_KEY(Hopnhat__TypeDefinition, urgent, .required = false),
     {0},
 };
 static const struct message_rule type_rule = {"a type", &hopnhat__type_definition__descriptor, type_keys};

@@ -99,9 +99,11 @@ static void wish_anything(struct world *world, struct wishes *wishes, const Hopn
     const char *member = members[world_random(world, 3)];
     switch (thing ? field : 16) {
     case 26:
-    case 27:
     case 28: /* more often than others: most texts have nothing beside them */
         wish_text(world, wishes, 26, shown);
+        break;
+    case 27:
+        wish(wishes, field, ASSIGN_SET, world_chance(world, 50) ? "true" : "");
         break;
     case 19:
         wish(wishes, field, world_chance(world, 50) ? ASSIGN_ADD : ASSIGN_REMOVE, member);

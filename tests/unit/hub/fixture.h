@@ -25,7 +25,7 @@
 
 #define WALL (UINT64_C(1750000000000))
 
-enum { PARTNER = 16, NAME = 16, STAFF = 17, CIRCULAR = 18 };
+enum { PARTNER = 16, NAME = 16, STAFF = 17, CIRCULAR = 18, ALERT = 19, MARK = 17 };
 
 static const char CATALOG[] =
     "version: 1\nname: test\ntypes:\n"
@@ -35,7 +35,11 @@ static const char CATALOG[] =
     "  - number: 17\n    name: staff\n    audience: office\n    write: owner\n    fields:\n"
     "      - {number: 16, name: name}\n"
     "  - number: 18\n    name: circular\n    audience: everyone\n    write: headquarters\n    fields:\n"
-    "      - {number: 16, name: name}\n";
+    "      - {number: 16, name: name}\n"
+    "  - number: 19\n    name: alert\n    audience: everyone\n    write: any\n    ahead: true\n"
+    "    urgent: mark\n    fields:\n"
+    "      - {number: 16, name: name}\n"
+    "      - {number: 17, name: mark, kind: boolean}\n";
 
 /* One installation, and the log that it writes (or says it does). */
 struct hand {

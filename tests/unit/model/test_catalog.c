@@ -279,7 +279,8 @@ static void all_errors_come_at_once_with_their_lines(void **state)
         "      - {number: 16, name: aa, kind: date, not_before: bb}\n"                   /* 50 */
         "      - {number: 17, name: bb, not_before: aa}\n"                               /* 51 */
         "      - {number: 18, name: cc, kind: date, not_before: cc}\n"                   /* 52 */
-        "      - {number: 19, name: dd, kind: date, not_before: aa}\n";                  /* 53 */
+        "      - {number: 19, name: dd, kind: date, not_before: aa}\n"                   /* 53 */
+        "  - {number: 19, name: loud, urgent: aa, fields: [{number: 16, name: aa}]}\n";  /* 54 */
     static const struct expected expected[] = {
         {1, "`version` is \"one\""},
         {2, "no key \"colour\""},
@@ -328,6 +329,7 @@ static void all_errors_come_at_once_with_their_lines(void **state)
         {51, "is no date of a year"},
         {52, "which is no other field of dates"},
         {53, "put them in one unit"},
+        {54, "no boolean field aa"},
     };
     expect_errors(yaml, expected, sizeof expected / sizeof *expected);
 }

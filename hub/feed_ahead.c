@@ -1,0 +1,67 @@
+#include "hub/feed_part.h"
+#include "store/key.h"
+
+static bool out_of_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+enum { MOST_AHEAD_LOOKS = 10000 };
+
+/* Adds the row's record where it is still to come in a group of the reader. A large one waits for its turn.
+ */
+static bool add_ahead(struct part *part, const struct feed_state *state, const struct urgent_row *row)
+{
+    struct key key;
+    struct bytes stored;
+    struct echo echo;
+    bool is_echo;
+    uint32_t group = 0;
+    while (group < state->group_count && strcmp(state->cursors[group].group, row->group) != 0)
+        group++;
+    key_feed(&key, row->group, row->rev);
+    if (group == state->group_count || row->rev <= state->cursors[group].position ||
+        !transaction_get(part->transaction, HUB_FEED, key_bytes(&key), &stored))
+        return true;
+    Hopnhat__FeedItem *item =
+        part_read_item(part, group, state->cursors[group].base, stored, row->rev, &echo, &is_echo);
+    return item && (part_is_large(part, item) || part_add_item(part, item));
+}
+
+/* Reads on what is of that urgency, in the order of revs. */
+static bool read_lane(struct part *part, const struct hub *hub, enum urgency urgency,
+                      struct feed_state *state)
+{
+    struct cursor cursor;
+    struct urgent_row row;
+    struct key key;
+    size_t looks = 0;
+    bool more, done = true;
+    key_number(&key, state->ahead[urgency] + 1);
+    cursor_open(&cursor, part->transaction, HUB_URGENT);
+    for (more = cursor_seek(&cursor, key_bytes(&key));
+         more && done && !part_is_full(part) && looks++ < MOST_AHEAD_LOOKS; more = cursor_next(&cursor)) {
+        if (!urgent_read(&cursor, &row))
+            continue;
+        done = row.urgency != urgency || add_ahead(part, state, &row);
+        state->ahead[urgency] = row.rev;
+    }
+    if (!more)
+        state->ahead[urgency] = hub->rev;
+    cursor_close(&cursor);
+    return done;
+}
+
+bool part_read_ahead(struct part *part, const struct hub *hub, struct feed_state *state)
+{
+    Hopnhat__Feed *feed = part->feed;
+    for (enum urgency lane = URGENCY_MARKED; lane < URGENCY_NONE; lane++)
+        if (state->takes_ahead && !state->at_head && state->ahead[lane] < hub->urgent_rev &&
+            !read_lane(part, hub, lane, state))
+            return false;
+    if (feed->n_items == 0)
+        return true;
+    feed->ahead = arena_copy(part->arena, state->ahead, sizeof state->ahead);
+    feed->n_ahead = URGENCY_NONE;
+    return feed->ahead || out_of_memory(part->error);
+}

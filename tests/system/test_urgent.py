@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""What is urgent overtakes what is bulk."""
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from federation import Federation, add, ids  # noqa: E402
+from hopnhat_test import check, equal, main, wait_until  # noqa: E402
+from proxy import Proxy  # noqa: E402
+from thin import bring  # noqa: E402
+
+RATE, RECORDS = 12000, 4500  # bytes a second; a first sync takes about 20 s
+
+
+def behind_a_thin_link(bench, world, code):
+    """A new office whose link carries RATE: (agent, proxy)."""
+    world.add_office(code)
+    proxy = bench.closing(Proxy(bench.free_port(), world.port, delay_ms=50))
+    agent = world.join(code, address=f"tcp://127.0.0.1:{proxy.port}")
+    proxy.rate = RATE
+    return agent, proxy
+
+
+def test_a_directive_overtakes_a_first_sync(bench):
+    world = Federation(bench, "hue")
+    bring(bench, world["hue"], RECORDS, 1)
+    world.sync("hue")
+    agent, _ = behind_a_thin_link(bench, world, "son-la")
+    wait_until(lambda: len(agent.records("partner")) > 200, 30, "the first sync has begun")
+    for mark in ("false", "true"):
+        directive = add(world.hub, "directive", "number=7/CT", "title=Bão số 9", f"urgent={mark}")
+        began = time.monotonic()
+        wait_until(lambda: directive in ids(agent, "directive"), 15, "the directive is there")
+        took, left = time.monotonic() - began, agent.status()["records_to_come"]
+        print(f"# the directive was there after {took:.1f} s, {left} records before the end", flush=True)
+        check(took < 5, f"it took {took:.1f} s")
+        check(left > RECORDS / 10, f"the first sync is still under way: {left}")
+    wait_until(lambda: agent.status()["caught_up"], 90, "all has come")
+    status = agent.status()
+    equal((status["digests_equal"], status["digest_mismatches"]), (True, 0), "the digests")
+    equal(len(agent.records("partner")), RECORDS, "all partners")
+
+
+if __name__ == "__main__":
+    main(globals())
