@@ -198,7 +198,7 @@ static struct hub_session *begin_session(struct hub *hub, const struct link_peer
     }
     memcpy(session->key, peer->key, LINK_KEY_BYTES);
     session->peer = *peer;
-    session->installation = registry_installation(hub, peer->key);
+    snprintf(session->office, sizeof session->office, "%s", registry_installation(hub, peer->key)->office);
     session->log_count = hello->n_logs;
     session->heads = session->logs + hello->n_logs;
     session->trimmed = session->heads + hello->n_logs;
@@ -364,6 +364,19 @@ static bool is_sound(const Hopnhat__Hello *hello)
     return true;
 }
 
+/* What cannot be stored reads the registry anew: the installation is looked up each time. */
+static void publish_replicas(struct hub *hub, const struct link_peer *peer, const Hopnhat__Hello *hello,
+                             bool knows_office, uint64_t wall_ms)
+{
+    const struct installation *installation;
+    struct error error;
+    for (size_t i = 0;
+         i < hello->n_logs && knows_office && (installation = registry_installation(hub, peer->key)); i++)
+        if (!headquarters_publish_replica(hub, installation->office, hello->logs[i]->replica, wall_ms,
+                                          &error))
+            log_error("a replica of an office was not made known: %s", error.text);
+}
+
 void hello_receive(struct hub *hub, const struct link_peer *peer, uint32_t request,
                    const Hopnhat__Hello *hello, uint64_t wall_ms, const struct hub_outlet *outlet)
 {
@@ -396,10 +409,7 @@ void hello_receive(struct hub *hub, const struct link_peer *peer, uint32_t reque
                     known ? "this installation may not sync any more" : error.text);
         return;
     }
-    for (size_t i = 0; i < hello->n_logs && knows_office; i++)
-        if (!headquarters_publish_replica(hub, installation->office, hello->logs[i]->replica, wall_ms,
-                                          &error))
-            log_error("the replicas of office %s were not made known: %s", installation->office, error.text);
+    publish_replicas(hub, peer, hello, knows_office, wall_ms);
     note_hub_key(hub, peer, hello);
     installation = registry_installation(hub, peer->key); /* read anew where that failed */
     bool compare = false;

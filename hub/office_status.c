@@ -36,7 +36,7 @@ static bool has_more(const struct hub *hub, const struct hub_session *session)
 
 static bool lacks_something(struct hub *hub, const struct hub_session *session)
 {
-    const struct feed_reader reader = {.office = registry_office(hub, session->installation->office),
+    const struct feed_reader reader = {.office = registry_office(hub, session->office),
                                        .logs = session->logs,
                                        .log_count = session->log_count};
     return reader.office && feed_has_news(hub, &reader, &session->confirmed);
@@ -56,7 +56,7 @@ void office_progress(struct hub *hub, struct hub_session *session, uint64_t wall
 
 static bool stands_still(const struct progress *progress, uint64_t at, uint64_t wall_ms)
 {
-    return at == progress->at && wall_ms > progress->since_ms &&
+    return at == progress->at && progress->since_ms && wall_ms > progress->since_ms &&
            wall_ms - progress->since_ms > OFFICE_STALLED_MS;
 }
 
@@ -116,8 +116,7 @@ static json_t *list_offices(struct hub *hub, uint64_t wall_ms, size_t *stalled)
         if (!replica->revoked && replica->last_contact && (office = json_object_get(list, replica->office)))
             set_contact(office, time_ms(replica->last_contact));
     for (struct hub_session *session = hub->sessions; session; session = session->hh.next)
-        if (session_is_online(session, wall_ms) &&
-            (office = json_object_get(list, session->installation->office)))
+        if (session_is_online(session, wall_ms) && (office = json_object_get(list, session->office)))
             *stalled += add_session(office, hub, session, wall_ms);
     return list;
 }

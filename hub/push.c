@@ -380,7 +380,7 @@ static void refuse_batch(struct hub *hub, const struct batch *batch, uint32_t re
                          const struct hub_outlet *outlet)
 {
     hub->malformed++;
-    const char *office = batch->session->installation->office;
+    const char *office = batch->session->office;
     log_with(LOG_LEVEL_WARNING, "HOPNHAT_OFFICE", office, "office %s: a batch of changes was not taken: %s",
              office, why);
     reply_error(outlet, &batch->session->peer, request, HOPNHAT__ERROR_CODE__ERROR_MALFORMED, why);

@@ -108,7 +108,7 @@ static struct feed_reader reader_of(const struct hub *hub, const struct hub_sess
             session->trimmed[i] = replica->safe; /* the agent need not keep it any longer */
     }
     return (struct feed_reader){
-        .office = registry_office(hub, session->installation->office),
+        .office = registry_office(hub, session->office),
         .logs = session->logs,
         .heads = session->heads,
         .trimmed = session->trimmed,
@@ -174,8 +174,8 @@ static void send_part(struct hub *hub, struct hub_session *session, const struct
         *end = part;
         reply(outlet, &session->peer, pull.request, &message);
     } else {
-        log_with(LOG_LEVEL_ERROR, "HOPNHAT_OFFICE", session->installation->office,
-                 "cannot read the feed of office %s: %s", session->installation->office, error.text);
+        log_with(LOG_LEVEL_ERROR, "HOPNHAT_OFFICE", session->office, "cannot read the feed of office %s: %s",
+                 session->office, error.text);
         if (part)
             feed_state_release(&part->after);
         free(part);
@@ -286,7 +286,7 @@ static void receive_compare(struct hub *hub, struct hub_session *session, uint32
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
     Hopnhat__Compared compared = HOPNHAT__COMPARED__INIT;
     const struct replica *replica = registry_replica(hub, compare->replica);
-    bool own = !replica || strcmp(replica->office, session->installation->office) == 0;
+    bool own = !replica || strcmp(replica->office, session->office) == 0;
     push_commit(hub, outlet);
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
     compared.replica = compare->replica;
@@ -325,8 +325,8 @@ static void receive_history(struct hub *hub, struct hub_session *session, uint32
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
     bool done = transaction_begin(&snapshot, hub->environment, false, &error);
     if (done) {
-        done = history_answer(hub, &snapshot, registry_office(hub, session->installation->office), history,
-                              &arena, &answer, &error);
+        done = history_answer(hub, &snapshot, registry_office(hub, session->office), history, &arena, &answer,
+                              &error);
         transaction_abort(&snapshot);
     }
     if (done && answer.record)
@@ -408,7 +408,6 @@ void hub_receive(struct hub *hub, const struct link_peer *peer, const Hopnhat__M
                     "the session is not known here");
         return;
     }
-    session->installation = installation;
     session->last_message_ms = wall_ms;
     office_progress(hub, session, wall_ms);
     receive_request(hub, session, message, wall_ms, outlet);
@@ -446,10 +445,9 @@ static void end_holds(struct hub *hub, uint64_t wall_ms)
 static void look_at(struct hub *hub, struct hub_session *session, uint64_t wall_ms,
                     const struct hub_outlet *outlet)
 {
-    session->installation = registry_installation(hub, session->key);
-    const struct office *office =
-        session->installation ? registry_office(hub, session->installation->office) : NULL;
-    if (!office || session->installation->revoked || !audience_seat(hub, session, office))
+    const struct installation *installation = registry_installation(hub, session->key);
+    const struct office *office = installation ? registry_office(hub, session->office) : NULL;
+    if (!office || installation->revoked || !audience_seat(hub, session, office))
         session_end(hub, session); /* the next message is told why */
     else
         session_answer_pulls(hub, session, wall_ms, outlet);

@@ -46,7 +46,7 @@ struct hub_session {
     struct read_mark mark;
     uint8_t key[LINK_KEY_BYTES];
     struct link_peer peer;
-    const struct installation *installation;
+    char office[LIMIT_OFFICE_CODE_BYTES + 1]; /* of the installation */
     uint32_t credit_bytes;       /* of the last Pull */
     struct feed_state confirmed; /* where the agent stands for sure */
     uint32_t confirmed_request;  /* the Pull that was answered with the part it applied last; 0: none */

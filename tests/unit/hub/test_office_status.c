@@ -112,6 +112,19 @@ static void an_office_that_is_gone_is_not_stalled(void **state)
     json_decref(status);
 }
 
+/* A session outlives what the registry holds: after a transaction that failed it is read anew. */
+static void a_registry_that_was_read_anew_keeps_its_sessions(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error;
+    say_hello(fixture, &fixture->an);
+    assert_true(hub_reload(fixture->hub, &error));
+    assert_stalled(fixture, "an", false, 0);
+    pull(fixture, &fixture->an, 0);
+    assert_true(hub_reload(fixture->hub, &error));
+    assert_stalled(fixture, "an", false, 0);
+}
+
 int main(void)
 {
     alarm(60);
@@ -123,6 +136,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(news_for_an_office_that_was_quiet_for_long_is_no_standstill,
                                         fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(an_office_that_is_gone_is_not_stalled, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(a_registry_that_was_read_anew_keeps_its_sessions, fixture_start,
+                                        fixture_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
