@@ -90,11 +90,12 @@ static bool ask_hub(struct attempt *attempt, struct loop *loop, const char *addr
     return attempt->joined != NULL;
 }
 
-static bool run_attempt(struct attempt *attempt, const char *address, const char *data, struct error *error)
+static bool run_attempt(struct attempt *attempt, struct cli *cli, const char *address, struct error *error)
 {
-    struct agent_options options = {.take_lock = true, .entropy = entropy_system()};
+    struct agent_options options = {
+        .take_lock = true, .entropy = entropy_system(), .actor = cli_actor(cli, error)};
     struct link_agent_options link_options = {.changed = changed, .ready = ready, .user = attempt};
-    struct net *net = net_new(error);
+    struct net *net = options.actor ? net_new(error) : NULL;
     struct loop *loop = net ? loop_new(error) : NULL;
     bool done = loop && (attempt->codec = frame_codec_new(error)) &&
                 (attempt->link = link_agent_new(net, loop, &link_options, error)) &&
@@ -104,7 +105,7 @@ static bool run_attempt(struct attempt *attempt, const char *address, const char
     loop_free(loop);
     net_free(net);
     return done &&
-           join_finish(&attempt->join, attempt->joined, address, data, &options, wall_now_ms(), error);
+           join_finish(&attempt->join, attempt->joined, address, cli->data, &options, wall_now_ms(), error);
 }
 
 /* To be known before the code is used up: a store can be made there, and there is none. */
@@ -133,7 +134,7 @@ static bool run_join(struct cli *cli, struct error *error)
     bool done =
         (hub && code) || error_set(error, ERROR_USAGE, "join needs --hub tcp://HOST:PORT and --code CODE");
     done = done && is_free(cli->data, error) && join_begin(&attempt->join, code, error) &&
-           joining_keep(cli->data, &attempt->join, error) && run_attempt(attempt, hub, cli->data, error);
+           joining_keep(cli->data, &attempt->join, error) && run_attempt(attempt, cli, hub, error);
     if (done)
         joining_forget(cli->data);
     join_wipe(&attempt->join);

@@ -249,6 +249,8 @@ bool agent_create(const char *directory, const struct agent_options *options,
 {
     struct transaction transaction;
     struct arena arena;
+    const struct audit_act act = {
+        .actor = options->actor, .act = "join", .detail = identity->hub_address, .wall_ms = wall_ms};
     struct agent *agent = open_files(directory, options, true, error);
     if (!agent || !transaction_begin(&transaction, agent->environment, true, error)) {
         agent_close(agent);
@@ -259,19 +261,22 @@ bool agent_create(const char *directory, const struct agent_options *options,
     if (stored_is_agent(&transaction))
         error_set(error, ERROR_USAGE, "there is an agent in %s already", directory);
     else if (take_identity(agent, identity, wall_ms, error) &&
-             put_identity(agent, identity->joined, &transaction, &arena, error))
+             put_identity(agent, identity->joined, &transaction, &arena, error)) {
+        audit_append(&transaction, AGENT_AUDIT, options->actor ? &act : NULL);
         made = agent_commit(agent, &transaction, error);
+    }
     transaction_abort(&transaction);
     arena_release(&arena);
     agent_close(agent);
     return made;
 }
 
-bool agent_restored(struct agent *agent, struct error *error)
+bool agent_restored(struct agent *agent, const struct audit_act *act, struct error *error)
 {
     struct transaction transaction;
     if (!agent_begin(agent, &transaction, error))
         return false;
+    audit_append(&transaction, AGENT_AUDIT, act);
     if (DEFECT(DOT_TWICE) || agent_new_log(agent))
         return agent_commit(agent, &transaction, error);
     agent_abort(agent, &transaction);

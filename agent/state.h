@@ -10,6 +10,7 @@
 #include "model/digest.h"
 #include "model/office.h"
 #include "net/keys.h"
+#include "store/audit.h"
 #include "store/environment.h"
 
 #include "wire.pb-c.h"
@@ -129,6 +130,7 @@ struct agent_options {
     uint64_t map_bytes; /* 0: AGENT_DEFAULT_MAP_BYTES */
     bool take_lock;     /* false only in the simulator, which opens many in one process */
     struct entropy entropy;
+    const char *actor; /* of agent_create: who gives the command, for the audit log; NULL: no person does */
 };
 
 /* What a join has brought; everything is borrowed. */
@@ -163,8 +165,8 @@ void agent_abort(struct agent *agent, struct transaction *transaction);
 bool agent_read(struct agent *agent, struct transaction *transaction, struct error *error);
 
 /* To be called for a store that was put in place from a backup: from now on changes are numbered under a new
- * replica number; former logs are kept and offered. */
-bool agent_restored(struct agent *agent, struct error *error);
+ * replica number; former logs are kept and offered. `act` goes into the audit log with it; it may be NULL. */
+bool agent_restored(struct agent *agent, const struct audit_act *act, struct error *error);
 
 /* The log that takes new changes. There always is one. */
 static inline struct own_log *agent_present_log(const struct agent *agent)

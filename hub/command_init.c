@@ -47,11 +47,12 @@ static bool pack_catalog(struct bytes yaml, const char *name, struct arena *aren
 static bool run_init(struct cli *cli, struct error *error)
 {
     const char *file = cli_option(cli, "catalog");
-    struct hub_options options = {.take_lock = true, .entropy = entropy_system()};
+    struct hub_options options = {
+        .take_lock = true, .entropy = entropy_system(), .actor = cli_actor(cli, error)};
     struct bytes yaml = bytes_of(built_in_catalog, built_in_catalog_size), packed;
     uint8_t *data = NULL;
     size_t size = 0;
-    if (file && !command_read_catalog(file, &data, &size, error))
+    if (!options.actor || (file && !command_read_catalog(file, &data, &size, error)))
         return false;
     if (file)
         yaml = bytes_of(data, size);

@@ -84,7 +84,8 @@ static void signalled(void *user, int number)
 {
     struct hub_daemon *daemon = user;
     if (number == SIGHUP && daemon->source->path)
-        settings_reload(&daemon->settings, daemon->source), backup_schedule_changed(daemon->backups);
+        people_reload_settings(&daemon->service.people, &daemon->settings, daemon->source),
+            backup_schedule_changed(daemon->backups);
     else
         daemon->stopping = true;
 }

@@ -1,9 +1,12 @@
 #include "hub/enrolment.h"
 
+#include "base/hex.h"
 #include "hub/admission.h"
 #include "hub/feed.h"
 #include "hub/registry.h"
 #include "store/rows.h"
+
+#include <stdio.h>
 
 static bool refuse(struct error *error)
 {
@@ -181,6 +184,16 @@ static bool add_records(struct hub *hub, struct transaction *transaction, const 
     return !transaction->failed;
 }
 
+static void put_on_record(struct transaction *transaction, const struct installation *installation,
+                          uint64_t wall_ms)
+{
+    char actor[LIMIT_OFFICE_CODE_BYTES + 16], key[2 * LINK_KEY_BYTES + 1];
+    const struct audit_act act = {.actor = actor, .act = "join", .detail = key, .wall_ms = wall_ms};
+    snprintf(actor, sizeof actor, "office %s", installation->office);
+    hex_encode(bytes_of(installation->link_key, LINK_KEY_BYTES), key);
+    audit_append(transaction, HUB_AUDIT, &act);
+}
+
 /* The installation that the Join asks for, registered. */
 static const struct installation *register_keys(struct hub *hub, struct transaction *transaction,
                                                 const char *office, const Hopnhat__Join *join,
@@ -200,6 +213,7 @@ static const struct installation *register_keys(struct hub *hub, struct transact
     }
     if (!registry_add_installation(hub, transaction, &installation, error))
         return NULL;
+    put_on_record(transaction, &installation, wall_ms);
     return registry_installation(hub, installation.link_key);
 }
 

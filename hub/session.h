@@ -47,10 +47,10 @@ struct hub_session {
     uint8_t key[LINK_KEY_BYTES];
     struct link_peer peer;
     char office[LIMIT_OFFICE_CODE_BYTES + 1]; /* of the installation */
-    uint32_t credit_bytes;       /* of the last Pull */
-    struct feed_state confirmed; /* where the agent stands for sure */
-    uint32_t confirmed_request;  /* the Pull that was answered with the part it applied last; 0: none */
-    struct sent_part *sent;      /* parts under way, in their order */
+    uint32_t credit_bytes;                    /* of the last Pull */
+    struct feed_state confirmed;              /* where the agent stands for sure */
+    uint32_t confirmed_request; /* the Pull that was answered with the part it applied last; 0: none */
+    struct sent_part *sent;     /* parts under way, in their order */
     struct waiting_pull pulls[PULLS_WAITING];
     size_t pull_count; /* that wait for their answers, in their order */
     uint64_t last_message_ms;

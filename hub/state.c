@@ -190,12 +190,14 @@ static bool write_identity(struct hub *hub, struct error *error)
 }
 
 /* Written last: without it there is no hub yet, and init may begin again. */
-static bool mark_made(struct hub *hub, struct error *error)
+static bool mark_made(struct hub *hub, const char *actor, uint64_t wall_ms, struct error *error)
 {
     struct transaction transaction;
+    const struct audit_act act = {.actor = actor, .act = "init", .wall_ms = wall_ms};
     if (!transaction_begin(&transaction, hub->environment, true, error))
         return false;
     meta_put_number(&transaction, HUB_META, "format", STORE_FORMAT);
+    audit_append(&transaction, HUB_AUDIT, actor ? &act : NULL);
     return transaction_commit(&transaction, error);
 }
 
@@ -206,12 +208,13 @@ bool hub_init(const char *directory, const struct hub_options *options, struct b
     if (!hub)
         return false;
     bool made = draw_keys(hub, error) && write_identity(hub, error) &&
-                headquarters_apply_catalog(hub, catalog, NULL, wall_ms, error) && mark_made(hub, error);
+                headquarters_apply_catalog(hub, catalog, NULL, wall_ms, error) &&
+                mark_made(hub, options->actor, wall_ms, error);
     hub_close(hub);
     return made;
 }
 
-bool hub_mark_restored(struct hub *hub, struct error *error)
+bool hub_mark_restored(struct hub *hub, const struct audit_act *act, struct error *error)
 {
     struct transaction transaction;
     struct arena arena;
@@ -223,6 +226,8 @@ bool hub_mark_restored(struct hub *hub, struct error *error)
     put_new_numbers(hub, &transaction);
     meta_put_number(&transaction, HUB_META, "restored", 1);
     meta_put_number(&transaction, HUB_META, "custody_awaited", 1);
+    transaction_clear(&transaction, HUB_ENROLMENT);
+    audit_append(&transaction, HUB_AUDIT, act);
     return transaction_commit(&transaction, error) && hub_reload(hub, error);
 }
 

@@ -13,7 +13,7 @@
 #include "model/digest.h"
 #include "model/office.h"
 #include "net/keys.h"
-#include "store/environment.h"
+#include "store/audit.h"
 
 #include <uthash.h>
 
@@ -170,6 +170,7 @@ struct hub_options {
     uint64_t map_bytes; /* 0: HUB_DEFAULT_MAP_BYTES */
     bool take_lock;     /* false only in the simulator, which opens many in one process */
     struct entropy entropy;
+    const char *actor; /* of hub_init: who gives the command, for the audit log; NULL: no person does */
 };
 
 /* Makes a new hub in an empty or absent directory: keys, epoch, replica number and the first catalog
@@ -186,8 +187,9 @@ void hub_close(struct hub *hub); /* NULL is allowed; sessions must have ended */
 bool hub_reload(struct hub *hub, struct error *error);
 
 /* Marks a store that was put in place from a backup: a new epoch, and a new number for headquarters' own
- * changes, at once. */
-bool hub_mark_restored(struct hub *hub, struct error *error);
+ * changes, at once. Codes that the backup holds are void: they may have been used since. `act` goes into the
+ * audit log with it; it may be NULL. */
+bool hub_mark_restored(struct hub *hub, const struct audit_act *act, struct error *error);
 
 /* Whether the store ever came back from a backup: then agents that it does not know may show a certificate.
  */

@@ -1,6 +1,7 @@
 #include "api/cli.h"
 
 #include "api/cli_help.h"
+#include "base/limits.h"
 #include "net/http_request.h"
 #include "net/keys.h"
 
@@ -68,6 +69,14 @@ const char *cli_author(void)
         return named;
     const struct passwd *user = getpwuid(geteuid());
     return user && user->pw_name ? user->pw_name : "unknown";
+}
+
+const char *cli_actor(struct cli *cli, struct error *error)
+{
+    char *actor = arena_format(&cli->arena, "uid %u as %.*s", geteuid(), LIMIT_AUTHOR_BYTES, cli_author());
+    if (!actor)
+        error_set(error, ERROR_MEMORY, "out of memory");
+    return actor;
 }
 
 void cli_print_json(const json_t *json)

@@ -80,6 +80,10 @@ const char *cli_escape(struct cli *cli, const char *text);
 /* The name of the person who gives the command: HOPNHAT_AUTHOR, else the login name. */
 const char *cli_author(void);
 
+/* The same for the audit log, with the user that the process runs as: what the daemon notes of a command that
+ * comes over its socket. In the cli's arena; NULL: ERROR_MEMORY. */
+const char *cli_actor(struct cli *cli, struct error *error);
+
 /* Prints one JSON value on a line of its own. */
 void cli_print_json(const json_t *json);
 

@@ -205,13 +205,25 @@ bool command_verify(struct cli *cli, const struct backup_program *program, struc
     return false;
 }
 
-static bool put_in_place(const struct backup_program *program, struct backup_work *work, const char *data,
-                         bool replace, char aside[BACKUP_PATH_BYTES], struct error *error)
+static bool put_in_place(struct cli *cli, const struct backup_program *program, struct backup_work *work,
+                         const Hopnhat__BackupHeader *header, bool replace, char aside[BACKUP_PATH_BYTES],
+                         struct error *error)
 {
+    const struct audit_act act = {
+        .actor = cli_actor(cli, error),
+        .act = "restore",
+        .detail = arena_format(&cli->arena, "%s, made %s", cli->arguments[0],
+                               wall_text(header->made_ms, &cli->arena)),
+        .wall_ms = wall_now_ms(),
+    };
     aside[0] = '\0';
-    if (!program->restored(work->directory, error))
+    if (!act.actor)
         return false;
-    if (replace && !backup_move_aside(data, aside, error))
+    if (!act.detail)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    if (!program->restored(work->directory, &act, error))
+        return false;
+    if (replace && !backup_move_aside(cli->data, aside, error))
         return false;
     return backup_work_install(work, error);
 }
@@ -235,7 +247,7 @@ bool command_restore(struct cli *cli, const struct backup_program *program, stru
     else if (backup_work_begin(&work, cli->data, false, error)) {
         done = unpack(cli, program, &work, &header, &verify, error) &&
                judge(&verify, cli->arguments[0], error) &&
-               put_in_place(program, &work, cli->data, there, aside, error);
+               put_in_place(cli, program, &work, header, there, aside, error);
         backup_work_end(&work);
     }
     lock_release(lock);

@@ -4,7 +4,7 @@
 #define HOPNHAT_API_COMMANDS_BACKUP_H
 
 #include "api/cli.h"
-#include "store/verify.h"
+#include "store/audit.h"
 
 #include "store.pb-c.h"
 
@@ -15,8 +15,9 @@ struct backup_program {
      * daemon is to be told of a backup with this content. */
     bool (*verify)(const char *directory, bool beside, struct verify *verify, Hopnhat__BackupHeader *header,
                    json_t *note, struct arena *arena, struct error *error);
-    /* The store in data/store has come back from a backup: new numbers, at once. Nobody else has it open. */
-    bool (*restored)(const char *data, struct error *error);
+    /* The store in data/store has come back from a backup: new numbers, at once, with the act on record in
+     * its audit log. Nobody else has it open. */
+    bool (*restored)(const char *data, const struct audit_act *act, struct error *error);
     /* Makes fresh/store out of what is whole in the store in the directory `damaged`, as agent_repair. */
     bool (*repair)(const char *damaged, const char *fresh, void (*told)(void *context, const char *text),
                    void *context, struct error *error);

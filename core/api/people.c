@@ -7,7 +7,7 @@
 #include "net/loop.h"
 #include "store/audit.h"
 
-enum { AUDIT_PAGE = 1000 };
+enum { AUDIT_PAGE = 1000, CALL_ARENA_BYTES = 64 * 1024 };
 
 static bool out_of_memory(struct error *error)
 {
@@ -47,16 +47,29 @@ static char *actor_of(const struct api_call *call)
 bool people_record(struct people *people, const struct api_call *call, const char *act, const char *detail,
                    struct error *error)
 {
-    struct transaction transaction;
     const struct audit_act entry = {
         .actor = actor_of(call), .act = act, .detail = detail, .wall_ms = call->wall_ms};
     if (!entry.actor)
         return out_of_memory(error);
-    if (!transaction_begin(&transaction, people->environment, true, error))
-        return false;
-    audit_append(&transaction, people->audit, &entry);
-    return transaction_commit(&transaction, error) ||
-           error_prefix(error, "the act could not be put on record");
+    return audit_write(people->environment, people->audit, &entry, error);
+}
+
+void people_reload_settings(struct people *people, struct settings *settings,
+                            const struct settings_source *source)
+{
+    struct arena arena;
+    struct error error;
+    arena_init(&arena, CALL_ARENA_BYTES);
+    bool done = settings_reload(settings, source, &error);
+    const struct audit_act act = {
+        .actor = "SIGHUP",
+        .act = done ? "settings reload" : "failed: settings reload",
+        .detail = done ? settings_text(settings, source->program, &arena) : error.text,
+        .wall_ms = wall_now_ms(),
+    };
+    if (!audit_write(people->environment, people->audit, &act, &error))
+        log_error("settings reload: %s", error.text);
+    arena_release(&arena);
 }
 
 static json_t *session_json(const struct api_call *call, const char *token, struct error *error)

@@ -19,6 +19,7 @@
 #define HOPNHAT_API_PEOPLE_H
 
 #include "api/router.h"
+#include "api/settings.h"
 #include "base/throttle.h"
 #include "store/account.h"
 
@@ -43,6 +44,11 @@ bool people_identify(struct people *people, struct api_call *call, struct error 
 /* Puts an act of the caller on record, on disk when it returns; detail may be NULL. */
 bool people_record(struct people *people, const struct api_call *call, const char *act, const char *detail,
                    struct error *error);
+
+/* Reads the settings anew, as settings_reload, and puts on record what is in force then, or why nothing has
+ * changed. */
+void people_reload_settings(struct people *people, struct settings *settings,
+                            const struct settings_source *source);
 
 /* The routes above. */
 extern const struct api_route people_routes[];

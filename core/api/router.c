@@ -117,7 +117,8 @@ static bool is_act(const struct api_call *call, const struct api_route *route)
            (route->role == ROLE_LOCAL || route->role >= ROLE_MANAGER);
 }
 
-/* What the body says, for the record: without secrets, and long texts by their size. */
+/* What the body says, for the record: without secrets; long texts, and lists that are imported, by their
+ * size: what people enter into records is to be erasable. */
 static char *detail_of(const struct api_call *call)
 {
     json_t *shown = json_object();
@@ -129,7 +130,7 @@ static char *detail_of(const struct api_call *call)
             continue;
         if (strstr(key, "password"))
             json_object_set_new(shown, key, json_string("***"));
-        else if (json_string_length(value) > SHOWN_BYTES)
+        else if (strcmp(key, "text") == 0 || json_string_length(value) > SHOWN_BYTES)
             json_object_set_new(shown, key, json_sprintf("(%zu bytes)", json_string_length(value)));
         else
             json_object_set(shown, key, value);

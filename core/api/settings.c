@@ -338,17 +338,44 @@ static bool read_again(struct settings *settings, const struct settings_source *
     return done;
 }
 
-void settings_reload(struct settings *settings, const struct settings_source *source)
+bool settings_reload(struct settings *settings, const struct settings_source *source, struct error *error)
 {
-    struct error error;
     service_manager_reloading();
-    if (read_again(settings, source, &error)) {
+    bool done = read_again(settings, source, error);
+    if (done) {
         put_in_force(settings);
         log_info("the settings were read again from %s", source->path);
     } else {
-        log_error("the settings stay as they were: %s", error.text);
+        log_error("the settings stay as they were: %s", error->text);
     }
     service_manager_reloaded();
+    return done;
+}
+
+/* The value as a file has it. */
+static char *value_text(struct settings *settings, const struct setting *row, struct arena *arena)
+{
+    if (row->kind == KIND_NUMBER)
+        return arena_format(arena, "%" PRIu64, *number_at(settings, row));
+    for (size_t i = 0; row->kind == KIND_CHOICE && i < CHOICES && row->choices[i].name; i++)
+        if (row->choices[i].value == *number_at(settings, row))
+            return arena_format(arena, "%s", row->choices[i].name);
+    return arena_format(arena, "%s", row->kind == KIND_CHOICE ? "?" : *text_at(settings, row));
+}
+
+char *settings_text(struct settings *settings, enum settings_program program, struct arena *arena)
+{
+    char *text = arena_string(arena, "", 0);
+    for (size_t i = 0; i < SETTINGS && text; i++) {
+        if (!(table[i].programs & program))
+            continue;
+        const char *value = value_text(settings, &table[i], arena);
+        if (!value)
+            return NULL;
+        if (strcmp(value, table[i].absent) != 0)
+            text = arena_format(arena, "%s%s%s: %s", text, *text ? ", " : "", table[i].key, value);
+    }
+    return text;
 }
 
 static void help_row(const struct setting *row, FILE *to)

@@ -40,8 +40,11 @@ void settings_release(struct settings *settings);
 
 /* Reads them anew into *settings, in the place of those in force, and tells the service manager and the log.
  * What takes effect at a start alone stays as it is, and where it would change that is logged. Where the file
- * is wrong, that is logged, and all stay as they were. */
-void settings_reload(struct settings *settings, const struct settings_source *source);
+ * is wrong, that is logged, and all stay as they were: false, with the error. */
+bool settings_reload(struct settings *settings, const struct settings_source *source, struct error *error);
+
+/* All that are not at their default, as "key: value, …", in the arena; NULL: out of memory. */
+char *settings_text(struct settings *settings, enum settings_program program, struct arena *arena);
 
 /* The table as a file in which every key is commented out at its default. */
 void settings_help(enum settings_program program, FILE *to);

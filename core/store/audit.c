@@ -65,6 +65,8 @@ void audit_append(struct transaction *transaction, unsigned database, const stru
     struct key key;
     Hopnhat__AuditEntry entry = HOPNHAT__AUDIT_ENTRY__INIT;
     Hopnhat__AuditRow row = HOPNHAT__AUDIT_ROW__INIT;
+    if (!act)
+        return;
     arena_init(&arena, ROW_ARENA_BYTES);
     entry.number = last_of(transaction, database, before, &arena) + 1;
     entry.time_ms = act->wall_ms;
@@ -84,6 +86,17 @@ void audit_append(struct transaction *transaction, unsigned database, const stru
         fail(transaction);
     }
     arena_release(&arena);
+}
+
+bool audit_write(struct environment *environment, unsigned database, const struct audit_act *act,
+                 struct error *error)
+{
+    struct transaction transaction;
+    if (!transaction_begin(&transaction, environment, true, error))
+        return false;
+    audit_append(&transaction, database, act);
+    return transaction_commit(&transaction, error) ||
+           error_prefix(error, "the act could not be put on record");
 }
 
 bool audit_list(struct transaction *transaction, unsigned database, uint64_t after, struct arena *arena,

@@ -15,8 +15,13 @@ struct audit_act {
     uint64_t wall_ms;
 };
 
-/* Adds an entry at the end; it counts with the transaction's commit. */
+/* Adds an entry at the end; it counts with the transaction's commit. Where act is NULL nothing is added: what
+ * no person has done is in no audit log. */
 void audit_append(struct transaction *transaction, unsigned database, const struct audit_act *act);
+
+/* Adds an entry in a transaction of its own: on disk when it returns true. */
+bool audit_write(struct environment *environment, unsigned database, const struct audit_act *act,
+                 struct error *error);
 
 /* Visits the entries with numbers above `after`, oldest first, until visit returns false. False: the store
  * could not be read (transaction->error). Entries live in the arena, which the visitor may reset. */

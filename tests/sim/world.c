@@ -396,7 +396,7 @@ void node_come_back(struct node *node, bool by_command)
     copy_store(node->world, node->directory, (unsigned)world_random(node->world, kept), true);
     truth_lost(node->world, node);
     open_node(node);
-    if (by_command && node->agent && !agent_restored(node->agent, &error))
+    if (by_command && node->agent && !agent_restored(node->agent, NULL, &error))
         world_fail(node->world, "restore of %c: %s", node_name(node), error.text);
 }
 
@@ -475,7 +475,7 @@ void world_restore_hub(struct world *world)
     copy_store(world, world->hub_directory, slot, true);
     world->hub_restores++;
     open_hub(world);
-    if (world->hub && !hub_mark_restored(world->hub, &error))
+    if (world->hub && !hub_mark_restored(world->hub, NULL, &error))
         world_fail(world, "restore of the hub: %s", error.text);
 }
 

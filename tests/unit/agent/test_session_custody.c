@@ -135,7 +135,7 @@ static void a_restored_hub_is_told_of_all_logs(void **state)
     log->head = log->acknowledged = log->safe = 1; /* its only change has long been settled */
     log->dirty = true;
     assert_true(agent_commit(fixture->agent, &transaction, &error));
-    assert_true(agent_restored(fixture->agent, &error));
+    assert_true(agent_restored(fixture->agent, NULL, &error));
     fixture->first = fixture->last = 0;
     const Hopnhat__Message *hello = say_hello(fixture);
     assert_int_equal(hello->hello->n_logs, 1);

@@ -205,7 +205,7 @@ static void former_logs_are_offered_first(void **state)
     struct fixture *fixture = *state;
     struct error error = {0};
     const struct dot old = write_text(fixture, 1, NAME, "Lao", true);
-    assert_true(agent_restored(fixture->agent, &error));
+    assert_true(agent_restored(fixture->agent, NULL, &error));
     const struct dot fresh = write_text(fixture, 2, NAME, "Laos", true);
     const Hopnhat__Message *hello = say_hello(fixture);
     assert_int_equal(hello->hello->n_logs, 2);
@@ -311,7 +311,7 @@ static void a_former_log_of_which_the_hub_has_more_is_good(void **state)
     uint8_t links[2][LINK_BYTES];
     write_text(fixture, 1, NAME, "one", true);
     memcpy(links[1], fixture->agent->logs[0].link, LINK_BYTES);
-    assert_true(agent_restored(fixture->agent, &error));
+    assert_true(agent_restored(fixture->agent, NULL, &error));
     static const uint8_t later[2][LINK_BYTES] = {{0}, {7}};
     welcome(fixture, say_hello(fixture), (const uint64_t[]){0, 3}, later, EPOCH);
     compare(fixture, links, 1, 3);

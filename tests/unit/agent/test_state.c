@@ -160,7 +160,7 @@ static void restore_draws_a_new_number_at_once(void **state)
     struct fixture *fixture = *state;
     struct error error = {0};
     const struct dot old = write_text(fixture, 1, NAME, "Lao", true);
-    assert_true(agent_restored(fixture->agent, &error));
+    assert_true(agent_restored(fixture->agent, NULL, &error));
     close_agent(fixture);
     open_agent(fixture);
     const struct dot fresh = write_text(fixture, 1, NAME, "Laos", false);

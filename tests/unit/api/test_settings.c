@@ -142,19 +142,25 @@ static void a_reload_changes_what_may_change_and_nothing_where_it_is_wrong(void 
 {
     (void)state;
     struct settings settings;
+    struct arena arena;
     struct error error;
     struct settings_source source = source_of(SETTINGS_HUB, NULL);
     write_file("listen: tcp://*:1\nbackup_keep: 3\nbackup_directory: /a\n");
     assert_true(settings_begin(&settings, &source, &error));
     write_file("listen: tcp://*:2\nbackup_keep: 4\nbackup_directory: /b\n");
-    settings_reload(&settings, &source);
+    assert_true(settings_reload(&settings, &source, &error));
     assert_string_equal(settings.listen, "tcp://*:1"); /* needs a new start */
     assert_int_equal(settings.backup_keep, 4);
     assert_string_equal(settings.backup_directory, "/b");
     write_file("backup_keep: 5\nbackup_directory: c\n");
-    settings_reload(&settings, &source);
+    assert_false(settings_reload(&settings, &source, &error));
+    assert_int_equal(error.code, ERROR_INPUT);
     assert_int_equal(settings.backup_keep, 4);
     assert_string_equal(settings.backup_directory, "/b");
+    arena_init(&arena, 10000);
+    assert_string_equal(settings_text(&settings, SETTINGS_HUB, &arena),
+                        "listen: tcp://*:1, backup_directory: /b, backup_keep: 4");
+    arena_release(&arena);
     settings_release(&settings);
 }
 
