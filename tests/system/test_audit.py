@@ -8,7 +8,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from federation import Federation, add
 from hopnhat_test import check, equal, main, wait_until
 
-CATALOG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "deploy", "catalog", "vufo.yaml")
+CATALOG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../deploy/catalog/vufo.yaml")
 SECRET = "0905-111-222"
 
 
@@ -55,7 +55,7 @@ def refused_change(world):
 def test_the_hub_records_every_act(bench):
     world = Federation(bench, "hue", groups={"hue": ["cluster:1"]})
     hub = world.hub
-    equal(acts(hub), ["init", "POST /v1/offices", "POST /v1/offices/hue/enrolments", "join"], "the first acts")
+    equal(acts(hub), ["init", "POST /v1/offices", "POST /v1/offices/hue/enrolments", "join"], "the first")
     first, joined = entries(hub)[0], entries(hub)[-1]
     check(first["actor"].startswith(f"uid {os.geteuid()} as "), f"who made it: {first}")
     equal((joined["actor"], len(joined["detail"])), ("office hue", 64), "who joined, with which key")
