@@ -1,6 +1,8 @@
 #include "agent/outvoted.h"
 
+#include "agent/erasure.h"
 #include "agent/log.h"
+#include "agent/mirror.h"
 #include "model/erasure.h"
 #include "model/fold.h"
 #include "store/key.h"
@@ -71,12 +73,21 @@ void outvoted_forget(struct transaction *transaction, uint32_t type, const uint8
     cursor_close(&cursor);
 }
 
-/* Whether the value that the row keeps has been erased from the own log. */
-static bool is_erased(struct transaction *transaction, const Hopnhat__Outvoted *row, struct arena *arena)
+/* Whether the value that the row keeps has been erased, by the own log. Where that was trimmed, a value that the
+ * mirror does not hold any more at the head counts as erased with its field. */
+static bool is_erased(struct transaction *transaction, struct bytes key, const Hopnhat__Outvoted *row,
+                      struct arena *arena)
 {
+    const struct entry_id value = {{row->replica, row->seq}, row->index};
+    const uint8_t *id = key.data + 4;
+    uint32_t type = get_u32_be(key.data), field = get_u32_be(key.data + RECORD_KEY_BYTES);
     struct change change;
-    return log_change(transaction, (struct dot){row->replica, row->seq}, arena, &change) &&
-           row->index < change.op_count && change_is_erased(&change, row->index);
+    if (log_change(transaction, value.dot, arena, &change))
+        return value.index < change.op_count && change_is_erased(&change, value.index);
+    const Hopnhat__Record *record = mirror_get(transaction, type, id, arena);
+    const Hopnhat__Field *bag = record ? record_field(record, field) : NULL;
+    return erasure_covers(agent_erasure(transaction, type, id, arena), field) &&
+           !(bag && bag_find(bag, value));
 }
 
 void outvoted_drop_erased(struct transaction *transaction, struct arena *arena)
@@ -94,7 +105,7 @@ void outvoted_drop_erased(struct transaction *transaction, struct arena *arena)
                 row_unpack(transaction, cursor.value, &hopnhat__outvoted__descriptor, arena);
             key.size = 0;
             key_add(&key, cursor.key.data, cursor.key.size);
-            gone = row && is_erased(transaction, row, arena);
+            gone = row && is_erased(transaction, key_bytes(&key), row, arena);
         }
         cursor_close(&cursor);
         if (gone)

@@ -36,7 +36,7 @@ bool outvoted_dismiss(struct agent *agent, uint32_t type, const uint8_t id[16], 
 enum { OUTVOTED_COUNTED = 10000 };
 uint64_t outvoted_count(struct transaction *transaction);
 
-/* Drops every row whose value has been erased from the own log. */
+/* Drops every row whose value has been erased. To be called when the mirror is at the hub's head. */
 void outvoted_drop_erased(struct transaction *transaction, struct arena *arena);
 
 /* Drops what is kept of values that were erased of the record. */
