@@ -235,8 +235,8 @@ static bool settle_refused(struct admission *admission, const struct change *cha
                                 &altered, error))
             return false;
         if (altered &&
-            (!place_record(admission->hub, &admission->transaction, record, &before, &admission->arena,
-                           error) ||
+            (!place_altered(admission->hub, &admission->transaction, record, &before, &admission->arena,
+                            error) ||
              (!DEFECT(JOURNAL_SKIPS_REFUSED) && !journal_after(admission, record, change, i, &view, error))))
             return false;
     }

@@ -39,7 +39,7 @@ bool part_add_item(struct part *part, Hopnhat__FeedItem *item)
 void feed_strip(Hopnhat__Record *record)
 {
     record->group = NULL; /* the message says it */
-    record->has_joined = record->has_last_replica = record->has_last_seq = false;
+    record->has_joined = record->has_last_replica = record->has_last_seq = record->has_altered = false;
     for (size_t i = 0; i < record->n_fields; i++) {
         record->fields[i]->n_absent = 0;
         record->fields[i]->has_changed = false;

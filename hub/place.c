@@ -84,6 +84,14 @@ bool place_record(struct hub *hub, struct transaction *transaction, Hopnhat__Rec
     return true;
 }
 
+bool place_altered(struct hub *hub, struct transaction *transaction, Hopnhat__Record *record,
+                   const struct place *before, struct arena *arena, struct error *error)
+{
+    record->has_altered = true;
+    record->altered = hub->rev + 1;
+    return place_record(hub, transaction, record, before, arena, error);
+}
+
 bool place_remove(struct hub *hub, struct transaction *transaction, const Hopnhat__Record *record,
                   const struct place *before, struct error *error)
 {

@@ -17,6 +17,10 @@ struct place place_before(const Hopnhat__Record *record);
 bool place_record(struct hub *hub, struct transaction *transaction, Hopnhat__Record *record,
                   const struct place *before, struct arena *arena, struct error *error);
 
+/* The same for what no admitted change of the record did: no reader can do it after the hub by its own log. */
+bool place_altered(struct hub *hub, struct transaction *transaction, Hopnhat__Record *record,
+                   const struct place *before, struct arena *arena, struct error *error);
+
 /* Takes the record out of the store: its group's feed says that it left, its digests are without it. `record`
  * may be one that is in no group, or not stored at all. */
 bool place_remove(struct hub *hub, struct transaction *transaction, const Hopnhat__Record *record,

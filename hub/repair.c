@@ -169,11 +169,12 @@ static bool merge_again(struct repair *repair, struct missing *one)
         history_replay(&repair->transaction, shell, UINT64_MAX, 0, &repair->arena, repair->error);
     if (!record)
         return false;
-    if (record->rev != one->rev || !bytes_equal(fold_group(record), bytes_of_string(one->group)))
+    if (record->rev > one->rev || !bytes_equal(fold_group(record), bytes_of_string(one->group)))
         return error_set(
             repair->error, ERROR_CORRUPT,
             "a damaged record merged again is not what the feed says: restore the newest backup");
     record->group = one->group;
+    record->rev = one->rev; /* an erasure may have altered it after its last change */
     record->has_joined = true;
     record->joined = one->rev; /* when it came into its group is not known: its history begins now there */
     record->has_last_replica = record->has_last_seq = true;
