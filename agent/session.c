@@ -411,6 +411,8 @@ void agent_session_receive(struct agent_session *session, const Hopnhat__Message
     session->heard_ms = session->now_ms;
     session->agent->last_contact_ms = wall_ms;
     begin_anew_if_carried(session, wall_ms);
+    if (message->body_case == HOPNHAT__MESSAGE__BODY_FEED && message->feed->custody)
+        session->custody_due = true; /* said once, perhaps in answer to a Pull that was given up since */
     if (message->body_case == HOPNHAT__MESSAGE__BODY_BYE) {
         end_session(session);
         session->wake_ms = session->now_ms + BYE_MS + entropy_number(&session->agent->entropy) % BYE_MS;

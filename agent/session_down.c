@@ -94,7 +94,6 @@ void session_take_feed(struct agent_session *session, const struct request *requ
     switch (feed_apply(agent, feed, session->replicas, session->log_count, &error)) {
     case FEED_APPLIED:
         session->applied = request->number;
-        session->custody_due = session->custody_due || feed->custody;
         session_progress(session);
         measure(session, request, feed);
         if (agent->at_head && request->number <= session->poked)
