@@ -73,8 +73,8 @@ void outvoted_forget(struct transaction *transaction, uint32_t type, const uint8
     cursor_close(&cursor);
 }
 
-/* Whether the value that the row keeps has been erased, by the own log. Where that was trimmed, a value that the
- * mirror does not hold any more at the head counts as erased with its field. */
+/* Whether the value that the row keeps has been erased, by the own log. Where that was trimmed, a value that
+ * the mirror does not hold any more at the head counts as erased with its field. */
 static bool is_erased(struct transaction *transaction, struct bytes key, const Hopnhat__Outvoted *row,
                       struct arena *arena)
 {

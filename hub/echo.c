@@ -93,9 +93,10 @@ bool echo_find(struct transaction *transaction, const struct feed_reader *reader
         !find(transaction, (struct dot){record->last_replica, record->last_seq}, record, arena, &found))
         return false;
     uint64_t claimed = found.change.body->time, admitted = found.row->admitted;
-    if (record->altered > base || touched(&found, TOUCHED_REV) != record->rev || touched(&found, TOUCHED_RANK) > 3 ||
-        found.change.logged->n_erased || (claimed & 0xffff) != (admitted & 0xffff) ||
-        !is_plain(&found, record) || !follows(transaction, &found, record, base, whole, arena))
+    if (record->altered > base || touched(&found, TOUCHED_REV) != record->rev ||
+        touched(&found, TOUCHED_RANK) > 3 || found.change.logged->n_erased ||
+        (claimed & 0xffff) != (admitted & 0xffff) || !is_plain(&found, record) ||
+        !follows(transaction, &found, record, base, whole, arena))
         return false;
     *echo = (struct echo){.log = (uint32_t)log,
                           .seq = record->last_seq,

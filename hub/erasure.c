@@ -126,7 +126,8 @@ static bool carry_out(struct taking *taking, struct error *error)
     if (!erasing_take_logged(taking, take_increment, error))
         return false;
     if (taking->record && /* also where nothing went: who looks at it from now on has been told */
-        !place_altered(admission->hub, &admission->transaction, taking->record, &before, taking->arena, error))
+        !place_altered(admission->hub, &admission->transaction, taking->record, &before, taking->arena,
+                       error))
         return false;
     return erasing_take_journal(taking, error) && erasing_take_imports(taking, error);
 }

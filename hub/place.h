@@ -17,7 +17,8 @@ struct place place_before(const Hopnhat__Record *record);
 bool place_record(struct hub *hub, struct transaction *transaction, Hopnhat__Record *record,
                   const struct place *before, struct arena *arena, struct error *error);
 
-/* The same for what no admitted change of the record did: no reader can do it after the hub by its own log. */
+/* The same for what no admitted change of the record did: no reader can do it after the hub by its own log.
+ */
 bool place_altered(struct hub *hub, struct transaction *transaction, Hopnhat__Record *record,
                    const struct place *before, struct arena *arena, struct error *error);
 
