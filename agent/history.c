@@ -61,7 +61,7 @@ static Hopnhat__HistoryValue *old_value(struct listing *listing, struct entry_id
 static Hopnhat__HistoryOp *op_of(struct listing *listing, const struct change *change,
                                  const Hopnhat__Op *from, size_t number)
 {
-    size_t count = op_superseded_count(from);
+    size_t count = from->kind == HOPNHAT__OP_KIND__ADD ? 0 : op_superseded_count(from);
     Hopnhat__HistoryOp *op = arena_alloc(listing->arena, sizeof *op);
     Hopnhat__HistoryValue **old = arena_alloc(listing->arena, count * sizeof(Hopnhat__HistoryValue *));
     if (!op || !old) {

@@ -54,28 +54,64 @@ bool erasure_clean(struct admission *admission, struct change *clean, struct byt
 
 /* --- carrying it out --- */
 
-static bool subtract(Hopnhat__Entry *total, struct bytes increment, struct arena *arena, struct error *error)
+static bool is_counter(const struct taking *taking, uint32_t field)
 {
-    struct decimal sum, gone;
+    const struct catalog_type *type = catalog_type(taking->admission->hub->catalog, taking->type);
+    const Hopnhat__FieldDefinition *definition = type ? type_field(type, field) : NULL;
+    return definition && definition->policy == HOPNHAT__MERGE_POLICY__SUM;
+}
+
+static bool add_to_entry(Hopnhat__Entry *total, struct decimal number, struct arena *arena,
+                         struct error *error)
+{
+    struct decimal sum;
     char text[DECIMAL_TEXT_BYTES];
-    if (!decimal_parse(entry_value(total), &sum, error) || !decimal_parse(increment, &gone, error) ||
-        !decimal_add(sum, decimal_negate(gone), &sum, error))
+    if (!decimal_parse(entry_value(total), &sum, error) || !decimal_add(sum, number, &sum, error))
         return false;
     total->value.len = decimal_format(sum, text);
     total->value.data = arena_copy(arena, text, total->value.len);
     return total->value.data || out_of_memory(error);
 }
 
-/* An increment goes: out of the replica's total, where that stays. */
-static bool take_increment(void *context, const struct change *change, const Hopnhat__Op *op,
-                           struct bytes value, struct error *error)
+/* An increment goes out of the counter's sum. In whose total it is by now nobody knows, and it is no matter.
+ */
+static bool take_increment(void *context, const Hopnhat__Op *op, struct bytes value, struct error *error)
 {
     struct taking *taking = context;
-    Hopnhat__Field *field = taking->record ? record_field(taking->record, op->field) : NULL;
-    for (size_t i = 0; field && i < field->n_entries; i++)
-        if (field->entries[i]->replica == change->dot.replica && field->entries[i]->seq > change->dot.seq)
-            return subtract(field->entries[i], value, taking->arena, error);
-    return true;
+    const Hopnhat__Field *field = taking->record ? record_field(taking->record, op->field) : NULL;
+    struct decimal gone;
+    return !field || field->n_entries == 0 ||
+           (decimal_parse(value, &gone, error) &&
+            add_to_entry(field->entries[0], decimal_negate(gone), taking->arena, error));
+}
+
+/* The totals put by who had not been told go. What they still come to was added by others, who had, and goes
+ * into another total; where there is none, one of them stays. */
+static bool take_totals(struct taking *taking, Hopnhat__Field *field, struct arena *step, struct error *error)
+{
+    struct decimal rest = {0}, one;
+    Hopnhat__Entry *last = NULL;
+    for (size_t i = 0; i < field->n_entries;) {
+        bool goes;
+        arena_reset(step);
+        if (!erasing_takes_entry(taking, entry_id_of(field->entries[i]), &goes, step, error))
+            return false;
+        if (!goes) {
+            i++;
+            continue;
+        }
+        last = field->entries[i];
+        if (!decimal_parse(entry_value(last), &one, error) || !decimal_add(rest, one, &rest, error))
+            return false;
+        bag_take(field, entry_id_of(last));
+    }
+    if (decimal_compare(rest, (struct decimal){0}) == 0)
+        return true;
+    if (field->n_entries)
+        return add_to_entry(field->entries[0], rest, taking->arena, error);
+    return decimal_parse(entry_value(last), &one, error) &&
+           decimal_add(rest, decimal_negate(one), &rest, error) &&
+           add_to_entry(last, rest, taking->arena, error) && bag_put(taking->arena, field, last, error);
 }
 
 /* Those who had been told named the erasure in this field, perhaps before it came here. */
@@ -86,7 +122,22 @@ static void forget_names(const Hopnhat__Record *erasure, Hopnhat__Field *field)
         absent_take(field, entry_id_of(all->entries[i]));
 }
 
-/* Takes out of the bags what nobody wrote who had been told of the erasure. */
+static bool take_values(struct taking *taking, Hopnhat__Field *field, struct arena *step, struct error *error)
+{
+    for (size_t i = 0; i < field->n_entries;) {
+        bool goes;
+        arena_reset(step);
+        if (!erasing_takes_entry(taking, entry_id_of(field->entries[i]), &goes, step, error))
+            return false;
+        if (goes)
+            bag_take(field, entry_id_of(field->entries[i]));
+        else
+            i++;
+    }
+    return true;
+}
+
+/* Takes out of the bags what was written by who had not been told of the erasure. */
 static bool take_entries(struct taking *taking, struct error *error)
 {
     Hopnhat__Record *record = taking->record;
@@ -97,15 +148,8 @@ static bool take_entries(struct taking *taking, struct error *error)
         Hopnhat__Field *field = record->fields[i];
         if (!erasure_covers(taking->erasure, field->number))
             continue;
-        for (size_t j = 0; j < field->n_entries && done;) {
-            bool goes;
-            arena_reset(&step);
-            done = erasing_takes_entry(taking, entry_id_of(field->entries[j]), &goes, &step, error);
-            if (done && goes)
-                bag_take(field, entry_id_of(field->entries[j]));
-            else
-                j++;
-        }
+        done = is_counter(taking, field->number) ? take_totals(taking, field, &step, error)
+                                                 : take_values(taking, field, &step, error);
         forget_names(taking->erasure, field);
         field->has_changed = true;
         field->changed = taking->admission->hub->rev + 1;
@@ -118,16 +162,13 @@ static bool carry_out(struct taking *taking, struct error *error)
 {
     struct admission *admission = taking->admission;
     struct place before;
-    if (taking->record) {
+    if (taking->record)
         before = place_before(taking->record);
-        if (!take_entries(taking, error))
-            return false;
-    }
     if (!erasing_take_logged(taking, take_increment, error))
         return false;
-    if (taking->record && /* also where nothing went: who looks at it from now on has been told */
-        !place_altered(admission->hub, &admission->transaction, taking->record, &before, taking->arena,
-                       error))
+    if (taking->record && /* placed anew also where nothing went: who looks at it from now on has been told */
+        (!take_entries(taking, error) || !place_altered(admission->hub, &admission->transaction,
+                                                        taking->record, &before, taking->arena, error)))
         return false;
     return erasing_take_journal(taking, error) && erasing_take_imports(taking, error);
 }

@@ -64,8 +64,8 @@ bool erasing_takes_entry(struct taking *taking, struct entry_id id, bool *goes, 
     return !store_failed(taking, error);
 }
 
-typedef bool take_increment_function(void *context, const struct change *change, const Hopnhat__Op *op,
-                                     struct bytes value, struct error *error);
+typedef bool take_increment_function(void *context, const Hopnhat__Op *op, struct bytes value,
+                                     struct error *error);
 
 static bool tell_increments(struct taking *taking, const struct logged *logged, const bool *takes,
                             take_increment_function *take_increment, struct error *error)
@@ -74,8 +74,7 @@ static bool tell_increments(struct taking *taking, const struct logged *logged, 
     for (size_t i = 0; i < edit->n_ops; i++) {
         size_t number = logged->change.first_op[logged->edit] + i;
         if (takes[number] && edit->ops[i]->kind == HOPNHAT__OP_KIND__ADD &&
-            !take_increment(taking, &logged->change, edit->ops[i], change_value(&logged->change, number),
-                            error))
+            !take_increment(taking, edit->ops[i], change_value(&logged->change, number), error))
             return false;
     }
     return true;

@@ -24,8 +24,7 @@ bool erasing_takes_entry(struct taking *taking, struct entry_id id, bool *goes, 
  * quarantine, whose reason may quote a value and is told in other words. `take_increment` is told of each
  * increment that goes. */
 bool erasing_take_logged(struct taking *taking,
-                         bool (*take_increment)(void *context, const struct change *change,
-                                                const Hopnhat__Op *op, struct bytes value,
+                         bool (*take_increment)(void *context, const Hopnhat__Op *op, struct bytes value,
                                                 struct error *error),
                          struct error *error);
 

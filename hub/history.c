@@ -120,7 +120,9 @@ static Hopnhat__HistoryValue *old_value(struct listing *listing, const struct hi
 static Hopnhat__HistoryOp *op_of(struct listing *listing, const struct history_step *step, size_t place)
 {
     const Hopnhat__Op *from = step->change.body->edits[step->edit]->ops[place];
-    size_t number = step->change.first_op[step->edit] + place, count = op_superseded_count(from);
+    size_t number = step->change.first_op[step->edit] + place;
+    /* what an increment takes over goes on counting */
+    size_t count = from->kind == HOPNHAT__OP_KIND__ADD ? 0 : op_superseded_count(from);
     Hopnhat__HistoryOp *op = arena_alloc(listing->arena, sizeof *op);
     Hopnhat__HistoryValue **old = arena_alloc(listing->arena, count * sizeof(Hopnhat__HistoryValue *));
     if (!op || !old) {

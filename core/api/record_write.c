@@ -191,13 +191,15 @@ json_t *handle_add(struct api_call *call, struct error *error)
     return call_write(call, &edit, error);
 }
 
-/* The record that the path names, with only what the request says it was shown. NULL on error. */
+/* The record that the path names, with only what the request says it was shown; `list` is to be written to
+ * it. NULL on error. */
 static Hopnhat__Record *shown_record(struct api_call *call, const struct catalog_type *type,
-                                     struct error *error)
+                                     const struct assignment_list *list, struct error *error)
 {
     struct shown shown;
     const Hopnhat__Record *record = call_record(call, type, error);
-    if (!record || !call_shown(call, record, &shown, error))
+    if (!record || !call_shown(call, record, &shown, error) ||
+        !edit_sums_were_shown(record, &shown, list->items, list->count, error))
         return NULL;
     Hopnhat__Record *seen = record_as_shown(record, &shown, call->arena);
     if (!seen)
@@ -239,7 +241,7 @@ json_t *handle_set(struct api_call *call, struct error *error)
         error_set(error, ERROR_INPUT, "there is nothing to set");
         return NULL;
     }
-    Hopnhat__Record *shown = shown_record(call, type, error);
+    Hopnhat__Record *shown = shown_record(call, type, &list, error);
     if (!shown || !edit_make(type, shown, list.items, list.count, call->arena, &edit, error) ||
         !saw_erasures(call, &edit, error))
         return NULL;
@@ -254,7 +256,7 @@ json_t *handle_delete(struct api_call *call, struct error *error)
     const struct catalog_type *type = call_writable_type(call, error);
     if (!type || !api_body_keys(call, keys, error))
         return NULL;
-    Hopnhat__Record *shown = shown_record(call, type, error);
+    Hopnhat__Record *shown = shown_record(call, type, &(struct assignment_list){0}, error);
     if (!shown || !fold_deleted(type, shown, call->arena, &deleted, NULL, error) ||
         !edit_make_deletion(shown, call->arena, &edit, error))
         return NULL;
@@ -270,7 +272,7 @@ json_t *handle_undelete(struct api_call *call, struct error *error)
     const struct catalog_type *type = call_writable_type(call, error);
     if (!type || !api_body_keys(call, keys, error))
         return NULL;
-    const Hopnhat__Record *shown = shown_record(call, type, error);
+    const Hopnhat__Record *shown = shown_record(call, type, &(struct assignment_list){0}, error);
     if (!shown || !edit_make_restoration(type, shown, call->arena, &edit, error))
         return NULL;
     if (edit.op_count == 0) {

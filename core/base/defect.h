@@ -16,7 +16,7 @@ enum defect {
     DEFECT_LEFT_ALWAYS,          /* a record that left one group is dropped though it is in another by now */
     DEFECT_LATE_PART,            /* a part of the feed is applied wherever the agent stands */
     DEFECT_DIGEST_WITHOUT_FIELD, /* the digest leaves one field out */
-    DEFECT_COUNTER_FORGETS,      /* a counter keeps the last increment instead of the running total */
+    DEFECT_COUNTER_FORGETS,      /* a counter keeps the last increment instead of the total */
     DEFECT_GROUPS_OF_HELLO,      /* the feed goes by the groups that the office had when the session began */
     DEFECT_DRAFT_KEEPS_ALL,      /* own changes that the hub's state holds are applied over it again */
     DEFECT_REAUTHOR_OLD_NAMES,   /* changes authored again supersede entries under their old names */

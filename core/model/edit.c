@@ -30,6 +30,24 @@ Hopnhat__Record *record_as_shown(const Hopnhat__Record *record, const struct sho
     return copy;
 }
 
+bool edit_sums_were_shown(const Hopnhat__Record *record, const struct shown *shown,
+                          const struct assignment *assignments, size_t count, struct error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        const Hopnhat__FieldDefinition *definition = assignments[i].definition;
+        const Hopnhat__Field *field = record_field(record, definition->number);
+        if (definition->policy != HOPNHAT__MERGE_POLICY__SUM || assignments[i].kind != ASSIGN_SET)
+            continue;
+        for (size_t j = 0; field && j < field->n_entries; j++)
+            if (!was_shown(field->entries[j], shown))
+                return error_set(error, ERROR_REFUSED,
+                                 "%s: somebody has added to it since you saw it: look at it again, or say "
+                                 "how much to add (%s+=…)",
+                                 definition->name, definition->name);
+    }
+    return true;
+}
+
 /* The edit under construction. */
 struct maker {
     const struct catalog_type *type;
@@ -186,7 +204,9 @@ static bool assign_counter(struct maker *maker, const struct assignment *assignm
     const uint8_t *copy = arena_copy(maker->arena, text, size);
     if (!copy)
         return out_of_memory(maker->error);
-    return add_op(maker, assignment->definition->number, HOPNHAT__OP_KIND__ADD, bytes_of(copy, size)) != NULL;
+    struct new_op *op =
+        add_op(maker, assignment->definition->number, HOPNHAT__OP_KIND__ADD, bytes_of(copy, size));
+    return op && supersede(maker, op, NULL);
 }
 
 /* Whether the shown bag is just this value, so that writing it again says nothing. */

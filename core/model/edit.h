@@ -31,6 +31,12 @@ struct assignment {
     size_t count;
 };
 
+/* Whether each counter that is to be set (not added to) still reads as it was shown: its total is in one
+ * entry, so that what was shown of one that has been added to since is not known any more. ERROR_REFUSED
+ * then, and the text tells the writer what to do. */
+bool edit_sums_were_shown(const Hopnhat__Record *record, const struct shown *shown,
+                          const struct assignment *assignments, size_t count, struct error *error);
+
 /* Makes the edit of a record from `shown` (as record_as_shown gives it; an empty record for a new one). What
  * would change nothing is left out, so the edit may come out with no ops. Fields of a unit are written
  * together, also where they read as they are given but not from one writing. A deletion that was shown is

@@ -115,15 +115,28 @@ static bool parse_number(const Hopnhat__Field *field, struct bytes value, struct
            error_set(error, ERROR_CORRUPT, "field %u: %s", field->number, why.text);
 }
 
-/* The replica's running total so far, which leaves the bag, plus the increment. */
-static bool add_to_total(Hopnhat__Field *field, uint64_t replica, struct bytes increment, struct arena *arena,
-                         struct bytes *total, struct error *error)
+static bool is_named(const struct change *change, const Hopnhat__Op *op, struct entry_id id)
+{
+    for (size_t i = 0; i < op_superseded_count(op); i++)
+        if (entry_id_compare(op_superseded(change, op, i), id) == 0)
+            return true;
+    return false;
+}
+
+/* The totals that the author was shown, and the replica's own one, leave the bag; what they come to goes into
+ * *total with the increment. So no more totals stand there than were added side by side, and the sum of all
+ * is the same in whatever order ops come: what is named and not there (it has gone into another total, or was
+ * refused) is no matter. */
+static bool add_to_total(Hopnhat__Field *field, const struct change *change, const Hopnhat__Op *op,
+                         struct bytes increment, struct arena *arena, struct bytes *total,
+                         struct error *error)
 {
     struct decimal sum, other;
     if (!parse_number(field, increment, &sum, error))
         return false;
     for (size_t i = 0; i < field->n_entries;) {
-        if (field->entries[i]->replica != replica) {
+        if (field->entries[i]->replica != change->dot.replica &&
+            !is_named(change, op, entry_id_of(field->entries[i]))) {
             i++;
             continue;
         }
@@ -144,7 +157,7 @@ static bool add_to_total(Hopnhat__Field *field, uint64_t replica, struct bytes i
     return copy || out_of_memory(error);
 }
 
-/* Whether the replica's running total has come from this change, and from this op or a later one. */
+/* Whether the replica's total has come from this change, and from this op or a later one. */
 static bool is_counted(const Hopnhat__Field *field, struct entry_id id)
 {
     for (size_t i = 0; i < field->n_entries; i++) {
@@ -161,7 +174,8 @@ static bool apply_op(Hopnhat__Field *field, const struct change *change, const H
 {
     struct entry_id id = {change->dot, (uint32_t)number};
     struct bytes value = change_value(change, number);
-    bool counts = op->kind == HOPNHAT__OP_KIND__ADD; /* names erasures only, which stand in no bag here */
+    bool counts =
+        op->kind == HOPNHAT__OP_KIND__ADD; /* takes over what it names, which then is in its total */
     if (!counts && !drop_superseded(field, change, op, source, arena, error))
         return false;
     if (stamp->rev) {
@@ -177,7 +191,7 @@ static bool apply_op(Hopnhat__Field *field, const struct change *change, const H
     if (counts) {
         if (is_counted(field, id))
             return true;
-        if (!add_to_total(field, id.dot.replica, value, arena, &value, error))
+        if (!add_to_total(field, change, op, value, arena, &value, error))
             return false;
     } else if (absent_take(field, id)) {
         return true; /* somebody who saw it superseded it before it came */

@@ -245,6 +245,8 @@ static void write_edit(struct node *node, size_t key, struct arena *arena)
     }
     for (size_t i = world_random(world, 2) + 1; i; i--)
         wish_anything(world, &wishes, shown);
+    if (from_form && !edit_sums_were_shown(record, &view->token, wishes.list, wishes.count, &error))
+        return; /* the person is told to look again */
     bool made = record && world_chance(world, 6)
                     ? edit_make_deletion(shown, arena, &edit, &error)
                     : edit_make(wishes.type, shown, wishes.list, wishes.count, arena, &edit, &error);

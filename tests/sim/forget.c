@@ -291,7 +291,9 @@ static void check_outvoted(struct looking *looking, struct transaction *transact
             row_unpack(transaction, cursor.value, &hopnhat__outvoted__descriptor, &looking->arena);
         if (row && row->has_value &&
             was_erased(looking, (struct entry_id){{row->replica, row->seq}, row->index}))
-            world_fail(looking->world, "an erased value is left among the outvoted of %s", looking->where);
+            world_fail(looking->world, "an erased value is left among the outvoted of %s: %016llx:%llu:%u",
+                       looking->where, (unsigned long long)row->replica, (unsigned long long)row->seq,
+                       row->index);
     }
     cursor_close(&cursor);
 }

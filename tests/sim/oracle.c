@@ -30,8 +30,7 @@ struct refused {
 
 struct total {
     struct cell cell;
-    uint64_t replica;
-    int64_t tenths;
+    int64_t tenths, found_tenths;
     bool found;
 };
 
@@ -81,15 +80,13 @@ static void drop(struct oracle *oracle, const struct cell *cell, struct entry_id
                 drop(oracle, cell, oracle->refused[i].superseded.ids[j]);
 }
 
-static void add_total(struct oracle *oracle, const struct cell *cell, uint64_t replica,
-                      struct bytes increment)
+static void add_total(struct oracle *oracle, const struct cell *cell, struct bytes increment)
 {
     size_t i = 0;
-    while (i < oracle->total_count &&
-           !(same_cell(&oracle->totals[i].cell, cell) && oracle->totals[i].replica == replica))
+    while (i < oracle->total_count && !same_cell(&oracle->totals[i].cell, cell))
         i++;
     if (i == oracle->total_count)
-        oracle->totals[oracle->total_count++] = (struct total){.cell = *cell, .replica = replica};
+        oracle->totals[oracle->total_count++] = (struct total){.cell = *cell};
     oracle->totals[i].tenths += tenths(increment);
 }
 
@@ -161,7 +158,7 @@ static void note_admitted(struct oracle *oracle, const struct change *change, co
     if (op->kind == HOPNHAT__OP_KIND__PUT)
         oracle->puts[oracle->put_count++] = (struct put){.cell = *cell, .id = id, .value = value};
     else if (op->kind == HOPNHAT__OP_KIND__ADD)
-        add_total(oracle, cell, id.dot.replica, value);
+        add_total(oracle, cell, value);
 }
 
 static bool was_dropped(const struct oracle *oracle, const struct put *put)
@@ -176,10 +173,9 @@ static bool was_dropped(const struct oracle *oracle, const struct put *put)
 static void check_entry(struct oracle *oracle, const struct cell *cell, const Hopnhat__Entry *entry)
 {
     for (size_t i = 0; i < oracle->total_count; i++)
-        if (same_cell(&oracle->totals[i].cell, cell) && oracle->totals[i].replica == entry->replica) {
-            if (oracle->totals[i].found || oracle->totals[i].tenths != tenths(entry_value(entry)))
-                world_fail(oracle->world, "a counter differs from the oracle");
+        if (same_cell(&oracle->totals[i].cell, cell)) {
             oracle->totals[i].found = true;
+            oracle->totals[i].found_tenths += tenths(entry_value(entry));
             return;
         }
     for (size_t i = 0; i < oracle->put_count; i++) {
@@ -252,8 +248,9 @@ static void check_records(struct oracle *oracle)
                        oracle->puts[i].cell.field, (unsigned long long)oracle->puts[i].id.dot.replica,
                        (unsigned long long)oracle->puts[i].id.dot.seq, oracle->puts[i].id.index);
     for (size_t i = 0; i < oracle->total_count; i++)
-        if (!oracle->totals[i].found)
-            world_fail(oracle->world, "a counter is lost");
+        if (oracle->totals[i].found_tenths != oracle->totals[i].tenths)
+            world_fail(oracle->world, "a counter differs from the oracle: field %u",
+                       oracle->totals[i].cell.field);
 }
 
 void check_oracle(struct world *world)

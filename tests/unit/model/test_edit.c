@@ -183,14 +183,31 @@ static void counters_carry_increments(void **state)
     (void)state;
     const struct row rows[] = {{TOTAL, 1, 1, 1, "5.5", 0, 1}, {TOTAL, 2, 1, 3, "-1", 0, 1}};
     Hopnhat__Record *record = record_of(&arena, THING, rows, LENGTH(rows));
-    expect_one(record, TOTAL, ASSIGN_ADD, "2", "23+2;");
-    expect_one(record, TOTAL, ASSIGN_REMOVE, "0.25", "23+-0.25;");
-    expect_one(record, TOTAL, ASSIGN_SET, "5", "23+0.5;");
-    expect_one(record, TOTAL, ASSIGN_SET, NULL, "23+-4.5;");
+    expect_one(record, TOTAL, ASSIGN_ADD, "2", "23+2<1.1,2.1;");
+    expect_one(record, TOTAL, ASSIGN_REMOVE, "0.25", "23+-0.25<1.1,2.1;");
+    expect_one(record, TOTAL, ASSIGN_SET, "5", "23+0.5<1.1,2.1;");
+    expect_one(record, TOTAL, ASSIGN_SET, NULL, "23+-4.5<1.1,2.1;");
     expect_one(record, TOTAL, ASSIGN_SET, "4.5", "");
     refused(record, TOTAL, ASSIGN_ADD, "1|2");
     refused(record, TOTAL, ASSIGN_ADD, "x");
-    expect_one(record, TOTAL, ASSIGN_SET, "", "23+-4.5;");
+    expect_one(record, TOTAL, ASSIGN_SET, "", "23+-4.5<1.1,2.1;");
+}
+
+/* Who saw 5.5 and says 20 does not mean 20 more than what came since. */
+static void a_counter_that_was_added_to_is_not_set_from_an_old_form(void **state)
+{
+    (void)state;
+    const struct row rows[] = {{TOTAL, 1, 1, 1, "5.5", 0, 1}, {TOTAL, 2, 1, 3, "-1", 0, 3}};
+    const struct shown before = {.rev = 2}, all = {.rev = 3};
+    const struct assignment set = assign(TOTAL, ASSIGN_SET, "20"), add = assign(TOTAL, ASSIGN_ADD, "2"),
+                            other = assign(NAME, ASSIGN_SET, "x");
+    Hopnhat__Record *record = record_of(&arena, THING, rows, LENGTH(rows));
+    assert_false(edit_sums_were_shown(record, &before, &set, 1, &error));
+    assert_int_equal(error.code, ERROR_REFUSED);
+    assert_true(edit_sums_were_shown(record, &all, &set, 1, &error));
+    assert_true(edit_sums_were_shown(record, &before, &add, 1, &error));
+    assert_true(edit_sums_were_shown(record, &before, &other, 1, &error));
+    expect_one(record_as_shown(record, &before, &arena), TOTAL, ASSIGN_ADD, "2", "23+2<1.1;");
 }
 
 static void units_are_written_together(void **state)
@@ -420,6 +437,7 @@ int main(void)
         cmocka_unit_test(sets_are_added_to_and_removed_from),
         cmocka_unit_test(threads_are_added_to_and_emptied),
         cmocka_unit_test(counters_carry_increments),
+        cmocka_unit_test(a_counter_that_was_added_to_is_not_set_from_an_old_form),
         cmocka_unit_test(units_are_written_together),
         cmocka_unit_test(a_unit_written_apart_is_settled_by_writing_it_as_it_reads),
         cmocka_unit_test(a_field_given_twice_is_refused),
