@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* An export under way. */
@@ -43,6 +44,26 @@ static bool export_records(struct export *export, struct error *error)
             return false;
     }
     return path && command_each(cli, path, "records", take_record, export, error);
+}
+
+/* Where the export is made until it is complete: what had the name before stays when it fails. NULL: out of
+ * memory. */
+static const char *place_for(const char *path, struct arena *arena)
+{
+    struct stat status;
+    bool special = stat(path, &status) == 0 && !S_ISREG(status.st_mode); /* a pipe has no name to give */
+    return special ? path : arena_format(arena, "%s.part", path);
+}
+
+static bool put_in_place(const char *place, const char *path, bool done, struct error *error)
+{
+    if (strcmp(place, path) == 0)
+        return done;
+    if (!done)
+        unlink(place);
+    else if (rename(place, path) < 0)
+        return error_set(error, ERROR_STORE, "%s: %s", path, strerror(errno));
+    return done;
 }
 
 static bool open_file(struct export *export, const char *path, struct error *error)
@@ -101,20 +122,24 @@ static bool run_export(struct cli *cli, struct error *error)
 {
     struct export export = {.cli = cli};
     struct error later;
-    const char *path = cli_option(cli, "out");
+    const char *path = cli_option(cli, "out"), *place = path ? place_for(path, &cli->arena) : NULL;
     bool workbook = cli_option(cli, "xlsx") != NULL;
     if ((cli_option(cli, "csv") != NULL) + workbook + cli->json > 1)
         return error_set(error, ERROR_USAGE, "give one of --csv, --json and --xlsx");
+    if (path && !place)
+        return error_set(error, ERROR_MEMORY, "out of memory");
     arena_init(&export.arena, LIMIT_MESSAGE_ARENA_BYTES);
     bool done = cli_call(cli, "GET", NULL, &export.catalog, error, "/v1/catalog") &&
                 export_columns(export.catalog, cli->arguments[0], &export.columns, &cli->arena, error);
     if (done && workbook) {
-        done = export_workbook(&export, path, error);
-    } else if (done && (done = open_file(&export, path, error))) {
+        done = export_workbook(&export, place, error);
+    } else if (done && (done = open_file(&export, place, error))) {
         done = export_records(&export, error);
-        if (!close_file(&export, path, done ? error : &later))
+        if (!close_file(&export, place, done ? error : &later))
             done = false;
     }
+    if (path)
+        done = put_in_place(place, path, done, error);
     arena_release(&export.arena);
     json_decref(export.catalog);
     return done;

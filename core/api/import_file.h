@@ -7,7 +7,7 @@
 
 struct import_file {
     const char *name; /* without its directory */
-    char *text;       /* UTF-8 in NFC */
+    char *text;       /* UTF-8 */
     size_t size, lines;
     const char *encoding;
     bool assumed;   /* the encoding, from the letters */

@@ -134,8 +134,11 @@ bool encoding_detect(struct bytes raw, enum list_encoding *encoding, bool *assum
     if (wrong == raw.size)
         return true;
     if (raw.data[wrong] == 0)
-        return error_set(error, ERROR_INPUT, "line %zu: a NUL byte: this is no list kept as text",
-                         line_at(raw, wrong));
+        return error_set(
+            error, ERROR_INPUT,
+            "line %zu: a NUL byte: this is no list kept as text, or it is UTF-16 without its mark: then "
+            "say --encoding utf-16",
+            line_at(raw, wrong));
     *assumed = true;
     if (guess_encoding(raw, readers, LIST_ENCODINGS, encoding))
         return true;
@@ -199,6 +202,15 @@ static size_t chunk_size(struct bytes rest)
     return size;
 }
 
+/* JSON is composed value by value: here a mark would join the letter of the escape before it. */
+static bool is_json(struct bytes text)
+{
+    size_t at = 0;
+    while (at < text.size && strchr(" \t\r\n", text.data[at]) && text.data[at])
+        at++;
+    return at < text.size && text.data[at] == '{';
+}
+
 /* The text in NFC. */
 static bool compose(struct bytes text, struct output *output, struct error *error)
 {
@@ -208,6 +220,8 @@ static bool compose(struct bytes text, struct output *output, struct error *erro
     if (wrong < text.size)
         return error_set(error, ERROR_INPUT, "line %zu: %s", line_at(text, wrong),
                          text.data[wrong] ? "no UTF-8" : "a NUL byte: this is no list kept as text");
+    if (is_json(text))
+        return done && append(output, text.data, text.size, error);
     arena_init(&arena, ARENA_BYTES);
     while (done && text.size) {
         size_t size = chunk_size(text);

@@ -167,19 +167,6 @@ static bool take_date(struct bytes *text, bool yearly, int present_year, struct 
     return is_real(*date) && (date->year > 0 || (count == 2 && date->day > 0));
 }
 
-bool date_read(struct bytes text, bool yearly, int present_year, char stored[DATE_TEXT_BYTES],
-               struct error *error)
-{
-    struct bytes rest = text;
-    struct date date;
-    if (!take_date(&rest, yearly, present_year, &date) || rest.size > 0)
-        return error_set(error, ERROR_INPUT,
-                         "\"%s\" is not a date: write %sdd/mm/yyyy, YYYY-MM-DD, YYYY-MM or YYYY",
-                         value_quote(text).text, yearly ? "dd/mm, --MM-DD, " : "");
-    write_date(date, stored);
-    return true;
-}
-
 /* "8:30", "08:30:15", "8h30", "8h". */
 static bool take_clock(struct bytes *text, unsigned clock[3])
 {
@@ -199,6 +186,29 @@ static bool take_clock(struct bytes *text, unsigned clock[3])
     clock[0] = hour.value, clock[1] = minute.value, clock[2] = second.value;
     return minute.digits == 2 && second.digits == 2 && hour.value < 24 && minute.value < 60 &&
            second.value < 60;
+}
+
+/* Midnight, as spreadsheets write it behind a date. */
+static bool take_midnight(struct bytes *text)
+{
+    unsigned clock[3] = {0};
+    struct bytes trimmed = text_trim(*text);
+    bool apart = trimmed.size < text->size;
+    *text = trimmed;
+    return apart && take_clock(text, clock) && text->size == 0 && clock[0] + clock[1] + clock[2] == 0;
+}
+
+bool date_read(struct bytes text, bool yearly, int present_year, char stored[DATE_TEXT_BYTES],
+               struct error *error)
+{
+    struct bytes rest = text;
+    struct date date;
+    if (!take_date(&rest, yearly, present_year, &date) || (rest.size > 0 && !take_midnight(&rest)))
+        return error_set(error, ERROR_INPUT,
+                         "\"%s\" is not a date: write %sdd/mm/yyyy, YYYY-MM-DD, YYYY-MM or YYYY",
+                         value_quote(text).text, yearly ? "dd/mm, --MM-DD, " : "");
+    write_date(date, stored);
+    return true;
 }
 
 bool time_read(struct bytes text, int present_year, char stored[TIME_TEXT_BYTES], struct error *error)
