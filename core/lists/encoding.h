@@ -30,9 +30,9 @@ bool encoding_named(const char *name, enum list_encoding *encoding);
  * byte. ERROR_MEMORY. */
 bool encoding_detect(struct bytes raw, enum list_encoding *encoding, bool *assumed, struct error *error);
 
-/* The text of the file, NUL-ended, malloc'd: the caller frees it. It is in NFC, unless it is JSON: that begins
- * with a brace. A byte order mark is left out, and what a one-byte encoding has no letter for is read as in Windows-1252. NULL with ERROR_INPUT (not of that
- * encoding, or a NUL, with the line), ERROR_MEMORY. */
+/* The text of the file, NUL-ended, malloc'd: the caller frees it. It is in NFC, unless it is JSON: that
+ * begins with a brace. A byte order mark is left out, and what a one-byte encoding has no letter for is read
+ * as in Windows-1252. NULL with ERROR_INPUT (not of that encoding, or a NUL, with the line), ERROR_MEMORY. */
 char *encoding_read(struct bytes raw, enum list_encoding encoding, size_t *size, struct error *error);
 
 #endif
