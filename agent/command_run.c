@@ -33,10 +33,12 @@ static enum run_end serve(void *context, struct error *error)
                  agent_daemon_office(daemon), served->data);
     while (running && !agent_daemon_is_stopping(daemon))
         running = agent_daemon_turn(daemon, -1, error) && agent_daemon_renew(&daemon, error);
-    if (running)
-        service_manager_stopping(), log_info("the agent stops");
-    else
+    if (running) {
+        service_manager_stopping();
+        log_info("the agent stops");
+    } else {
         end = daemon && !agent_daemon_is_sound(daemon, &unsound) ? RUN_UNSOUND : RUN_FAILED;
+    }
     agent_daemon_free(daemon);
     return end;
 }

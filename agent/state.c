@@ -24,6 +24,8 @@ const char *const agent_databases[AGENT_DATABASES] = {
     [AGENT_ACCOUNT] = "account", [AGENT_AUDIT] = "audit",       [AGENT_PIECE] = "piece",
 };
 
+const struct format agent_format = {.program = "hopnhat-agent", .meta = AGENT_META};
+
 static struct environment *open_store(const char *directory, const char *path,
                                       const struct agent_options *options, struct error *error)
 {
@@ -36,7 +38,10 @@ static struct environment *open_store(const char *directory, const char *path,
     };
     struct environment *environment =
         environment_open(path, rewrite.names, rewrite.name_count, rewrite.map_bytes, error);
-    return environment ? rewrite_if_due(environment, &rewrite, error) : NULL;
+    if (!environment || format_bring_forward(environment, &agent_format, error))
+        return environment ? rewrite_if_due(environment, &rewrite, error) : NULL;
+    environment_close(environment);
+    return NULL;
 }
 
 static struct agent *open_files(const char *directory, const struct agent_options *options, bool make,

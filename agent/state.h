@@ -12,6 +12,7 @@
 #include "net/keys.h"
 #include "store/audit.h"
 #include "store/environment.h"
+#include "store/format.h"
 
 #include "wire.pb-c.h"
 
@@ -45,6 +46,7 @@ enum agent_database {
 #define PIECES_OF_RECONCILE bytes_of("r", 1)
 
 extern const char *const agent_databases[AGENT_DATABASES]; /* their names in LMDB */
+extern const struct format agent_format;
 
 /* One log of this installation. Every seq up to `head` is in the store. */
 struct own_log {

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { STORE_FORMAT = 1, CURSOR_ROW_BYTES = 21 };
+enum { CURSOR_ROW_BYTES = 21 };
 
 static_assert((int)CHAIN_LINK_BYTES == (int)LINK_BYTES, "one size of a chain's link");
 
@@ -47,14 +47,9 @@ static bool load_certificate(struct agent *agent, struct transaction *transactio
 
 static bool load_identity(struct agent *agent, struct transaction *transaction, struct error *error)
 {
-    uint64_t format = meta_number(transaction, AGENT_META, "format", 0);
     struct bytes office;
-    if (format == 0)
+    if (!stored_is_agent(transaction))
         return error_set(error, ERROR_NOT_FOUND, "there is no agent in %s: make one with hopnhat-agent join",
-                         agent->directory);
-    if (format > STORE_FORMAT)
-        return error_set(error, ERROR_USAGE,
-                         "the store in %s was written by a newer hopnhat-agent: install that one",
                          agent->directory);
     if (!meta_bytes(transaction, AGENT_META, "link_keys", &agent->link_keys, sizeof agent->link_keys) ||
         !meta_bytes(transaction, AGENT_META, "signing_keys", &agent->signing_keys,
@@ -207,7 +202,7 @@ bool stored_load(struct agent *agent, struct transaction *transaction, struct er
 void stored_save_identity(const struct agent *agent, struct transaction *transaction,
                           struct bytes certificate)
 {
-    meta_put_number(transaction, AGENT_META, "format", STORE_FORMAT);
+    meta_put_number(transaction, AGENT_META, "format", format_present(&agent_format));
     meta_put_bytes(transaction, AGENT_META, "link_keys", &agent->link_keys, sizeof agent->link_keys);
     meta_put_bytes(transaction, AGENT_META, "signing_keys", &agent->signing_keys, sizeof agent->signing_keys);
     meta_put_bytes(transaction, AGENT_META, "hub_key", agent->hub_key, sizeof agent->hub_key);

@@ -286,8 +286,8 @@ static bool describe(struct verify *verify, struct transaction *transaction, Hop
 {
     uint8_t recovery_key[RECOVERY_KEY_BYTES];
     struct bytes office = {0}, certificate;
-    if (meta_number(transaction, AGENT_META, "format", 0) != 1)
-        verify_break(verify, "meta: the store's format is not known");
+    if (meta_number(transaction, AGENT_META, "format", 0) == 0)
+        verify_break(verify, "meta: the store's format is missing");
     if (!transaction_get(transaction, AGENT_META, bytes_of_string("certificate"), &certificate) ||
         !transaction_get(transaction, AGENT_META, bytes_of_string("link_keys"), &certificate) ||
         !transaction_get(transaction, AGENT_META, bytes_of_string("signing_keys"), &certificate))
@@ -315,7 +315,8 @@ bool agent_verify(const char *directory, bool beside, struct verify *verify, Hop
             ? environment_open_reading(directory, agent_databases, AGENT_DATABASES, error)
             : environment_open(directory, agent_databases, AGENT_DATABASES, AGENT_DEFAULT_MAP_BYTES, error);
     struct look look = {.verify = verify, .transaction = &transaction};
-    if (!environment || !transaction_begin(&transaction, environment, false, error)) {
+    if (!environment || format_is_newer(environment, &agent_format, error) ||
+        !transaction_begin(&transaction, environment, false, error)) {
         environment_close(environment);
         return false;
     }

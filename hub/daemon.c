@@ -247,11 +247,13 @@ enum run_end hub_daemon_run(const struct hub_daemon_options *options, struct err
     }
     while (running && !daemon->stopping)
         running = turn(daemon, error);
-    if (running)
-        service_manager_stopping(), log_info("the hub stops");
-    else
+    if (running) {
+        service_manager_stopping();
+        log_info("the hub stops");
+    } else {
         end = daemon->hub && !environment_is_sound(daemon->hub->environment, &unsound) ? RUN_UNSOUND
                                                                                        : RUN_FAILED;
+    }
     release(daemon);
     return end;
 }

@@ -13,8 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STORE_FORMAT = 1 };
-
 const char *const hub_databases[HUB_DATABASES] = {
     [HUB_META] = "meta",
     [HUB_LOG] = "log",
@@ -39,6 +37,24 @@ const char *const hub_databases[HUB_DATABASES] = {
     [HUB_PIECE] = "piece",
 };
 
+/* Format 2: custody has keys of its own. */
+static bool draw_custody_keys(struct transaction *transaction, struct error *error)
+{
+    struct link_keys keys;
+    (void)error;
+    if (!meta_bytes(transaction, HUB_META, "custody_keys", &keys, sizeof keys)) {
+        link_keys_generate(&keys);
+        meta_put_bytes(transaction, HUB_META, "custody_keys", &keys, sizeof keys);
+    }
+    keys_wipe(&keys, sizeof keys);
+    return true;
+}
+
+static format_step *const steps[] = {draw_custody_keys};
+
+const struct format hub_format = {
+    .program = "hopnhat-hub", .meta = HUB_META, .steps = steps, .step_count = sizeof steps / sizeof *steps};
+
 static struct environment *open_store(const char *directory, const char *path,
                                       const struct hub_options *options, struct error *error)
 {
@@ -51,7 +67,10 @@ static struct environment *open_store(const char *directory, const char *path,
     };
     struct environment *environment =
         environment_open(path, rewrite.names, rewrite.name_count, rewrite.map_bytes, error);
-    return environment ? rewrite_if_due(environment, &rewrite, error) : NULL;
+    if (!environment || format_bring_forward(environment, &hub_format, error))
+        return environment ? rewrite_if_due(environment, &rewrite, error) : NULL;
+    environment_close(environment);
+    return NULL;
 }
 
 static struct hub *open_files(const char *directory, const struct hub_options *options, bool make,
@@ -101,13 +120,8 @@ void hub_close(struct hub *hub)
 
 static bool load_identity(struct hub *hub, struct transaction *transaction, struct error *error)
 {
-    uint64_t format = meta_number(transaction, HUB_META, "format", 0);
-    if (format == 0)
+    if (meta_number(transaction, HUB_META, "format", 0) == 0)
         return error_set(error, ERROR_NOT_FOUND, "there is no hub in %s: make one with hopnhat-hub init",
-                         hub->directory);
-    if (format > STORE_FORMAT)
-        return error_set(error, ERROR_USAGE,
-                         "the store in %s was written by a newer hopnhat-hub: install that one",
                          hub->directory);
     hub->epoch = meta_number(transaction, HUB_META, "epoch", 0);
     hub->own_replica = meta_number(transaction, HUB_META, "replica", 0);
@@ -120,13 +134,12 @@ static bool load_identity(struct hub *hub, struct transaction *transaction, stru
     hub->has_next_link_keys =
         meta_bytes(transaction, HUB_META, "next_link_keys", &hub->next_link_keys, sizeof hub->next_link_keys);
     if (!meta_bytes(transaction, HUB_META, "link_keys", &hub->link_keys, sizeof hub->link_keys) ||
-        !meta_bytes(transaction, HUB_META, "signing_keys", &hub->signing_keys, sizeof hub->signing_keys))
+        !meta_bytes(transaction, HUB_META, "signing_keys", &hub->signing_keys, sizeof hub->signing_keys) ||
+        !meta_bytes(transaction, HUB_META, "custody_keys", &hub->custody_keys, sizeof hub->custody_keys))
         return error_set(error, ERROR_CORRUPT, "the store in %s has lost its keys: restore the newest backup",
                          hub->directory);
     hub->custody.stale = true;
     hub->custody.awaited = meta_number(transaction, HUB_META, "custody_awaited", 0) != 0;
-    if (!meta_bytes(transaction, HUB_META, "custody_keys", &hub->custody_keys, sizeof hub->custody_keys))
-        memset(&hub->custody_keys, 0, sizeof hub->custody_keys);
     return true;
 }
 
@@ -196,7 +209,7 @@ static bool mark_made(struct hub *hub, const char *actor, uint64_t wall_ms, stru
     const struct audit_act act = {.actor = actor, .act = "init", .wall_ms = wall_ms};
     if (!transaction_begin(&transaction, hub->environment, true, error))
         return false;
-    meta_put_number(&transaction, HUB_META, "format", STORE_FORMAT);
+    meta_put_number(&transaction, HUB_META, "format", format_present(&hub_format));
     audit_append(&transaction, HUB_AUDIT, actor ? &act : NULL);
     return transaction_commit(&transaction, error);
 }

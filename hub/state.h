@@ -14,6 +14,8 @@
 #include "model/office.h"
 #include "net/keys.h"
 #include "store/audit.h"
+#include "store/environment.h"
+#include "store/format.h"
 
 #include <uthash.h>
 
@@ -44,6 +46,7 @@ enum hub_database {
 };
 
 extern const char *const hub_databases[HUB_DATABASES]; /* their names in LMDB */
+extern const struct format hub_format;
 
 /* A source of changes that the hub knows. */
 struct replica {

@@ -26,8 +26,8 @@ static void check_identity(struct verify *verify, struct transaction *transactio
 {
     struct link_keys link_keys;
     struct signing_keys signing_keys;
-    if (meta_number(transaction, HUB_META, "format", 0) != 1)
-        verify_break(verify, "meta: the store's format is not known");
+    if (meta_number(transaction, HUB_META, "format", 0) == 0)
+        verify_break(verify, "meta: the store's format is missing");
     if (!meta_number(transaction, HUB_META, "epoch", 0) || !meta_number(transaction, HUB_META, "replica", 0))
         verify_break(verify, "meta: epoch or replica is missing");
     if (!meta_bytes(transaction, HUB_META, "link_keys", &link_keys, sizeof link_keys) ||
@@ -319,7 +319,8 @@ bool hub_verify(const char *directory, bool beside, struct verify *verify, Hopnh
         beside ? environment_open_reading(directory, hub_databases, HUB_DATABASES, error)
                : environment_open(directory, hub_databases, HUB_DATABASES, HUB_DEFAULT_MAP_BYTES, error);
     struct look look = {.verify = verify, .transaction = &transaction, .marks = marks};
-    if (!environment || !transaction_begin(&transaction, environment, false, error)) {
+    if (!environment || format_is_newer(environment, &hub_format, error) ||
+        !transaction_begin(&transaction, environment, false, error)) {
         environment_close(environment);
         return false;
     }

@@ -1,6 +1,7 @@
 /* An installation that has joined and lies: about seqs, numbers, signatures, times, rights and sessions, or
  * sends anything at all. What it says is refused and counted, and another office goes on as if it were not
  * there. */
+#include "base/log.h"
 #include "unit/hub/fixture.h"
 
 enum { YEAR_MS = 365 * 24 * 3600 };
@@ -288,9 +289,33 @@ static void anything_at_all(void **state)
     others_are_unharmed(fixture);
 }
 
+/* Each of its messages is refused with a word in the hub's log: which is not filled by them. */
+static void so_that_the_hub_complains(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hand *an = &fixture->an;
+    struct signing_keys other;
+    FILE *file = tmpfile();
+    int former = dup(STDERR_FILENO);
+    begin(fixture);
+    signing_keys_generate(&other);
+    struct bytes change = partner(fixture, 1);
+    assert_true(file && former >= 0 && dup2(fileno(file), STDERR_FILENO) >= 0);
+    for (int i = 0; i < 1000; i++)
+        push_signed(fixture, an, change, &other);
+    assert_true(dup2(former, STDERR_FILENO) >= 0);
+    close(former);
+    assert_true(ftell(file) >= 0 && fseek(file, 0, SEEK_END) == 0);
+    assert_in_range(ftell(file), 100, 2 * LOG_BURST * 200);
+    fclose(file);
+    others_are_unharmed(fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        /* first: the others use up what may be told in this minute */
+        cmocka_unit_test_setup_teardown(so_that_the_hub_complains, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(about_seqs, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(about_whose_log_it_is, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(about_sessions, fixture_start, fixture_end),
