@@ -12,9 +12,15 @@ static struct transaction *begin(void *context, uint64_t wall_ms, struct error *
     return agent_begin(service->agent, &service->operation, error) ? &service->operation : NULL;
 }
 
+/* What takes the link so long that nobody should wait behind it. */
+enum { BULK_CHANGES = 10 };
+
 static bool commit(void *context, struct error *error)
 {
     struct agent_service *service = context;
+    const struct own_log *log = agent_present_log(service->agent);
+    if (log->head - log->acknowledged >= BULK_CHANGES && !agent_pass(service->agent))
+        agent_fail_memory(&service->operation);
     return agent_commit(service->agent, &service->operation, error);
 }
 

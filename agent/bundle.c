@@ -51,6 +51,7 @@ static bool fill(struct agent *agent, struct filling *filling, uint64_t wall_ms,
     agent_session_link_up(session, wall_ms);
     for (size_t i = 0; i < session->log_count; i++)
         session->logs[i].sent = agent_log(agent, session->replicas[i])->acknowledged;
+    session->in_order = true;
     session->push_bytes = LIMIT_PUSH_BYTES;
     session->up.window_bytes = MOST_UP_BYTES; /* nobody waits behind it */
     while (!filling->failed && !filling->bundle->full && !session_all_pushed(session)) {

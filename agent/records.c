@@ -68,7 +68,7 @@ void agent_scan_close(struct agent_scan *scan)
 
 struct shown agent_shown_now(const struct agent *agent)
 {
-    return (struct shown){.rev = agent->local_rev, .replica = agent_present_log(agent)->replica};
+    return (struct shown){.rev = agent->local_rev, .replica = agent_store_name(agent)};
 }
 
 /* Drafts of records that are not mirrored. */

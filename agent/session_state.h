@@ -76,6 +76,7 @@ struct session_log {
     uint64_t piece_seq;
     struct pieces_held piece;
     uint32_t piece_sent;
+    bool waits;         /* its next change rests on one of another log that the hub does not have yet */
     bool waits_catalog; /* the hub lacks the catalog that the next change was made under */
     /* while chains are compared: equal at `equal`, parted at `parted`, with what is between not known yet */
     bool decided, forked;
@@ -86,6 +87,7 @@ struct session_log {
 struct agent_session {
     struct agent *agent;
     uint64_t carried; /* agent->carried as of the last Hello */
+    bool in_order;    /* fills a bundle: logs go by age, and no answer is waited for */
     struct agent_outlet outlet;
     enum session_state state;
     uint64_t last_wall_ms, now_ms; /* time as it passes here: never back, whatever the wall clock does */

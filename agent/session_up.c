@@ -1,6 +1,8 @@
 /* Up: offering own changes, and what the hub says to them. */
 #include "agent/log.h"
 #include "agent/session_state.h"
+#include "store/key.h"
+#include "store/rows.h"
 
 enum { CATALOG_PAUSE_MS = 10 * 1000, SHORT_ACK_PAUSE_MS = 1000 };
 
@@ -11,17 +13,19 @@ struct batch {
     size_t size_bytes;
     bool admitted_known;
     bool whole; /* up to the end of its last change */
+    bool waits; /* nothing is in it: its next change has to come after one of another log */
     uint64_t last;
 };
 
-/* Former logs before the present one, which is the first in the list. */
+/* The present log, which is the first in the list, before former ones: these end with what was written in
+ * bulk, or belong to a store that came back from a copy. */
 static bool next_log(const struct agent_session *session, size_t *place)
 {
-    for (size_t i = 1; i <= session->log_count; i++) {
-        size_t candidate = i % session->log_count;
+    for (size_t i = 0; i < session->log_count; i++) {
+        size_t candidate = session->in_order ? (i + 1) % session->log_count : i;
         const struct session_log *log = &session->logs[candidate];
         const struct own_log *own = agent_log(session->agent, log->replica);
-        if (own && log->sent < own->head && session_is_due(session, log->paused_until_ms)) {
+        if (own && log->sent < own->head && !log->waits && session_is_due(session, log->paused_until_ms)) {
             *place = candidate;
             return true;
         }
@@ -31,14 +35,60 @@ static bool next_log(const struct agent_session *session, size_t *place)
 
 bool session_all_pushed(const struct agent_session *session)
 {
+    bool catalog = false;
     if (session_asked(session, REQUEST_PUSH))
         return false;
+    for (size_t i = 0; i < session->log_count; i++)
+        catalog = catalog || session->logs[i].waits_catalog;
     for (size_t i = 0; i < session->log_count; i++) {
-        const struct own_log *own = agent_log(session->agent, session->replicas[i]);
-        if (own && session->logs[i].sent < own->head && !session->logs[i].waits_catalog)
+        const struct session_log *log = &session->logs[i];
+        const struct own_log *own = agent_log(session->agent, log->replica);
+        if (own && log->sent < own->head && !log->waits_catalog && !(catalog && log->waits))
             return false;
     }
     return true;
+}
+
+static bool is_acknowledged(const struct agent_session *session, struct dot dot)
+{
+    const struct own_log *log = agent_log(session->agent, dot.replica);
+    return !log || dot.seq <= log->acknowledged;
+}
+
+/* Whether the draft lists, before that change, one of another log that the hub does not have: without it the
+ * hub may not know the record, or not the right to write it. */
+static bool follows_pending(const struct agent_session *session, const Hopnhat__Draft *draft, struct dot dot)
+{
+    bool follows = false;
+    for (size_t i = 0; i < draft->n_pending; i++) {
+        const struct dot before = {draft->pending[i]->replica, draft->pending[i]->seq};
+        if (dot_compare(before, dot) == 0)
+            return follows;
+        follows = follows || (before.replica != dot.replica && !is_acknowledged(session, before));
+    }
+    return false;
+}
+
+static bool must_wait(const struct agent_session *session, struct transaction *transaction, struct dot dot,
+                      struct arena *arena)
+{
+    struct change change;
+    bool others = false, waits = false;
+    for (size_t i = 0; i < session->agent->log_count; i++) {
+        const struct own_log *log = &session->agent->logs[i];
+        others = others || (log->replica != dot.replica && log->acknowledged < log->head);
+    }
+    if (!others || session->in_order || !log_change(transaction, dot, arena, &change))
+        return false;
+    for (size_t i = 0; i < change.body->n_edits && !waits; i++) {
+        const Hopnhat__Edit *edit = change.body->edits[i];
+        struct key key;
+        key_record(&key, edit->type, edit->record.data);
+        const Hopnhat__Draft *draft =
+            row_get(transaction, AGENT_DRAFT, key_bytes(&key), &hopnhat__draft__descriptor, arena);
+        waits = draft && follows_pending(session, draft, dot);
+    }
+    return waits;
 }
 
 /* The next piece of a change that is too large for one Push. */
@@ -64,8 +114,8 @@ static bool cut_piece(struct session_log *log, struct batch *batch, const Hopnha
 }
 
 /* Takes changes from `first` on, as many as fit `most` bytes, one at least, or a piece of one. */
-static bool collect(struct session_log *log, struct batch *batch, struct transaction *transaction,
-                    size_t most, struct arena *arena)
+static bool collect(const struct agent_session *session, struct session_log *log, struct batch *batch,
+                    struct transaction *transaction, size_t most, struct arena *arena)
 {
     const uint64_t first = log->sent + 1;
     const size_t slice = most > LEAST_PIECE_BYTES ? most : LEAST_PIECE_BYTES;
@@ -77,7 +127,10 @@ static bool collect(struct session_log *log, struct batch *batch, struct transac
         return false;
     }
     for (uint64_t seq = first; seq <= batch->log->head && push->n_changes < LIMIT_PUSH_CHANGES; seq++) {
-        const Hopnhat__LogRow *row = log_row(transaction, (struct dot){batch->log->replica, seq}, arena);
+        const struct dot dot = {batch->log->replica, seq};
+        const bool waits = must_wait(session, transaction, dot, arena);
+        const Hopnhat__LogRow *row = waits ? NULL : log_row(transaction, dot, arena);
+        batch->waits = waits && push->n_changes == 0;
         if (!row || (push->n_changes && batch->size_bytes + row->logged.len > most))
             break;
         if (row->logged.len > 2 * slice) {
@@ -137,7 +190,7 @@ static bool make_batch(struct agent_session *session, size_t place, size_t most,
     hopnhat__push__init(&batch->push);
     bool made = agent_read(session->agent, &transaction, &error), failed = !made;
     if (made) {
-        made = collect(log, batch, &transaction, most, arena);
+        made = collect(session, log, batch, &transaction, most, arena);
         batch->last = log->sent + (batch->push.piece ? 1 : batch->push.n_changes);
         made = made && (!batch->whole || (sign(session, batch, &transaction, batch->last, arena) &&
                                           tell_age(batch, &transaction, batch->last, reading, arena)));
@@ -145,7 +198,7 @@ static bool make_batch(struct agent_session *session, size_t place, size_t most,
         error = transaction.error;
         transaction_abort(&transaction);
     }
-    if (made)
+    if (made || (batch->waits && !failed))
         return true;
     session_trouble(session, "%s", failed ? error.text : "the own log has a gap: restore the newest backup");
     session_lose_link(session, "the store failed");
@@ -162,6 +215,9 @@ static bool send_batch(struct agent_session *session, size_t place, size_t most,
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
     if (!make_batch(session, place, most, reading, &batch))
         return false;
+    log->waits = batch.waits;
+    if (log->waits)
+        return true;
     batch.push.has_log = place != 0;
     batch.push.log = (uint32_t)place;
     batch.push.first = log->sent + 1;
@@ -190,6 +246,8 @@ static bool send_batch(struct agent_session *session, size_t place, size_t most,
 void session_push(struct agent_session *session, uint64_t wall_ms)
 {
     size_t place;
+    for (size_t i = 0; i < session->log_count; i++)
+        session->logs[i].waits = false;
     while (session_asked(session, REQUEST_PUSH) < PUSHES_IN_FLIGHT && next_log(session, &place)) {
         size_t used = session_under_way(session, REQUEST_PUSH);
         size_t most = rate_chunk_bytes(&session->up);

@@ -15,11 +15,12 @@ static bool failed(const struct transaction *snapshot, struct error *error)
     return snapshot->failed;
 }
 
-/* The number of the replica changes with every restore, and rarely else. */
+/* A store made before there were logs that go on from others is named by its one present log. */
 static void head(struct transaction *snapshot, struct source_head *head)
 {
     *head = (struct source_head){
-        .identity = meta_number(snapshot, AGENT_META, "replica", 0),
+        .identity =
+            meta_number(snapshot, AGENT_META, "store", meta_number(snapshot, AGENT_META, "replica", 0)),
         .rev = meta_number(snapshot, AGENT_META, "local_rev", 0),
         .catalog_tag = (uint32_t)meta_number(snapshot, AGENT_META, "catalog", 0),
     };

@@ -197,6 +197,29 @@ struct own_log *agent_new_log(struct agent *agent)
     return log;
 }
 
+uint64_t agent_store_name(const struct agent *agent)
+{
+    const struct own_log *log = agent_present_log(agent);
+    while (log->continues && log > agent->logs)
+        log--;
+    return log->replica;
+}
+
+enum { MOST_UNDER_WAY = LIMIT_LOGS_PER_AGENT / 4 };
+
+bool agent_pass(struct agent *agent)
+{
+    size_t under_way = 0;
+    for (size_t i = 0; i < agent->log_count; i++)
+        under_way += agent->logs[i].safe < agent->logs[i].head;
+    if (under_way >= MOST_UNDER_WAY)
+        return true;
+    struct own_log *log = agent_new_log(agent);
+    if (log)
+        log->continues = true;
+    return log != NULL;
+}
+
 struct agent_group *agent_group(struct agent *agent, const char *name, bool make)
 {
     for (size_t i = 0; i < agent->group_count; i++)

@@ -57,6 +57,7 @@ struct own_log {
     uint64_t refusal_heard;         /* highest refused seq that the hub has told */
     uint64_t trimmed;               /* changes up to here are not kept any more (agent/trim.h) */
     uint8_t trimmed_link[CHAIN_LINK_BYTES];
+    bool continues; /* by agent_pass: the store is that of the log before, too */
     bool dirty;
 };
 
@@ -176,12 +177,20 @@ static inline struct own_log *agent_present_log(const struct agent *agent)
     return &agent->logs[agent->log_count - 1];
 }
 
+/* Names this store since it was made or came back from a copy: local revs mean nothing in another one. */
+uint64_t agent_store_name(const struct agent *agent);
+
 /* The log of that replica; NULL where it is not ours. */
 struct own_log *agent_log(const struct agent *agent, uint64_t replica);
 
 /* Begins a log under a new random number, in the transaction, and returns it; it takes new changes from now
  * on. NULL: out of memory. Pointers into agent->logs end. */
 struct own_log *agent_new_log(struct agent *agent);
+
+/* Much was written at once, as by an import, in the transaction: what is written from now on need not wait
+ * until all of it is at the hub, for it stands in a log of its own. Does nothing where too many logs are
+ * under way. False: out of memory. Pointers into agent->logs end. */
+bool agent_pass(struct agent *agent);
 
 /* Makes the transaction fail with ERROR_MEMORY. */
 void agent_fail_memory(struct transaction *transaction);

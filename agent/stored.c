@@ -102,6 +102,7 @@ static bool load_log(struct own_log *log, const struct cursor *row)
             .safe = stored->safe,
             .refusal_heard = stored->refusal_heard,
             .trimmed = stored->trimmed,
+            .continues = stored->continues,
         };
         memcpy(log->link, stored->link.data, LINK_BYTES);
         if (stored->trimmed)
@@ -226,6 +227,7 @@ static void save_log(struct own_log *log, struct transaction *transaction)
     row.refusal_heard = log->refusal_heard;
     row.has_trimmed = row.has_trimmed_link = log->trimmed != 0;
     row.trimmed = log->trimmed;
+    row.has_continues = row.continues = log->continues;
     row.trimmed_link = (ProtobufCBinaryData){LINK_BYTES, log->trimmed_link};
     key_number(&key, log->number);
     row_put(transaction, AGENT_OWNLOG, key_bytes(&key), &row.base);
@@ -264,6 +266,7 @@ void stored_save(struct agent *agent, struct transaction *transaction)
     meta_put_number(transaction, AGENT_META, "digest_mismatches", agent->digest_mismatches);
     meta_put_number(transaction, AGENT_META, "last_contact_ms", agent->last_contact_ms);
     meta_put_number(transaction, AGENT_META, "replica", agent_present_log(agent)->replica);
+    meta_put_number(transaction, AGENT_META, "store", agent_store_name(agent));
     meta_put_number(transaction, AGENT_META, "catalog", catalog_tag(agent->catalog));
     meta_put_bytes(transaction, AGENT_META, "hub_catalog", agent->hub_catalog, sizeof agent->hub_catalog);
     for (size_t i = 0; i < agent->log_count; i++)

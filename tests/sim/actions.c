@@ -217,6 +217,16 @@ static bool erased_since(struct node *node, const struct new_edit *edit, const s
     return !erasure_was_shown(erasure, edit, shown, &error);
 }
 
+/* As after an import: what follows need not wait for what is in the log. */
+static void begin_log(struct node *node)
+{
+    struct transaction transaction;
+    struct error error;
+    if (!agent_begin(node->agent, &transaction, &error) || !agent_pass(node->agent) ||
+        !agent_commit(node->agent, &transaction, &error))
+        world_fail(node->world, "cannot begin a log: %s", error.text);
+}
+
 /* Makes and saves one edit; a stale one claims only what was shown some time ago. */
 static void write_edit(struct node *node, size_t key, struct arena *arena)
 {
@@ -228,8 +238,7 @@ static void write_edit(struct node *node, size_t key, struct arena *arena)
     struct new_edit edit;
     struct dot dot;
     const struct view *view = &node->views[key];
-    bool from_form = record && view->valid &&
-                     view->token.replica == agent_present_log(node->agent)->replica &&
+    bool from_form = record && view->valid && view->token.replica == agent_shown_now(node->agent).replica &&
                      world_chance(world, 40);
     if (from_form)
         shown = record_as_shown(record, &view->token, arena);
@@ -267,6 +276,8 @@ static void write_edit(struct node *node, size_t key, struct arena *arena)
                     (unsigned long long)dot.replica, (unsigned long long)dot.seq);
         truth_saved(world, node, dot);
         truth_superseded(world, &edit, shown);
+        if (world_chance(world, 4))
+            begin_log(node);
         if (world_chance(world, 70))
             agent_session_tick(node->session, node_wall_ms(node));
     } else if (error.code != ERROR_REFUSED && error.code != ERROR_INPUT) {

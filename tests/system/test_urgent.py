@@ -5,7 +5,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from federation import Federation, add, ids  # noqa: E402
+from federation import Federation, add, fields, ids  # noqa: E402
 from hopnhat_test import check, equal, main, wait_until  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from thin import bring  # noqa: E402
@@ -40,6 +40,28 @@ def test_a_directive_overtakes_a_first_sync(bench):
     status = agent.status()
     equal((status["digests_equal"], status["digest_mismatches"]), (True, 0), "the digests")
     equal(len(agent.records("partner")), RECORDS, "all partners")
+
+
+def test_an_edit_overtakes_an_import(bench):
+    world = Federation(bench)
+    agent, proxy = behind_a_thin_link(bench, world, "son-la")
+    world.sync("son-la")
+    bring(bench, agent, RECORDS, 1)
+    listed = ids(agent, "partner")[-1]  # the list is under way
+    began = time.monotonic()
+    fresh = add(agent, "partner", "name=Written by hand", "country=LA")
+    wait_until(lambda: fresh in ids(world.hub, "partner"), 15, "the edit is at headquarters")
+    took, pending = time.monotonic() - began, agent.status()["pending"]
+    print(f"# the edit was at headquarters after {took:.1f} s, {pending} changes before the end", flush=True)
+    check(took < 5, f"it took {took:.1f} s")
+    check(pending > RECORDS / 50 / 2, f"the list is still under way: {pending}")
+    agent.do("set", "partner", listed, "since=2001-02-03")  # rests on the list
+    proxy.rate = 0
+    world.sync("son-la")
+    equal(fields(world.hub, "partner", listed)["since"], "2001-02-03", "the edit of a listed record")
+    status = agent.status()
+    equal((status["refused"], status["pending"]), (0, 0), "nothing was refused")
+    equal(len(world.hub.records("partner")), RECORDS + 1, "all partners")
 
 
 if __name__ == "__main__":

@@ -200,20 +200,50 @@ static void a_change_that_waits_for_its_catalog_is_not_sent_again_at_once(void *
     sent(fixture, HOPNHAT__MESSAGE__BODY_PUSH);
 }
 
-static void former_logs_are_offered_first(void **state)
+static void a_new_log_passes_former_ones(void **state)
 {
     struct fixture *fixture = *state;
     struct error error = {0};
     const struct dot old = write_text(fixture, 1, NAME, "Lao", true);
     assert_true(agent_restored(fixture->agent, NULL, &error));
     const struct dot fresh = write_text(fixture, 2, NAME, "Laos", true);
+    write_text(fixture, 1, NOTE, "rests on the former log", false);
+    write_text(fixture, 3, NAME, "Cambodia", true);
     const Hopnhat__Message *hello = say_hello(fixture);
     assert_int_equal(hello->hello->n_logs, 2);
     assert_true(hello->hello->logs[0]->replica == fresh.replica);
     assert_true(hello->hello->logs[1]->replica == old.replica);
     welcome(fixture, hello, (const uint64_t[]){0, 0}, NULL, EPOCH);
-    assert_int_equal(sent(fixture, HOPNHAT__MESSAGE__BODY_PUSH)->push->log, 1);
-    assert_int_equal(sent(fixture, HOPNHAT__MESSAGE__BODY_PUSH)->push->log, 0);
+    const Hopnhat__Message *first = sent(fixture, HOPNHAT__MESSAGE__BODY_PUSH);
+    assert_int_equal(first->push->log, 0);
+    assert_int_equal(first->push->n_changes, 1);
+    assert_true(first->push->more);
+    const Hopnhat__Message *former = sent(fixture, HOPNHAT__MESSAGE__BODY_PUSH);
+    assert_int_equal(former->push->log, 1);
+    sent(fixture, HOPNHAT__MESSAGE__BODY_PULL);
+    acknowledge(fixture, first, 1, NULL);
+    assert_silent(fixture);
+    acknowledge(fixture, former, 1, NULL);
+    const Hopnhat__Message *rest = sent(fixture, HOPNHAT__MESSAGE__BODY_PUSH);
+    assert_int_equal(rest->push->log, 0);
+    assert_int_equal(rest->push->first, 2);
+    assert_int_equal(rest->push->n_changes, 2);
+}
+
+/* A token that was handed out before is of the same store. */
+static void a_log_that_goes_on_is_no_other_store(void **state)
+{
+    struct fixture *fixture = *state;
+    struct transaction transaction;
+    struct error error = {0};
+    const struct dot old = write_text(fixture, 1, NAME, "Lao", true);
+    const struct shown shown = agent_shown_now(fixture->agent);
+    assert_true(agent_begin(fixture->agent, &transaction, &error) && agent_pass(fixture->agent) &&
+                agent_commit(fixture->agent, &transaction, &error) && agent_reload(fixture->agent, &error));
+    assert_false(agent_present_log(fixture->agent)->replica == old.replica);
+    assert_true(agent_shown_now(fixture->agent).replica == shown.replica);
+    assert_true(agent_restored(fixture->agent, &error));
+    assert_false(agent_shown_now(fixture->agent).replica == shown.replica);
 }
 
 /* Answers a Compare: the chains are one up to `common`, and the hub knows all up to `watermark`. */
@@ -381,7 +411,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_change_that_waits_for_its_catalog_is_not_sent_again_at_once, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_change_in_pieces_is_followed_by_another, setup, teardown),
-        cmocka_unit_test_setup_teardown(former_logs_are_offered_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_log_passes_former_ones, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_log_that_goes_on_is_no_other_store, setup, teardown),
         cmocka_unit_test_setup_teardown(a_forked_log_is_authored_again, setup, teardown),
         cmocka_unit_test_setup_teardown(an_image_put_back_takes_a_new_number, setup, teardown),
         cmocka_unit_test_setup_teardown(a_former_log_of_which_the_hub_has_more_is_good, setup, teardown),
