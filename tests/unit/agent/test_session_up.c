@@ -242,7 +242,7 @@ static void a_log_that_goes_on_is_no_other_store(void **state)
                 agent_commit(fixture->agent, &transaction, &error) && agent_reload(fixture->agent, &error));
     assert_false(agent_present_log(fixture->agent)->replica == old.replica);
     assert_true(agent_shown_now(fixture->agent).replica == shown.replica);
-    assert_true(agent_restored(fixture->agent, &error));
+    assert_true(agent_restored(fixture->agent, NULL, &error));
     assert_false(agent_shown_now(fixture->agent).replica == shown.replica);
 }
 
