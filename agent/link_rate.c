@@ -22,9 +22,9 @@ struct rate_mark rate_sent(struct link_rate *rate, size_t size_bytes, size_t und
 uint64_t rate_bytes_per_second(const struct link_rate *rate)
 {
     uint64_t best = 0;
-    for (size_t i = 0; i < RATE_SAMPLES; i++)
-        if (rate->samples[i] > best)
-            best = rate->samples[i];
+    for (size_t i = 0; i < RATE_ROUNDS; i++)
+        if (rate->rounds[i] > best)
+            best = rate->rounds[i];
     return best;
 }
 
@@ -60,7 +60,13 @@ void rate_answered(struct link_rate *rate, const struct rate_mark *mark, uint64_
         rate_round_trip(rate, took_ms);
     if (!mark->filled && sample <= rate_bytes_per_second(rate))
         return;
-    rate->samples[rate->next_sample++ % RATE_SAMPLES] = sample;
+    if (mark->sent_ms >= rate->round_began_ms) {
+        rate->round = (rate->round + 1) % RATE_ROUNDS;
+        rate->rounds[rate->round] = 0;
+        rate->round_began_ms = now_ms;
+    }
+    if (sample > rate->rounds[rate->round])
+        rate->rounds[rate->round] = sample;
     if (mark->filled)
         resize(rate);
 }
@@ -77,6 +83,19 @@ void rate_lost(struct link_rate *rate)
 {
     size_t less = rate->window_bytes / 4;
     rate->window_bytes = less > RATE_LEAST_WINDOW_BYTES ? less : RATE_LEAST_WINDOW_BYTES;
+}
+
+uint64_t rate_room_ms(const struct link_rate *rate, size_t under_way, size_t size_bytes)
+{
+    const uint64_t all = (uint64_t)under_way + size_bytes, per_second = rate_bytes_per_second(rate);
+    if (under_way == 0 || all <= rate->window_bytes)
+        return 0;
+    if (per_second == 0 || all > rate->most_bytes)
+        return UINT64_MAX;
+    uint64_t beyond_ms = (all - rate->window_bytes) * 1000 / per_second;
+    if (beyond_ms > RATE_MOST_LATE_MS)
+        return UINT64_MAX;
+    return (uint64_t)rate->window_bytes * 1000 / per_second + beyond_ms;
 }
 
 size_t rate_chunk_bytes(const struct link_rate *rate)

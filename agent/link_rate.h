@@ -8,19 +8,23 @@
 #include <stdint.h>
 
 enum {
-    RATE_SAMPLES = 8,
+    RATE_ROUNDS = 4,
     RATE_LEAST_WINDOW_BYTES = 1024,
     RATE_FIRST_WINDOW_BYTES = 16 * 1024,
     RATE_QUEUED_MS = 1000,       /* of link that may wait, beyond what is in flight */
     RATE_LEAST_WINDOW_MS = 2000, /* the window holds so much of link at least, and at most: */
     RATE_MOST_WINDOW_MS = 4000,
+    RATE_MOST_LATE_MS = 2000, /* what may follow meanwhile where an answer is late */
 };
 
 struct link_rate {
-    uint64_t answered_bytes;        /* since the start */
-    uint64_t answered_sent_ms;      /* when what was answered last was sent, or sending began */
-    uint64_t samples[RATE_SAMPLES]; /* bytes a second; 0: none */
-    size_t next_sample;
+    uint64_t answered_bytes;   /* since the start */
+    uint64_t answered_sent_ms; /* when what was answered last was sent, or sending began */
+    /* the best sample of each of the last rounds, in bytes a second (0: none). A round ends with an answer to
+     * what was sent after it began */
+    uint64_t rounds[RATE_ROUNDS];
+    size_t round;
+    uint64_t round_began_ms;
     uint64_t round_trip_ms; /* of something small; 0: not known */
     size_t window_bytes, most_bytes;
 };
@@ -44,8 +48,8 @@ void rate_round_trip(struct link_rate *rate, uint64_t took_ms);
 
 /* It has been answered. The rate of a sample is all that was answered since it was sent, by the time that
  * took, or by the time in which that much was sent where this was longer: behind a packet that was lost
- * answers pile up, and come at once (as in BBR, Cardwell et al. 2016, and its delivery rate estimation). The
- * best of the last RATE_SAMPLES counts. The window is what the link carries in a round trip and
+ * answers pile up, and come at once. The best of the last RATE_ROUNDS rounds counts (as in BBR, Cardwell et
+ * al. 2016, and its delivery rate estimation). The window is what the link carries in a round trip and
  * RATE_QUEUED_MS, within the bounds above; it grows at most twofold by one answer. */
 void rate_answered(struct link_rate *rate, const struct rate_mark *mark, uint64_t now_ms);
 
@@ -57,6 +61,11 @@ void rate_lost(struct link_rate *rate);
 
 /* Bytes a second; 0: not known. */
 uint64_t rate_bytes_per_second(const struct link_rate *rate);
+
+/* Whether there is room for so much more: at once (0), or when the oldest of what is under way has been so
+ * long without its answer. A link that waits for a lost packet goes on carrying what comes after it, and
+ * would run dry. UINT64_MAX: not before there is an answer. */
+uint64_t rate_room_ms(const struct link_rate *rate, size_t under_way, size_t size_bytes);
 
 /* The most that one message should hold: several fit the window, so that it is kept full, and that what is
  * urgent gets in between. */

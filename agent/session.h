@@ -6,7 +6,7 @@
 
 #include "agent/state.h"
 
-enum { AGENT_PROTOCOL_VERSION = 1 };
+enum { AGENT_PROTOCOL_VERSION = 2 };
 
 struct agent_outlet {
     void *context;

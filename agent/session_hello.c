@@ -99,6 +99,9 @@ void session_say_hello(struct agent_session *session, uint64_t wall_ms)
     hello.software = software;
     hello.ahead = agent->ahead;
     hello.n_ahead = sizeof agent->ahead / sizeof *agent->ahead;
+    agent->entropy.fill(agent->entropy.context, session->seed_key, sizeof session->seed_key);
+    hello.has_seed_key = true;
+    hello.seed_key = (ProtobufCBinaryData){sizeof session->seed_key, session->seed_key};
     hello.has_next_hub_key = agent->has_next_hub_key;
     hello.next_hub_key = agent->has_next_hub_key ? get_u32_be(agent->next_hub_key) : 0;
     message.body_case = HOPNHAT__MESSAGE__BODY_HELLO;
@@ -239,6 +242,9 @@ static void open_session(struct agent_session *session, uint64_t wall_ms)
         begin_log(&session->logs[i], agent_log(session->agent, session->replicas[i]), welcome->logs[i]->held);
     session->push_bytes = bounded(welcome->has_push_bytes, welcome->push_bytes, LIMIT_PUSH_BYTES);
     session->feed_bytes = bounded(welcome->has_feed_bytes, welcome->feed_bytes, LIMIT_FEED_BYTES);
+    session->brief = welcome->protocol >= BRIEF_PROTOCOL;
+    session->agent->has_seed_key = session->brief;
+    memcpy(session->agent->seed_key, session->seed_key, sizeof session->seed_key);
     session->welcome = NULL;
     arena_release(&session->arena);
     session_custody_begin(session);

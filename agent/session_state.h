@@ -19,10 +19,11 @@ enum session_state {
 };
 
 enum {
-    PUSHES_IN_FLIGHT = 8,
+    PUSHES_IN_FLIGHT = 16,
     PULLS_IN_FLIGHT = 4,
     HISTORIES_IN_FLIGHT = 4,
     SESSION_REQUESTS = PUSHES_IN_FLIGHT + PULLS_IN_FLIGHT + HISTORIES_IN_FLIGHT + 4,
+    BRIEF_PROTOCOL = 2, /* hubs that speak this know BriefChange */
     PULL_WAIT_MS = 120 * 1000,
     LEAST_PATIENCE_MS = 30 * 1000, /* see session_patience_ms */
     MOST_PATIENCE_MS = 180 * 1000,
@@ -95,8 +96,9 @@ struct agent_session {
     struct request requests[SESSION_REQUESTS];
     uint64_t heard_ms; /* when the hub was heard last */
     uint64_t hello_after_ms, hello_gap_ms;
-    uint64_t wake_ms;      /* in WAITING and STOPPED: when to say Hello */
-    uint64_t ask_after_ms; /* Compare, Pull and Reconcile wait until then: the hub is busy */
+    uint64_t wake_ms;       /* in WAITING and STOPPED: when to say Hello */
+    uint64_t push_after_ms; /* when there is room for another Push; UINT64_MAX: not by time alone */
+    uint64_t ask_after_ms;  /* Compare, Pull and Reconcile wait until then: the hub is busy */
 
     struct session_log logs[LIMIT_LOGS_PER_AGENT];
     uint64_t replicas[LIMIT_LOGS_PER_AGENT]; /* of `logs` */
@@ -106,6 +108,9 @@ struct agent_session {
     uint64_t queries[LIMIT_CHAIN_QUERIES];
     size_t query_count, query_log;
 
+    uint8_t seed_key[SEED_KEY_BYTES]; /* as said in the Hello */
+    bool brief;                       /* the hub takes changes in their brief form */
+    uint64_t whole_until; /* it could not use a Push that ended there: up to here changes are sent whole */
     size_t push_bytes, feed_bytes;     /* the hub's bounds */
     struct link_rate up, down;         /* what may be under way; kept from session to session */
     uint64_t head_due_ms;              /* when the hub is to be told again where the present log ends */
@@ -133,9 +138,10 @@ void session_move(struct agent_session *session, enum session_state to);
 struct request *session_ask(struct agent_session *session, Hopnhat__Message *message, enum request_kind kind,
                             uint64_t wall_ms);
 
-/* How many requests of the kind wait for an answer, and how many bytes of Pushes or Pulls; forgets all of
- * them. */
+/* Of the requests of the kind that wait for an answer: bytes of Pushes or Pulls, when the first was sent
+ * (UINT64_MAX: there is none), how many; forgets all of them. */
 size_t session_under_way(const struct agent_session *session, enum request_kind kind);
+uint64_t session_oldest_ms(const struct agent_session *session, enum request_kind kind);
 size_t session_asked(const struct agent_session *session, enum request_kind kind);
 void session_forget(struct agent_session *session, enum request_kind kind);
 

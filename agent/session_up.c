@@ -1,6 +1,7 @@
 /* Up: offering own changes, and what the hub says to them. */
 #include "agent/log.h"
 #include "agent/session_state.h"
+#include "model/brief.h"
 #include "store/key.h"
 #include "store/rows.h"
 
@@ -177,6 +178,26 @@ static bool tell_age(struct batch *batch, struct transaction *transaction, uint6
     return true;
 }
 
+/* One change alone goes in its brief form, where it has one, and the hub has not failed on it before. */
+static bool make_brief(const struct agent_session *session, struct batch *batch,
+                       struct transaction *transaction, struct arena *arena)
+{
+    Hopnhat__Push *push = &batch->push;
+    const uint8_t *seed_key = session->agent->has_seed_key ? session->agent->seed_key : NULL;
+    struct change change, before;
+    if (!session->brief || push->n_changes != 1 || push->n_admitted || batch->last <= session->whole_until ||
+        batch->last - 1 <= batch->log->trimmed)
+        return true;
+    if (!log_change(transaction, (struct dot){batch->log->replica, batch->last}, arena, &change) ||
+        !log_change(transaction, (struct dot){batch->log->replica, batch->last - 1}, arena, &before))
+        return false;
+    push->brief = brief_make(&change, bytes_of(push->changes[0].data, push->changes[0].len), before.body,
+                             seed_key, arena);
+    if (push->brief)
+        push->n_changes = 0;
+    return true;
+}
+
 /* The next batch of the log at `place`, in session->message. False: the link is down now. */
 static bool make_batch(struct agent_session *session, size_t place, size_t most, uint64_t reading,
                        struct batch *batch)
@@ -193,7 +214,8 @@ static bool make_batch(struct agent_session *session, size_t place, size_t most,
         made = collect(session, log, batch, &transaction, most, arena);
         batch->last = log->sent + (batch->push.piece ? 1 : batch->push.n_changes);
         made = made && (!batch->whole || (sign(session, batch, &transaction, batch->last, arena) &&
-                                          tell_age(batch, &transaction, batch->last, reading, arena)));
+                                          tell_age(batch, &transaction, batch->last, reading, arena) &&
+                                          make_brief(session, batch, &transaction, arena)));
         failed = transaction.failed;
         error = transaction.error;
         transaction_abort(&transaction);
@@ -243,16 +265,25 @@ static bool send_batch(struct agent_session *session, size_t place, size_t most,
     return true;
 }
 
+static uint64_t later(uint64_t ms, uint64_t by_ms)
+{
+    return by_ms < UINT64_MAX - ms ? ms + by_ms : UINT64_MAX;
+}
+
 void session_push(struct agent_session *session, uint64_t wall_ms)
 {
     size_t place;
     for (size_t i = 0; i < session->log_count; i++)
         session->logs[i].waits = false;
+    session->push_after_ms = UINT64_MAX;
     while (session_asked(session, REQUEST_PUSH) < PUSHES_IN_FLIGHT && next_log(session, &place)) {
-        size_t used = session_under_way(session, REQUEST_PUSH);
         size_t most = rate_chunk_bytes(&session->up);
-        if (used && used + most > session->up.window_bytes)
+        uint64_t room_ms = rate_room_ms(&session->up, session_under_way(session, REQUEST_PUSH), most);
+        uint64_t oldest_ms = session_oldest_ms(session, REQUEST_PUSH);
+        if (room_ms && !session_is_due(session, later(oldest_ms, room_ms))) {
+            session->push_after_ms = later(oldest_ms, room_ms);
             return;
+        }
         if (!send_batch(session, place, most < session->push_bytes ? most : session->push_bytes, wall_ms))
             return;
     }

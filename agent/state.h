@@ -5,6 +5,7 @@
 
 #include "base/entropy.h"
 #include "base/limits.h"
+#include "model/brief.h"
 #include "model/catalog.h"
 #include "model/clock.h"
 #include "model/digest.h"
@@ -114,6 +115,11 @@ struct agent {
     bool erasures_came;   /* within a transaction; see erasure.h */
     bool rewrite_due;     /* the store has been planned to be written anew since it was opened */
     struct arena scratch; /* of one small step within a transaction */
+
+    /* seeds of changes are made of it while a session has one, and need not be sent (model/brief.h); never
+     * stored */
+    bool has_seed_key;
+    uint8_t seed_key[SEED_KEY_BYTES];
 
     /* what the session knows, for agent_status and agent_progress; not stored */
     struct agent_pace {

@@ -44,7 +44,10 @@ static bool pack(struct writing *writing, const struct new_edit *edits, size_t c
         .edit_count = count,
     };
     struct dot dot = {log->replica, log->head + 1};
-    agent->entropy.fill(agent->entropy.context, change.seed, sizeof change.seed);
+    if (agent->has_seed_key)
+        brief_seed(agent->seed_key, dot, change.seed);
+    else
+        agent->entropy.fill(agent->entropy.context, change.seed, sizeof change.seed);
     return change_pack(&change, writing->arena, &writing->stored, writing->error) &&
            change_unpack(&writing->change, dot, writing->stored, writing->arena, writing->error);
 }

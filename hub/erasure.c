@@ -5,6 +5,7 @@
 #include "hub/headquarters.h"
 #include "hub/place.h"
 #include "hub/purge.h"
+#include "hub/session.h"
 #include "model/erasure.h"
 #include "model/fold.h"
 #include "store/key.h"
@@ -185,6 +186,7 @@ bool erasure_take(struct admission *admission, const Hopnhat__Record *erasure, s
     bool done = carry_out(&taking, error);
     arena_release(&arena);
     rewrite_plan(&admission->transaction, HUB_META);
+    session_forget_seed_keys(admission->hub);
     return done;
 }
 

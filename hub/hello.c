@@ -207,6 +207,9 @@ static struct hub_session *begin_session(struct hub *hub, const struct link_peer
         session->heads[i] = hello->logs[i]->head;
         session->trimmed[i] = hello->logs[i]->trimmed;
     }
+    session->has_seed_key = hello->has_seed_key;
+    if (hello->has_seed_key)
+        memcpy(session->seed_key, hello->seed_key.data, SEED_KEY_BYTES);
     session->last_message_ms = wall_ms;
     reading_begin(hub, session, hello);
     HASH_ADD(hh, hub->sessions, key, LINK_KEY_BYTES, session);
@@ -347,7 +350,8 @@ static void send_welcome(struct hub *hub, struct hub_session *session, uint32_t 
 static bool is_sound(const Hopnhat__Hello *hello)
 {
     if (hello->n_logs == 0 || hello->n_logs > LIMIT_LOGS_PER_AGENT ||
-        hello->n_cursors > LIMIT_GROUPS_PER_OFFICE)
+        hello->n_cursors > LIMIT_GROUPS_PER_OFFICE ||
+        (hello->has_seed_key && hello->seed_key.len != SEED_KEY_BYTES))
         return false;
     for (size_t i = 0; i < hello->n_cursors; i++)
         if (strlen(hello->cursors[i]->group) > LIMIT_GROUP_NAME_BYTES ||

@@ -3,6 +3,7 @@
 #include "base/defect.h"
 #include "base/log.h"
 #include "hub/admission.h"
+#include "hub/brief.h"
 #include "hub/hello.h"
 #include "hub/registry.h"
 #include "hub/reply.h"
@@ -441,8 +442,38 @@ static void take_piece(struct hub *hub, struct batch *batch, uint32_t request, u
         reply_busy(outlet, &batch->session->peer, request, RETRY_FULL_MS);
 }
 
+/* A change in its brief form: with what this hub has it becomes a batch of that change. Where it does not,
+ * the agent sends it whole after its next Hello. */
+static void take_brief(struct hub *hub, struct batch *batch, uint32_t request, uint64_t wall_ms,
+                       const struct hub_outlet *outlet)
+{
+    struct error error;
+    Hopnhat__Push all = *batch->push;
+    ProtobufCBinaryData change = {0};
+    struct bytes whole = bytes_of(NULL, 0);
+    const struct link_peer *peer = &batch->session->peer;
+    all.changes = &change;
+    all.n_changes = 1;
+    if (!open_turn(hub, wall_ms, &error)) {
+        log_error("cannot take changes in: %s", error.text);
+        reply_busy(outlet, peer, request, retry_for(&error));
+        return;
+    }
+    if (all.first > batch->replica->watermark &&
+        !brief_read(&hub->turn->admission.transaction, batch->session, batch->replica->number, batch->push,
+                    &batch->arena, &whole, &error)) {
+        reply_error(outlet, peer, request, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO, error.text);
+        return;
+    }
+    change = (ProtobufCBinaryData){whole.size, (uint8_t *)(uintptr_t)whole.data};
+    batch->push = &all;
+    take_whole(hub, batch, request, wall_ms, outlet);
+}
+
 static bool is_sound(const Hopnhat__Push *push)
 {
+    if (push->brief)
+        return push->n_changes == 0 && !push->piece && push->first > 1;
     if (push->piece)
         return push->n_changes == 0 && push->first > 0 && pieces_sound(push->piece) &&
                push->piece->total <= LIMIT_CHANGE_BYTES;
@@ -469,11 +500,13 @@ void push_receive(struct hub *hub, struct hub_session *session, uint32_t request
         reply_busy(outlet, &session->peer, request, RETRY_SOON_MS);
         return;
     }
-    uint64_t last = push->first + push->n_changes - (push->piece ? 0 : 1);
+    uint64_t last = push->first + push->n_changes - (push->n_changes ? 1 : 0);
     if (last > session->heads[push->log])
         session->heads[push->log] = last;
     arena_init(&batch.arena, LIMIT_MESSAGE_ARENA_BYTES);
-    if (push->piece)
+    if (push->brief)
+        take_brief(hub, &batch, request, wall_ms, outlet);
+    else if (push->piece)
         take_piece(hub, &batch, request, wall_ms, outlet);
     else
         take_whole(hub, &batch, request, wall_ms, outlet);

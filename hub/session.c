@@ -74,7 +74,16 @@ void session_end(struct hub *hub, struct hub_session *session)
     feed_state_release(&session->confirmed);
     while (session->sent)
         drop_sent(session);
+    keys_wipe(session->seed_key, sizeof session->seed_key);
     free(session);
+}
+
+void session_forget_seed_keys(struct hub *hub)
+{
+    for (struct hub_session *session = hub->sessions; session; session = session->hh.next) {
+        session->has_seed_key = false;
+        keys_wipe(session->seed_key, sizeof session->seed_key);
+    }
 }
 
 void hub_end_sessions(struct hub *hub)

@@ -5,12 +5,13 @@
 
 #include "hub/feed.h"
 #include "hub/reading.h"
+#include "model/brief.h"
 #include "net/link_hub.h"
 
 #include "wire.pb-c.h"
 
 /* The hub is upgraded first: so it speaks the version before its own, too. */
-enum { PROTOCOL_VERSION = 1, PROTOCOL_OLDEST = 1, PULLS_WAITING = 4 };
+enum { PROTOCOL_VERSION = 2, PROTOCOL_OLDEST = 1, PULLS_WAITING = 4 };
 
 /* Where answers go. Sending may fail: the agent asks again. The message lives for the call only. */
 struct hub_outlet {
@@ -53,6 +54,8 @@ struct hub_session {
     struct sent_part *sent;     /* parts under way, in their order */
     struct waiting_pull pulls[PULLS_WAITING];
     size_t pull_count; /* that wait for their answers, in their order */
+    bool has_seed_key; /* of its Hello, for changes in their brief form */
+    uint8_t seed_key[SEED_KEY_BYTES];
     uint64_t last_message_ms;
     uint64_t reconciled; /* answers to Reconcile that it was sent */
     struct progress up, down;
@@ -95,6 +98,10 @@ void session_answer_pulls(struct hub *hub, struct hub_session *session, uint64_t
 
 /* Milliseconds until hub_turn has something to do by itself; -1: not before the next message. */
 int64_t hub_wait_ms(const struct hub *hub, uint64_t wall_ms);
+
+/* Forgets what seeds of changes in brief form are made of: something is erased. Agents that sent such say
+ * Hello again. */
+void session_forget_seed_keys(struct hub *hub);
 
 /* Ends all sessions; before hub_close. */
 void hub_end_sessions(struct hub *hub);

@@ -41,6 +41,7 @@ struct fixture {
         *custody; /* the last one sent; these come beside everything else, and are not in the queue */
     size_t first, last;
     unsigned dropped;
+    uint32_t protocol; /* that the hub speaks; 0: the oldest */
     uint64_t wall_ms;
 };
 
@@ -336,7 +337,7 @@ static inline void welcome(struct fixture *fixture, const Hopnhat__Message *hell
     Hopnhat__Welcome body = HOPNHAT__WELCOME__INIT;
     Hopnhat__LogMark marks[8], *list[8];
     uint8_t hash[32];
-    body.protocol = 1;
+    body.protocol = fixture->protocol ? fixture->protocol : 1;
     body.epoch = epoch;
     body.time = time_of_ms(fixture->wall_ms);
     body.logs = list;

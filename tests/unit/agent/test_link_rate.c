@@ -144,6 +144,25 @@ static void answers_that_pile_up_say_nothing_of_the_link(void **state)
     assert_in_range(rate_bytes_per_second(&rate), 70000, 100000);
 }
 
+/* While a lost packet holds up all answers the link is fed at its pace, for two seconds more at most. */
+static void a_late_answer_leaves_room(void **state)
+{
+    struct link_rate rate;
+    uint64_t now_ms = 0;
+    (void)state;
+    rate_start(&rate, MOST);
+    rate_round_trip(&rate, 600);
+    run(&rate, 8000, 600, 60000, &now_ms);
+    assert_in_range(rate.window_bytes, 14000, 18000);
+    size_t chunk = rate_chunk_bytes(&rate);
+    assert_int_equal(rate_room_ms(&rate, 0, 2 * rate.window_bytes), 0); /* one message always goes */
+    assert_int_equal(rate_room_ms(&rate, rate.window_bytes - chunk, chunk), 0);
+    assert_in_range(rate_room_ms(&rate, rate.window_bytes, chunk), 2200, 2800);
+    assert_true(rate_room_ms(&rate, 2 * rate.window_bytes, chunk) == UINT64_MAX);
+    rate_start(&rate, MOST); /* nothing is known of the link */
+    assert_true(rate_room_ms(&rate, rate.window_bytes, 1) == UINT64_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +171,7 @@ int main(void)
         cmocka_unit_test(a_link_that_slows_down_gets_a_smaller_window),
         cmocka_unit_test(small_things_say_nothing_of_the_link),
         cmocka_unit_test(a_lost_link_is_tried_with_less),
+        cmocka_unit_test(a_late_answer_leaves_room),
         cmocka_unit_test(answers_that_pile_up_say_nothing_of_the_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -397,6 +397,61 @@ static void a_change_in_pieces_is_followed_by_another(void **state)
     assert_true(next->push->piece->offset > 0);
 }
 
+/* Writes another name for partner 1 in place of `seen`; returns the entry. */
+static struct entry_id rename_partner(struct fixture *fixture, struct entry_id seen, const char *name)
+{
+    struct error error = {0};
+    struct dot dot;
+    if (!try_write(fixture, 1, NAME, name, false, (struct entry_list){&seen, 1}, &dot, &error))
+        fail_msg("%s", error.text);
+    agent_session_tick(fixture->session, fixture->wall_ms);
+    return (struct entry_id){dot, 0};
+}
+
+/* An edit goes in its brief form and without its seed, to a hub that knows that; one that the hub could make
+ * nothing of goes whole. */
+static void an_edit_is_told_briefly(void **state)
+{
+    struct fixture *fixture = *state;
+    struct entry_id seen = {write_text(fixture, 1, NAME, "one", true), 0};
+    uint8_t links[1][LINK_BYTES];
+    memcpy(links[0], fixture->agent->logs[0].link, LINK_BYTES);
+    fixture->protocol = 2;
+    open_session(fixture, 0);
+    const Hopnhat__Message *push = sent(fixture, HOPNHAT__MESSAGE__BODY_PUSH);
+    assert_int_equal(push->push->n_changes, 1);
+    sent(fixture, HOPNHAT__MESSAGE__BODY_PULL);
+    acknowledge(fixture, push, 1, NULL);
+    seen = rename_partner(fixture, seen, "two");
+    push = sent(fixture, HOPNHAT__MESSAGE__BODY_PUSH);
+    assert_int_equal(push->push->n_changes, 0);
+    assert_non_null(push->push->brief);
+    assert_false(push->push->brief->has_seed);
+    Hopnhat__Error refused = HOPNHAT__ERROR__INIT;
+    refused.code = HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO;
+    answer(fixture, push, HOPNHAT__MESSAGE__BODY_ERROR, &refused);
+    rename_partner(fixture, seen, "three"); /* while there is no session: with a seed of its own */
+    fixture->wall_ms += 300;
+    agent_session_tick(fixture->session, fixture->wall_ms);
+    welcome(fixture, sent(fixture, HOPNHAT__MESSAGE__BODY_HELLO), (const uint64_t[]){1},
+            (const uint8_t(*)[LINK_BYTES])links, EPOCH);
+    push = sent(fixture, HOPNHAT__MESSAGE__BODY_PUSH);
+    assert_null(push->push->brief);
+    assert_int_equal(push->push->n_changes, 2);
+}
+
+static void an_older_hub_gets_whole_changes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct entry_id seen = {write_text(fixture, 1, NAME, "one", true), 0};
+    open_session(fixture, 1);
+    sent(fixture, HOPNHAT__MESSAGE__BODY_PULL);
+    rename_partner(fixture, seen, "two");
+    const Hopnhat__Message *push = sent(fixture, HOPNHAT__MESSAGE__BODY_PUSH);
+    assert_null(push->push->brief);
+    assert_int_equal(push->push->n_changes, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -413,6 +468,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_change_in_pieces_is_followed_by_another, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_log_passes_former_ones, setup, teardown),
         cmocka_unit_test_setup_teardown(a_log_that_goes_on_is_no_other_store, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_edit_is_told_briefly, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_older_hub_gets_whole_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_forked_log_is_authored_again, setup, teardown),
         cmocka_unit_test_setup_teardown(an_image_put_back_takes_a_new_number, setup, teardown),
         cmocka_unit_test_setup_teardown(a_former_log_of_which_the_hub_has_more_is_good, setup, teardown),
