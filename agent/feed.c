@@ -340,12 +340,25 @@ static bool check_holds(struct part *part, uint64_t head)
     return digest_check(all, count, head) == part->feed->check;
 }
 
+/* Whether the mirror has something from past the head: the part is of an older bundle. */
+static bool is_past(const struct part *part, uint64_t head)
+{
+    bool past = false;
+    for (size_t i = 0; i < sizeof part->agent->ahead / sizeof *part->agent->ahead; i++)
+        past = past || part->agent->ahead[i] > head;
+    return past;
+}
+
 /* Equal cursor, equal digest: else what differs is found and fetched. Where only the check tells that
  * something does, the digests of the next session tell where. */
 static bool compare_digests(struct part *part, uint64_t head)
 {
     const Hopnhat__Feed *feed = part->feed;
     struct agent_group *group;
+    if (is_past(part, head)) {
+        part->agent->digests_equal = false;
+        return true;
+    }
     bool equal = feed->has_check ? check_holds(part, head) : feed->n_digests > 0;
     for (size_t i = 0; i < feed->n_digests; i++)
         if (!take_digest(part, feed->digests[i], &equal))
@@ -372,14 +385,14 @@ static enum feed_outcome apply_all(struct part *part)
     uint64_t head = head_of(part);
     if (!apply_own(part, head) || !(head ? set_head(part, head) : move_cursors(part)))
         return FEED_MALFORMED;
+    if (head) {
+        draft_refresh_all(part->agent, &part->transaction, &part->marks);
+        if (!compare_digests(part, head))
+            return FEED_MALFORMED;
+        if (part->agent->digests_equal)
+            erasure_at_head(part->agent, &part->transaction);
+    }
     take_ahead(part, head);
-    if (!head)
-        return FEED_APPLIED;
-    draft_refresh_all(part->agent, &part->transaction, &part->marks);
-    if (!compare_digests(part, head))
-        return FEED_MALFORMED;
-    if (part->agent->digests_equal)
-        erasure_at_head(part->agent, &part->transaction);
     return FEED_APPLIED;
 }
 

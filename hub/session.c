@@ -217,6 +217,9 @@ static void receive_pull(struct hub *hub, struct hub_session *session, uint32_t 
                          const Hopnhat__Pull *pull, uint64_t wall_ms, const struct hub_outlet *outlet)
 {
     bool first = !pull->has_applied && !session->sent;
+    if (session->last_pull && (int32_t)(request - session->last_pull) <= 0)
+        return; /* it came before: a second answer would be taken for another one's */
+    session->last_pull = request;
     if (!pull->ahead)
         session->pull_count = 0;
     if (!confirm(session, pull->has_applied ? request - pull->applied : 0) ||

@@ -51,6 +51,7 @@ struct hub_session {
     uint32_t credit_bytes;                    /* of the last Pull */
     struct feed_state confirmed;              /* where the agent stands for sure */
     uint32_t confirmed_request; /* the Pull that was answered with the part it applied last; 0: none */
+    uint32_t last_pull;         /* the number of the newest Pull; 0: none has come */
     struct sent_part *sent;     /* parts under way, in their order */
     struct waiting_pull pulls[PULLS_WAITING];
     size_t pull_count; /* that wait for their answers, in their order */
