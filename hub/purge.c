@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "hub/headquarters.h"
+#include "hub/hello.h"
 #include "hub/journal_row.h"
 #include "hub/reading.h"
 #include "hub/registry.h"
@@ -105,6 +106,9 @@ static bool retire(struct hub *hub, const struct purge_rules *rules, uint64_t wa
             continue;
         if (!write_retired(hub, one, true, nothing, wall_ms, error))
             return false;
+        struct hub_session *session = session_find(hub, one->link_key);
+        if (session)
+            session_end(hub, session); /* a link may be up all the time: it comes back by a Hello, too */
         log_warning("an installation of office %s has not been heard for too long and is retired: when it "
                     "comes back it compares all that it holds",
                     one->office);
