@@ -49,7 +49,8 @@ static const char *word(struct world *world, struct arena *arena)
     static const char *const letters[] = {"a", "b", "c", "d"};
     if (world_chance(world, 5))
         return "";
-    return arena_format(arena, "%s%llu", letters[world_random(world, 4)], (unsigned long long)world->steps);
+    return arena_format(arena, "%s%llu.%u", letters[world_random(world, 4)], (unsigned long long)world->steps,
+                        world->words++);
 }
 
 /* The text with one paragraph altered, put in or taken out. Each paragraph is written once only. */
@@ -67,7 +68,7 @@ static const char *rewrite(struct world *world, struct bytes text, struct arena 
     int before = (int)at, after = (int)(text.size - at - size);
     const char *head = (const char *)text.data, *tail = head + at + size, *fresh = word(world, arena);
     if (!*fresh)
-        fresh = arena_format(arena, "e%llu", (unsigned long long)world->steps);
+        fresh = arena_format(arena, "e%llu.%u", (unsigned long long)world->steps, world->words++);
     if (text.size == 0)
         return arena_format(arena, "%s1\n%s2\n%s3\n%s4\n%s5", fresh, fresh, fresh, fresh, fresh);
     if (what == 0 && after) /* the paragraph goes, with its line feed */
@@ -518,6 +519,7 @@ void world_step(struct world *world, uint64_t step)
     struct node *node = &world->nodes[world_random(world, AGENTS)];
     uint64_t what = world_random(world, 1000);
     world->steps = step;
+    world->words = 0;
     if (what < 400)
         office_writes(node);
     else if (what < 460)

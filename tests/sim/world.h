@@ -94,6 +94,7 @@ struct world {
     uint8_t keys[KEYS][RECORD_ID_BYTES];
     uint64_t trace; /* hash of all that happened */
     uint64_t steps;
+    unsigned words; /* written in this step: each is another */
     enum telling telling;
     bool calm;         /* the end: no more misfortunes */
     char failure[600]; /* empty: all is well so far */
