@@ -67,6 +67,10 @@ static void ready(void *user)
             frame_unpack(attempt->codec, frame, &attempt->arena, attempt->error);
         if (message && message->body_case == HOPNHAT__MESSAGE__BODY_JOINED)
             attempt->joined = message->joined;
+        else if (message && message->body_case == HOPNHAT__MESSAGE__BODY_ERROR &&
+                 message->error->code == HOPNHAT__ERROR_CODE__ERROR_PROTOCOL)
+            error_set(attempt->error, ERROR_REFUSED, "%s",
+                      message->error->text ? message->error->text : "the versions do not fit");
         else if (message)
             refuse(attempt);
         attempt->ended = true;

@@ -30,7 +30,7 @@ Hopnhat__Message *join_message(const struct join *join, struct arena *arena, str
     }
     hopnhat__message__init(message);
     hopnhat__join__init(body);
-    body->protocol = AGENT_PROTOCOL_VERSION;
+    body->protocol = PROTOCOL_VERSION;
     body->link_key = (ProtobufCBinaryData){LINK_KEY_BYTES, link_key};
     body->signing_key = (ProtobufCBinaryData){SIGNING_KEY_BYTES, signing_key};
     body->software = software;

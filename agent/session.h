@@ -5,8 +5,7 @@
 #define HOPNHAT_AGENT_SESSION_H
 
 #include "agent/state.h"
-
-enum { AGENT_PROTOCOL_VERSION = 2 };
+#include "net/protocol.h"
 
 struct agent_outlet {
     void *context;

@@ -88,7 +88,7 @@ void session_say_hello(struct agent_session *session, uint64_t wall_ms)
         session->hello_gap_ms = HELLO_GAP_MOST_MS;
     session->hello_after_ms = session->now_ms + session->hello_gap_ms;
     choose_logs(session);
-    hello.protocol = AGENT_PROTOCOL_VERSION;
+    hello.protocol = PROTOCOL_VERSION;
     hello.time = clock_reading(&agent->clock, wall_ms);
     hello.certificate = agent->certificate;
     hello.has_epoch = true;
@@ -316,7 +316,8 @@ void session_take_welcome(struct agent_session *session, const struct request *r
 {
     struct transaction transaction;
     struct error error;
-    if (welcome->protocol > AGENT_PROTOCOL_VERSION || !is_sound(session, welcome)) {
+    if (welcome->protocol > PROTOCOL_VERSION || welcome->protocol < PROTOCOL_OLDEST ||
+        !is_sound(session, welcome)) {
         session_trouble(session, "the hub's Welcome does not fit");
         session_lose_link(session, "the hub's Welcome does not fit");
         return;

@@ -131,6 +131,11 @@ static void receive_join(struct hub *hub, const struct link_peer *peer, uint32_t
     struct arena arena;
     struct error error;
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    if (join->protocol < PROTOCOL_OLDEST) { /* before the code is used up */
+        reply_error(outlet, peer, request, HOPNHAT__ERROR_CODE__ERROR_PROTOCOL,
+                    "this agent is too old for the hub: upgrade it");
+        return;
+    }
     push_commit(hub, outlet); /* joining is a transaction of its own */
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
     message.joined = enrolment_join(hub, peer->key, join, wall_ms, &arena, &error);

@@ -7,11 +7,11 @@
 #include "hub/reading.h"
 #include "model/brief.h"
 #include "net/link_hub.h"
+#include "net/protocol.h"
 
 #include "wire.pb-c.h"
 
-/* The hub is upgraded first: so it speaks the version before its own, too. */
-enum { PROTOCOL_VERSION = 2, PROTOCOL_OLDEST = 1, PULLS_WAITING = 4 };
+enum { PULLS_WAITING = 4 };
 
 /* Where answers go. Sending may fail: the agent asks again. The message lives for the call only. */
 struct hub_outlet {

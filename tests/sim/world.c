@@ -520,7 +520,7 @@ static bool join_node(struct world *world, struct node *node, const char *office
         !enrolment_create(world->hub, office, world->now_ms, 3600000, text, error) ||
         !enrolment_code_parse(text, &code, error) || !link_keys_from_seed(&once, code.seed, error))
         return false;
-    join.protocol = AGENT_PROTOCOL_VERSION;
+    join.protocol = PROTOCOL_VERSION;
     join.link_key = (ProtobufCBinaryData){LINK_KEY_BYTES, link_keys.public_key};
     join.signing_key = (ProtobufCBinaryData){SIGNING_KEY_BYTES, signing_keys.public_key};
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);

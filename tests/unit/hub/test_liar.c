@@ -242,6 +242,73 @@ static void about_what_it_may_read(void **state)
     others_are_unharmed(fixture);
 }
 
+/* More of everything than a message may have; an answer would cost the hub as much. */
+static void about_how_much_it_has(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hand *an = &fixture->an;
+    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    Hopnhat__Hello hello = HOPNHAT__HELLO__INIT;
+    Hopnhat__Compare compare = HOPNHAT__COMPARE__INIT;
+    Hopnhat__Push body = HOPNHAT__PUSH__INIT;
+    static Hopnhat__LogHead logs[LIMIT_LOGS_PER_AGENT + 1], *named[LIMIT_LOGS_PER_AGENT + 1];
+    static uint64_t seqs[LIMIT_CHAIN_QUERIES + 1];
+    static ProtobufCBinaryData changes[LIMIT_PUSH_CHANGES + 1];
+    begin(fixture);
+    for (size_t i = 0; i <= LIMIT_LOGS_PER_AGENT; i++) {
+        hopnhat__log_head__init(&logs[i]);
+        logs[i].replica = an->replica + 1000 * i;
+        named[i] = &logs[i];
+    }
+    hello.protocol = PROTOCOL_VERSION;
+    hello.logs = named;
+    message.body_case = HOPNHAT__MESSAGE__BODY_HELLO;
+    message.hello = &hello;
+    hello.n_logs = LIMIT_LOGS_PER_AGENT + 1;
+    is_error(say(fixture, an, &message), HOPNHAT__ERROR_CODE__ERROR_MALFORMED);
+    hello.n_logs = 2; /* one of them twice */
+    logs[1].replica = an->replica;
+    is_error(say(fixture, an, &message), HOPNHAT__ERROR_CODE__ERROR_MALFORMED);
+    compare.replica = an->replica;
+    compare.seqs = seqs;
+    compare.n_seqs = LIMIT_CHAIN_QUERIES + 1;
+    message.body_case = HOPNHAT__MESSAGE__BODY_COMPARE;
+    message.compare = &compare;
+    is_error(say(fixture, an, &message), HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED);
+    for (size_t i = 0; i <= LIMIT_PUSH_CHANGES; i++) {
+        struct bytes stored = partner(fixture, 1);
+        changes[i] = (ProtobufCBinaryData){stored.size, (uint8_t *)(uintptr_t)stored.data};
+    }
+    body.first = 1;
+    body.changes = changes;
+    body.n_changes = LIMIT_PUSH_CHANGES + 1;
+    message.body_case = HOPNHAT__MESSAGE__BODY_PUSH;
+    message.push = &body;
+    const Hopnhat__Message *answer = say(fixture, an, &message);
+    is_error(answer, HOPNHAT__ERROR_CODE__ERROR_MALFORMED);
+    assert_string_equal(answer->error->text, "a Push that is not well formed"); /* before it was unpacked */
+    others_are_unharmed(fixture);
+}
+
+/* What comes of a log after it was revoked waits for a person, and is not merged. */
+static void about_a_log_that_was_revoked(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hand *an = &fixture->an;
+    begin(fixture);
+    is_taken(push(fixture, an, partner(fixture, 1)));
+    const uint64_t quarantined = fixture->hub->quarantined;
+    registry_replica(fixture->hub, an->replica)->revoked = true;
+    is_refused(push(fixture, an, partner(fixture, 2)), HOPNHAT__REFUSAL_REASON__REFUSED_REVOKED);
+    assert_int_equal(fixture->hub->quarantined, quarantined + 1);
+    assert_null(hub_has(fixture, PARTNER, 2));
+    registry_installation(fixture->hub, an->peer.key)->revoked = true; /* and in a session there is no more */
+    is_error(push(fixture, an, partner(fixture, 3)), HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED);
+    is_error(say_hello(fixture, an), HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED);
+    assert_false(hub_admits(fixture->hub, an->peer.key, NULL, fixture->wall_ms));
+    others_are_unharmed(fixture);
+}
+
 /* Messages with some of their bits turned. They are an's own, so its log may take harm: nothing else may. */
 static void anything_at_all(void **state)
 {
@@ -323,6 +390,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(about_rights, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(about_dots, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(about_what_it_may_read, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(about_how_much_it_has, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(about_a_log_that_was_revoked, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(anything_at_all, fixture_start, fixture_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

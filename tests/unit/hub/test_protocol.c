@@ -35,6 +35,24 @@ static void an_agent_that_is_too_old_is_told_so(void **state)
     assert_int_equal(answer->error->code, HOPNHAT__ERROR_CODE__ERROR_PROTOCOL);
 }
 
+/* Nor does it use up a code. */
+static void a_join_of_an_agent_that_is_too_old_is_told_so(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hand stranger = {.peer = {.connection = 9}};
+    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    Hopnhat__Join join = HOPNHAT__JOIN__INIT;
+    join.protocol = PROTOCOL_OLDEST - 1;
+    message.body_case = HOPNHAT__MESSAGE__BODY_JOIN;
+    message.join = &join;
+    const Hopnhat__Message *answer = say(fixture, &stranger, &message);
+    assert_int_equal(answer->body_case, HOPNHAT__MESSAGE__BODY_ERROR);
+    assert_int_equal(answer->error->code, HOPNHAT__ERROR_CODE__ERROR_PROTOCOL);
+    join.protocol = PROTOCOL_OLDEST;
+    answer = say(fixture, &stranger, &message);
+    assert_int_equal(answer->error->code, HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED);
+}
+
 int main(void)
 {
     alarm(60);
@@ -42,6 +60,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_session_is_held_in_the_older_version_of_both, fixture_start,
                                         fixture_end),
         cmocka_unit_test_setup_teardown(an_agent_that_is_too_old_is_told_so, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(a_join_of_an_agent_that_is_too_old_is_told_so, fixture_start,
+                                        fixture_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,6 +64,7 @@ static void former_keys_count_until_the_new_ones_are_used(void **state)
     struct hand *an = &fixture->an, old = fixture->an;
     struct link_keys link;
     struct signing_keys signing;
+    struct error error;
     link_keys_generate(&link);
     signing_keys_generate(&signing);
     say_hello(fixture, an);
@@ -84,6 +85,9 @@ static void former_keys_count_until_the_new_ones_are_used(void **state)
     assert_int_equal(an->seq, 2);
     assert_false(hub_admits(fixture->hub, old.peer.key, NULL, fixture->wall_ms));
     assert_int_equal(kind_of(push(fixture, &old, change)), HOPNHAT__MESSAGE__BODY_ERROR);
+    assert_int_equal(kind_of(say_hello(fixture, &old)), HOPNHAT__MESSAGE__BODY_ERROR);
+    assert_true(hub_reload(fixture->hub, &error)); /* nor after a new start */
+    assert_false(hub_admits(fixture->hub, old.peer.key, NULL, fixture->wall_ms));
     assert_int_equal(kind_of(say_hello(fixture, &old)), HOPNHAT__MESSAGE__BODY_ERROR);
     /* what is signed by the former key is not taken any more */
     say_hello(fixture, an);

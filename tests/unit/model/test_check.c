@@ -12,6 +12,7 @@ enum {
     OWNERS = 22,
     HEADQUARTERS = 23,
     RETIRED = 24,
+    PEOPLE = 25,
 };
 
 static const char RULES[] =
@@ -29,7 +30,9 @@ static const char RULES[] =
     "  - {number: 21, name: eithers, write: owner_or_headquarters, fields: [{number: 16, name: name}]}\n"
     "  - {number: 22, name: owners, write: owner, fields: [{number: 16, name: name}]}\n"
     "  - {number: 23, name: headquarters, write: headquarters, fields: [{number: 16, name: name}]}\n"
-    "  - {number: 24, name: old, retired: true, fields: [{number: 16, name: name}]}\n";
+    "  - {number: 24, name: old, retired: true, fields: [{number: 16, name: name}]}\n"
+    "  - {number: 25, name: people, audience: office, write: any, fields: [\n"
+    "      {number: 16, name: name, personal: true}]}\n";
 
 static struct arena arena;
 static struct catalog *catalog;
@@ -232,6 +235,18 @@ static void groups_are_moved_by_owner_and_headquarters(void **state)
     }
 }
 
+/* Nobody makes personal data of an office everyone's, not even headquarters. */
+static void personal_data_is_never_for_everyone(void **state)
+{
+    (void)state;
+    const Hopnhat__Record *record = record_in(PEOPLE, "office:hue");
+    ALLOWED(&hue, NULL, PEOPLE, NEW("office:hue", "hue"), PUT(NAME, "x"));
+    REFUSED(&hue, NULL, PEOPLE, rights, NEW("everyone", "hue"), PUT(NAME, "x"));
+    REFUSED(&hue, record, PEOPLE, rights, PUT(GROUP, "everyone"));
+    REFUSED(&center, record, PEOPLE, rights, PUT(GROUP, "everyone"));
+    REFUSED(hub, record, PEOPLE, rights, PUT(GROUP, "everyone"));
+}
+
 static void owners_hand_on_and_headquarters_settles(void **state)
 {
     (void)state;
@@ -330,6 +345,7 @@ int main(void)
         cmocka_unit_test(a_field_may_narrow_the_rule),
         cmocka_unit_test(a_record_of_another_group_is_out_of_reach),
         cmocka_unit_test(groups_are_moved_by_owner_and_headquarters),
+        cmocka_unit_test(personal_data_is_never_for_everyone),
         cmocka_unit_test(owners_hand_on_and_headquarters_settles),
         cmocka_unit_test(required_fields_are_there_and_stay),
         cmocka_unit_test(what_the_catalog_does_not_know_is_refused),
