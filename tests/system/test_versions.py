@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Hub and agents of neighbouring versions: the hub is upgraded first, then the offices, one after the other."""
+"""Hub and agents of neighbouring versions: the hub is upgraded first, then one office after the other."""
 import os
 import sys
 
@@ -43,13 +43,15 @@ def work_together(world, word):
     world.sync()
     for name in names:
         world[name].do("set", "partner", records[0], f"website=https://{name}.example/{word}")
-        world[name].do("set", "partner", records[-1], f"sectors+={'education' if name == names[0] else 'health'}")
+        sector = "education" if name == names[0] else "health"
+        world[name].do("set", "partner", records[-1], f"sectors+={sector}")
     world.sync()
     for record in records:
         wanted = fields(world.hub, "partner", record)
         for name in names:
             equal(fields(world[name], "partner", record), wanted, f"{record} at {name}")
-    equal(set(fields(world.hub, "partner", records[-1])["sectors"]), {"education", "health"}, "both additions")
+    sectors = fields(world.hub, "partner", records[-1])["sectors"]
+    equal(set(sectors), {"education", "health"}, "both additions")
     world[names[0]].do("set", "partner", records[0], f"address={word}")
     sees(world[names[-1]], "partner", records[0], "address", word)
     for name in names:
