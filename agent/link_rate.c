@@ -102,3 +102,10 @@ size_t rate_chunk_bytes(const struct link_rate *rate)
 {
     return rate->window_bytes / CHUNKS_IN_WINDOW;
 }
+
+size_t rate_next_bytes(const struct link_rate *rate, size_t under_way)
+{
+    size_t chunk = rate_chunk_bytes(rate);
+    size_t left = under_way < rate->window_bytes ? rate->window_bytes - under_way : 0;
+    return left < chunk && left >= chunk / 2 ? left : chunk;
+}

@@ -71,4 +71,7 @@ uint64_t rate_room_ms(const struct link_rate *rate, size_t under_way, size_t siz
  * urgent gets in between. */
 size_t rate_chunk_bytes(const struct link_rate *rate);
 
+/* The same for the next one: less where so little is left of the window. */
+size_t rate_next_bytes(const struct link_rate *rate, size_t under_way);
+
 #endif

@@ -277,8 +277,9 @@ void session_push(struct agent_session *session, uint64_t wall_ms)
         session->logs[i].waits = false;
     session->push_after_ms = UINT64_MAX;
     while (session_asked(session, REQUEST_PUSH) < PUSHES_IN_FLIGHT && next_log(session, &place)) {
-        size_t most = rate_chunk_bytes(&session->up);
-        uint64_t room_ms = rate_room_ms(&session->up, session_under_way(session, REQUEST_PUSH), most);
+        size_t used = session_under_way(session, REQUEST_PUSH);
+        size_t most = rate_next_bytes(&session->up, used);
+        uint64_t room_ms = rate_room_ms(&session->up, used, most);
         uint64_t oldest_ms = session_oldest_ms(session, REQUEST_PUSH);
         if (room_ms && !session_is_due(session, later(oldest_ms, room_ms))) {
             session->push_after_ms = later(oldest_ms, room_ms);

@@ -32,10 +32,10 @@ static size_t weigh(struct frame_codec *codec, const struct queue *queue, const 
     return total;
 }
 
-/* Lets all that is under way arrive; returns the bytes of its frames. */
-static size_t exchange(struct world *world, struct frame_codec *codec, bool print)
+/* Lets all that is under way between the node and the hub arrive; returns the bytes of its frames. */
+static size_t exchange(struct node *node, struct frame_codec *codec, bool print)
 {
-    struct node *node = &world->nodes[0];
+    struct world *world = node->world;
     size_t total = 0;
     for (bool moved = true; moved;) {
         world->now_ms += 20;
@@ -69,31 +69,46 @@ static bool write_field(struct node *node, const uint8_t *id, struct entry_id *s
     return done || world_fail(node->world, "cannot write: %s", error.text);
 }
 
+/* A node's edit of what stands in the field: the bytes of the frames until all is quiet. */
+static size_t edit(struct node *node, struct frame_codec *codec, struct entry_id *standing, int number,
+                   bool print)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%d members", 1000 + number);
+    node->world->now_ms += 5000;
+    write_field(node, node->world->keys[0], standing, standing->dot.seq == 0, text);
+    return exchange(node, codec, print);
+}
+
 static void bench(struct world *world, struct frame_codec *codec)
 {
-    struct node *node = &world->nodes[0];
+    struct node *node = &world->nodes[0], *other = &world->nodes[1];
     struct entry_id standing = {0};
-    size_t total = 0;
-    node->clock_off_ms = 0;
-    node_connect(node);
-    exchange(world, codec, false);
-    for (int i = 0; i <= EDITS && !world->failure[0]; i++) {
-        char text[24];
-        snprintf(text, sizeof text, "%d members", 1000 + i);
-        world->now_ms += 5000;
-        write_field(node, world->keys[0], &standing, i == 0, text);
-        size_t bytes = exchange(world, codec, i == EDITS);
-        total += i ? bytes : 0;
+    size_t own = 0, others = 0;
+    for (size_t i = 0; i < 2; i++) {
+        world->nodes[i].clock_off_ms = 0;
+        node_connect(&world->nodes[i]);
+        exchange(&world->nodes[i], codec, false);
+    }
+    edit(node, codec, &standing, 0, false);
+    for (int i = 1; i <= EDITS && !world->failure[0]; i++)
+        own += edit(node, codec, &standing, i, i == EDITS);
+    for (int i = 1; i <= EDITS && !world->failure[0]; i++) {
+        edit(other, codec, &standing, i, false);
+        exchange(node, codec, false);
+        others += edit(node, codec, &standing, i, i == EDITS);
+        exchange(other, codec, false);
     }
     size_t before = node->to_hub.count;
     world->now_ms += 125 * 1000;
     world_hub_turn(world);
-    size_t idle = weigh(codec, &node->to_agent, "hub", false) + exchange(world, codec, false);
+    size_t idle = weigh(codec, &node->to_agent, "hub", false) + exchange(node, codec, false);
     printf("one edit of one field (a value of 12 bytes): %d bytes on average, signature, ack, echo and the "
-           "next Pull "
-           "included; aim %d\n",
-           (int)(total / EDITS), AIM_BYTES);
-    printf("idle: %zu bytes every two minutes%s\n", idle, before ? " (something was left under way)" : "");
+           "next Pull included; aim %d\n",
+           (int)(own / EDITS), AIM_BYTES);
+    printf("the same in place of what another office wrote: %d bytes on average\n", (int)(others / EDITS));
+    printf("idle: %zu bytes every two minutes%s; aim 200\n", idle,
+           before ? " (something was left under way)" : "");
 }
 
 int main(void)

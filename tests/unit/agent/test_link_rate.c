@@ -158,6 +158,10 @@ static void a_late_answer_leaves_room(void **state)
     assert_int_equal(rate_room_ms(&rate, 0, 2 * rate.window_bytes), 0); /* one message always goes */
     assert_int_equal(rate_room_ms(&rate, rate.window_bytes - chunk, chunk), 0);
     assert_in_range(rate_room_ms(&rate, rate.window_bytes, chunk), 2200, 2800);
+    assert_int_equal(rate_next_bytes(&rate, 0), chunk);
+    assert_int_equal(rate_next_bytes(&rate, rate.window_bytes - chunk * 3 / 4), chunk * 3 / 4);
+    assert_int_equal(rate_next_bytes(&rate, rate.window_bytes - chunk / 4), chunk); /* when there is room */
+    assert_int_equal(rate_next_bytes(&rate, 2 * rate.window_bytes), chunk);
     assert_true(rate_room_ms(&rate, 2 * rate.window_bytes, chunk) == UINT64_MAX);
     rate_start(&rate, MOST); /* nothing is known of the link */
     assert_true(rate_room_ms(&rate, rate.window_bytes, 1) == UINT64_MAX);
