@@ -149,6 +149,14 @@ static void check_field_name(const struct catalog_before *before, const Hopnhat_
 {
     if (strcmp(old->name, field->name) == 0)
         return;
+    if (old->retired) {
+        catalog_tell(
+            report, place, "number",
+            "number %u of %s is that of %s, which is retired and stands in the data still: a number is "
+            "not used again; give %s a number of its own and leave %s as it was",
+            field->number, type->name, old->name, field->name, old->name);
+        return;
+    }
     const Hopnhat__FieldDefinition *moved = field_named(type, old->name);
     const Hopnhat__FieldDefinition *taken = field_named(old_type, field->name);
     if (moved || taken)
@@ -196,6 +204,13 @@ static void check_type_name(const struct catalog_before *before, const Hopnhat__
 {
     if (strcmp(old->name, type->name) == 0)
         return;
+    if (old->retired) {
+        catalog_tell(report, place, "number",
+                     "number %u is that of the type %s, which is retired and whose records stand under it "
+                     "still: a number is not used again; give %s a number of its own and leave %s as it was",
+                     type->number, old->name, type->name, old->name);
+        return;
+    }
     bool moved = fresh_number(before, fresh, old->name) != old->number;
     if (moved || old_number(before->catalog, type->name))
         catalog_tell(

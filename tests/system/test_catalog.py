@@ -67,6 +67,22 @@ def test_what_is_refused_and_why(bench):
     refused(world.hub, both, "partner.address", "dormant is gone", "has 2 errors")
 
 
+def test_a_retired_number_is_not_used_again(bench):
+    world = Federation(bench, "hue")
+    partner = add(world["hue"], "partner", "name=One", "address=5 Le Loi")
+    world.sync()
+    field = "{number: 23, name: address,"
+    world.hub.do("catalog", "apply", altered(bench, (field, field + " retired: true,")))
+    mailbox = altered(bench, (field, "{number: 23, name: mailbox,"), version=3)
+    refused(world.hub, mailbox, f"new.yaml:{line_with(mailbox, 'name: mailbox')}:",
+            "number 23 of partner is that of address, which is retired", "give mailbox a number of its own")
+    number = altered(bench, (field + " most_bytes: 2000,", field + " kind: integer,"), version=3)
+    refused(world.hub, number, "was a field of the kind TEXT")
+    world.hub.do("catalog", "apply", altered(bench, version=3))
+    wait_until(lambda: world["hue"].status()["catalog_version"] == 3, 10, "hue has the catalog")
+    equal(fields(world["hue"], "partner", partner)["address"], "5 Le Loi", "the address is there again")
+
+
 def test_what_is_allowed_arrives_everywhere(bench):
     world = Federation(bench, "hue", "da-nang")
     record = add(world["hue"], "partner", "name=One", "status=active")

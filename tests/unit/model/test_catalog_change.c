@@ -26,8 +26,14 @@ static const char OLD[] = "version: 4\n"
                           "        choices: [{name: active}, {name: closed}]\n"
                           "      - {number: 19, name: visits, kind: integer, policy: sum}\n"
                           "      - {number: 20, name: friend, kind: reference, reference: partner}\n"
+                          "      - {number: 21, name: telex, retired: true}\n"
                           "  - number: 17\n"
                           "    name: paper\n"
+                          "    fields:\n"
+                          "      - {number: 16, name: title}\n"
+                          "  - number: 19\n"
+                          "    name: letter\n"
+                          "    retired: true\n"
                           "    fields:\n"
                           "      - {number: 16, name: title}\n";
 
@@ -146,6 +152,24 @@ static void test_numbers_that_mean_something_else(void **state)
     assert_non_null(strstr(fixture->notes, "paper is called document now"));
 }
 
+static void test_what_is_retired_is_not_used_again(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_refused(fixture, "name: telex, retired: true", "name: email",
+                   "new:15: number 21 of partner is that of telex, which is retired");
+    assert_refused(fixture, "name: telex, retired: true", "name: email, retired: true", "is not used again");
+    assert_refused(fixture, "name: telex, retired: true", "name: telex, kind: integer",
+                   "was a field of the kind TEXT");
+    assert_refused(fixture, "name: telex, retired: true}",
+                   "name: old_telex, retired: true}\n      - {number: 30, name: telex}",
+                   "give old_telex a number of its own and leave telex as it was");
+    assert_refused(fixture, "name: letter\n    retired: true", "name: email",
+                   "number 19 is that of the type letter, which is retired");
+    assert_true(
+        judge(fixture, "name: telex, retired: true", "name: telex, vi: Telex", "5")); /* in use again */
+    assert_true(judge(fixture, "name: letter\n    retired: true", "name: letter", "5"));
+}
+
 static void test_kinds_and_references(void **state)
 {
     assert_refused(*state, "name: phone}", "name: phone, kind: integer}",
@@ -208,6 +232,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_version_rises, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_numbers_that_mean_something_else, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_retired_is_not_used_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kinds_and_references, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_renamed_target_is_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(test_policies, setup, teardown),
