@@ -232,6 +232,10 @@ static void pump(struct agent_session *session, uint64_t wall_ms)
             break;
         session_rotate(session, wall_ms);
         session_push(session, wall_ms);
+        if (session->state == SESSION_OPEN && session_all_pushed(session) && session_left_out(session)) {
+            session_hello(session, wall_ms);
+            break;
+        }
         if (session->state == SESSION_OPEN && !feed_needs_reconcile(session->agent, NULL))
             session_pull(session, wall_ms);
         else if (session->state == SESSION_RECONCILING ||

@@ -18,22 +18,49 @@ static bool has_drafts(struct agent *agent)
     return drafts;
 }
 
-/* Every log that may not be in the hub's oldest backup, the present one first. */
+/* Room for one more log in the Hello; with `all`, also one whose changes are safe: drafts are made of them.
+ */
+static void name_log(struct agent_session *session, const struct own_log *log, bool all)
+{
+    if (session->log_count < LIMIT_LOGS_PER_AGENT && log->head && (all || log->safe < log->head))
+        session->logs[session->log_count++] = (struct session_log){.replica = log->replica};
+}
+
+/* The present log first; then the former ones that the hub lacks something of, as far as is known here, the
+ * oldest first: what does not fit is named once these have been offered (session_left_out). Then those that
+ * may not be in the hub's oldest backup, the newest first: drafts are made of these, if of any. */
 static void choose_logs(struct agent_session *session)
 {
     struct agent *agent = session->agent;
-    const struct own_log *present = agent_present_log(agent);
+    size_t former = agent->log_count - 1;
     bool all = has_drafts(agent);
-    session->log_count = 0;
-    session->logs[session->log_count++] = (struct session_log){.replica = present->replica};
-    for (int acknowledged = 0; acknowledged <= 1; acknowledged++)
-        for (size_t i = 0; i + 1 < agent->log_count && session->log_count < LIMIT_LOGS_PER_AGENT; i++) {
-            const struct own_log *log = &agent->logs[i];
-            if ((all || log->safe < log->head) && (log->acknowledged >= log->head) == acknowledged)
-                session->logs[session->log_count++] = (struct session_log){.replica = log->replica};
-        }
+    session->log_count = 1;
+    session->logs[0] = (struct session_log){.replica = agent_present_log(agent)->replica};
+    for (size_t i = 0; i < former; i++)
+        if (agent->logs[i].acknowledged < agent->logs[i].head)
+            name_log(session, &agent->logs[i], all);
+    for (size_t i = former; i-- > 0;)
+        if (agent->logs[i].acknowledged >= agent->logs[i].head)
+            name_log(session, &agent->logs[i], all);
     for (size_t i = 0; i < session->log_count; i++)
         session->replicas[i] = session->logs[i].replica;
+}
+
+bool session_left_out(const struct agent_session *session)
+{
+    const struct agent *agent = session->agent;
+    if (session->log_count < LIMIT_LOGS_PER_AGENT)
+        return false;
+    for (size_t i = 0; i + 1 < agent->log_count; i++) {
+        size_t named = 1;
+        if (agent->logs[i].acknowledged >= agent->logs[i].head)
+            continue;
+        while (named < session->log_count && session->replicas[named] != agent->logs[i].replica)
+            named++;
+        if (named == session->log_count)
+            return true;
+    }
+    return false;
 }
 
 static bool add_heads(struct agent_session *session, Hopnhat__Hello *hello, struct arena *arena)

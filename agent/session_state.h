@@ -161,6 +161,8 @@ void session_progress(struct agent_session *session);
 /* session_hello.c: says Hello at once; goes on when nothing, or less, is left to compare */
 void session_say_hello(struct agent_session *session, uint64_t wall_ms);
 void session_go_on(struct agent_session *session, uint64_t wall_ms);
+/* Whether a log that the hub lacks something of had no room in the Hello. */
+bool session_left_out(const struct agent_session *session);
 void session_take_welcome(struct agent_session *session, const struct request *request,
                           const Hopnhat__Welcome *welcome, uint64_t wall_ms);
 

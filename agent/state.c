@@ -87,6 +87,7 @@ void agent_close(struct agent *agent)
     free(agent->hub_address);
     free(agent->directory);
     free(agent->logs);
+    free(agent->places);
     free(agent);
 }
 
@@ -173,12 +174,38 @@ void agent_fail_memory(struct transaction *transaction)
     transaction_fail(transaction, &error);
 }
 
+/* Where the log of a replica is. */
+struct log_place {
+    uint64_t replica;
+    size_t place;
+};
+
+static int compare_places(const void *a, const void *b)
+{
+    const struct log_place *left = a, *right = b;
+    return (left->replica > right->replica) - (left->replica < right->replica);
+}
+
+bool agent_index_logs(struct agent *agent)
+{
+    struct log_place *places = malloc((agent->log_count + 1) * sizeof *places);
+    if (!places)
+        return false;
+    for (size_t i = 0; i < agent->log_count; i++)
+        places[i] = (struct log_place){agent->logs[i].replica, i};
+    qsort(places, agent->log_count, sizeof *places, compare_places);
+    free(agent->places);
+    agent->places = places;
+    return true;
+}
+
 struct own_log *agent_log(const struct agent *agent, uint64_t replica)
 {
-    for (size_t i = agent->log_count; i > 0; i--)
-        if (agent->logs[i - 1].replica == replica)
-            return &agent->logs[i - 1];
-    return NULL;
+    const struct log_place wanted = {.replica = replica}, *found;
+    if (agent->log_count == 0)
+        return NULL;
+    found = bsearch(&wanted, agent->places, agent->log_count, sizeof wanted, compare_places);
+    return found ? &agent->logs[found->place] : NULL;
 }
 
 struct own_log *agent_new_log(struct agent *agent)
@@ -194,7 +221,10 @@ struct own_log *agent_new_log(struct agent *agent)
     struct own_log *log = &agent->logs[agent->log_count++];
     *log = (struct own_log){.number = number, .replica = replica, .dirty = true};
     chain_start(replica, log->link);
-    return log;
+    if (agent_index_logs(agent))
+        return log;
+    agent->log_count--;
+    return NULL;
 }
 
 uint64_t agent_store_name(const struct agent *agent)

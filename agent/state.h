@@ -104,6 +104,7 @@ struct agent {
     uint8_t hub_catalog[CATALOG_HASH_BYTES]; /* in force at the hub, as far as we have heard */
     struct own_log *logs;                    /* oldest first; the last one takes new changes */
     size_t log_count;
+    struct log_place *places; /* of all logs, by replica */
     struct agent_group groups[AGENT_GROUPS];
     size_t group_count;
 
@@ -186,8 +187,11 @@ static inline struct own_log *agent_present_log(const struct agent *agent)
 /* Names this store since it was made or came back from a copy: local revs mean nothing in another one. */
 uint64_t agent_store_name(const struct agent *agent);
 
-/* The log of that replica; NULL where it is not ours. */
+/* The log of that replica; NULL where it is not ours. Quick also where there were thousands of restores. */
 struct own_log *agent_log(const struct agent *agent, uint64_t replica);
+
+/* Makes agent_log know the logs that are in memory. False: out of memory, nothing was changed. */
+bool agent_index_logs(struct agent *agent);
 
 /* Begins a log under a new random number, in the transaction, and returns it; it takes new changes from now
  * on. NULL: out of memory. Pointers into agent->logs end. */

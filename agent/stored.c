@@ -135,7 +135,7 @@ static bool load_logs(struct agent *agent, struct transaction *transaction, stru
     free(agent->logs);
     agent->logs = logs;
     agent->log_count = count;
-    return true;
+    return agent_index_logs(agent) || error_set(error, ERROR_MEMORY, "out of memory");
 }
 
 static struct agent_group *group_of_key(struct agent *agent, struct bytes key)

@@ -7,7 +7,7 @@
 #include "model/check.h"
 #include "model/erasure.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 enum { OWN_ARENA_BYTES = 64 * 1024 * 1024 };
 
@@ -138,38 +138,85 @@ bool headquarters_apply_catalog(struct hub *hub, struct bytes packed, const char
     return done;
 }
 
-/* The replica's number as the member of the office's set; false where it is in it, or there is no such
- * office. */
-static bool replica_is_news(struct hub *hub, const uint8_t office[RECORD_ID_BYTES], struct bytes number,
-                            struct error *error)
+static bool is_member(const Hopnhat__Field *set, struct bytes value)
 {
-    struct transaction transaction;
-    struct arena arena;
-    bool found = false;
-    if (!transaction_begin(&transaction, hub->environment, false, error))
-        return false;
-    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
-    const Hopnhat__Record *record =
-        hub_record(&transaction, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, office, &arena);
-    const Hopnhat__Field *field = record ? record_field(record, OFFICE_REPLICAS) : NULL;
-    for (size_t i = 0; field && i < field->n_entries && !found; i++)
-        found = bytes_equal(entry_value(field->entries[i]), number);
-    arena_release(&arena);
-    transaction_abort(&transaction);
-    return record && !found;
+    for (size_t i = 0; set && i < set->n_entries; i++)
+        if (bytes_equal(entry_value(set->entries[i]), value))
+            return true;
+    return false;
 }
 
-bool headquarters_publish_replica(struct hub *hub, const char *office, uint64_t number, uint64_t wall_ms,
-                                  struct error *error)
+static int by_rev(const void *a, const void *b)
 {
-    char text[17];
-    struct new_op op = {.field = OFFICE_REPLICAS};
-    struct new_edit edit = {.type = HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, .ops = &op, .op_count = 1};
-    snprintf(text, sizeof text, "%016llx", (unsigned long long)number);
-    op.value = bytes_of_string(text);
+    const Hopnhat__Entry *const *left = a, *const *right = b;
+    int order = ((*left)->rev > (*right)->rev) - ((*left)->rev < (*right)->rev);
+    return order ? order : entry_id_compare(entry_id_of(*left), entry_id_of(*right));
+}
+
+/* The members that go, the oldest first, so that `fresh` others have room: as what one op drops. */
+static bool drop_oldest(const Hopnhat__Field *set, size_t fresh, struct new_edit *edit, struct arena *arena)
+{
+    size_t count = set ? set->n_entries : 0;
+    if (fresh == 0 || count + fresh <= LIMIT_OFFICE_REPLICAS)
+        return true;
+    size_t gone = count + fresh - LIMIT_OFFICE_REPLICAS;
+    Hopnhat__Entry **oldest = arena_copy(arena, set->entries, count * sizeof *oldest);
+    struct new_op *op = &edit->ops[edit->op_count++];
+    *op = (struct new_op){.field = OFFICE_REPLICAS, .kind = HOPNHAT__OP_KIND__DROP};
+    op->superseded.ids = arena_alloc(arena, gone * sizeof *op->superseded.ids);
+    if (!oldest || !op->superseded.ids)
+        return false;
+    qsort(oldest, count, sizeof *oldest, by_rev);
+    for (; op->superseded.count < gone && op->superseded.count < count; op->superseded.count++)
+        op->superseded.ids[op->superseded.count] = entry_id_of(oldest[op->superseded.count]);
+    return true;
+}
+
+/* The edit that makes the numbers members of the office's set; no ops where they are. */
+static bool make_members(const Hopnhat__Record *record, const uint64_t *numbers, size_t count,
+                         struct new_edit *edit, struct arena *arena)
+{
+    const Hopnhat__Field *set = record_field(record, OFFICE_REPLICAS);
+    edit->ops = arena_alloc(arena, (count + 1) * sizeof *edit->ops);
+    for (size_t i = count; edit->ops && i-- > 0;) {
+        const char *number = arena_format(arena, "%016llx", (unsigned long long)numbers[i]);
+        if (!number)
+            return false;
+        if (!is_member(set, bytes_of_string(number)))
+            edit->ops[edit->op_count++] =
+                (struct new_op){.field = OFFICE_REPLICAS, .value = bytes_of_string(number)};
+    }
+    return edit->ops && drop_oldest(set, edit->op_count, edit, arena);
+}
+
+/* Reads the office's record; *record is NULL where there is none. */
+static bool read_office(struct hub *hub, const uint8_t id[RECORD_ID_BYTES], struct arena *arena,
+                        const Hopnhat__Record **record, struct error *error)
+{
+    struct transaction transaction;
+    if (!transaction_begin(&transaction, hub->environment, false, error))
+        return false;
+    *record = hub_record(&transaction, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, id, arena);
+    if (transaction.failed)
+        *error = transaction.error;
+    bool done = !transaction.failed;
+    transaction_abort(&transaction);
+    return done;
+}
+
+bool headquarters_publish_replicas(struct hub *hub, const char *office, const uint64_t *numbers, size_t count,
+                                   uint64_t wall_ms, struct error *error)
+{
+    struct new_edit edit = {.type = HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE};
+    const Hopnhat__Record *record;
+    struct arena arena;
+    arena_init(&arena, OWN_ARENA_BYTES);
     office_record_id(office, edit.record);
-    error->code = ERROR_NONE;
-    if (!replica_is_news(hub, edit.record, op.value, error))
-        return error->code == ERROR_NONE;
-    return headquarters_write(hub, &edit, 1, NULL, wall_ms, error);
+    bool done = read_office(hub, edit.record, &arena, &record, error);
+    if (done && record)
+        done = (make_members(record, numbers, count, &edit, &arena) ||
+                error_set(error, ERROR_MEMORY, "out of memory")) &&
+               (edit.op_count == 0 || headquarters_write(hub, &edit, 1, NULL, wall_ms, error));
+    arena_release(&arena);
+    return done;
 }

@@ -25,10 +25,11 @@ bool headquarters_check(const struct hub *hub, const struct new_edit *edit, cons
 bool headquarters_apply_catalog(struct hub *hub, struct bytes packed, const char *author, uint64_t wall_ms,
                                 struct error *error);
 
-/* Tells everybody whose replica the number is, in the record of the office; does nothing where that is said
- * already. Errors as headquarters_write. */
-bool headquarters_publish_replica(struct hub *hub, const char *office, uint64_t number, uint64_t wall_ms,
-                                  struct error *error);
+/* Tells everybody whose replicas the numbers are (the newest first; LIMIT_LOGS_PER_AGENT at most), in the
+ * record of the office, as far as it is not said already. The record names the latest LIMIT_OFFICE_REPLICAS:
+ * whose an older one was is in the history, and offices may not know it. Errors as headquarters_write. */
+bool headquarters_publish_replicas(struct hub *hub, const char *office, const uint64_t *numbers, size_t count,
+                                   uint64_t wall_ms, struct error *error);
 
 /* The owner of records that headquarters itself makes. */
 extern const char HEADQUARTERS_OWNER[];

@@ -87,7 +87,8 @@ static bool register_replicas(struct hub *hub, const struct installation *instal
             continue;
         if (count_replicas(hub, installation) >= LIMIT_REPLICAS_PER_INSTALLATION)
             return error_set(error, ERROR_LIMIT,
-                             "an installation of office %s has had more than %d replica numbers",
+                             "an installation of office %s has had more than %d replica numbers: let it join "
+                             "anew",
                              installation->office, LIMIT_REPLICAS_PER_INSTALLATION);
         if (!registry_add_replica(hub, number, installation))
             return out_of_memory(error);
@@ -368,17 +369,15 @@ static bool is_sound(const Hopnhat__Hello *hello)
     return true;
 }
 
-/* What cannot be stored reads the registry anew: the installation is looked up each time. */
-static void publish_replicas(struct hub *hub, const struct link_peer *peer, const Hopnhat__Hello *hello,
-                             bool knows_office, uint64_t wall_ms)
+static void publish_replicas(struct hub *hub, const char *office, const Hopnhat__Hello *hello,
+                             uint64_t wall_ms)
 {
-    const struct installation *installation;
+    uint64_t numbers[LIMIT_LOGS_PER_AGENT];
     struct error error;
-    for (size_t i = 0;
-         i < hello->n_logs && knows_office && (installation = registry_installation(hub, peer->key)); i++)
-        if (!headquarters_publish_replica(hub, installation->office, hello->logs[i]->replica, wall_ms,
-                                          &error))
-            log_error("a replica of an office was not made known: %s", error.text);
+    for (size_t i = 0; i < hello->n_logs; i++)
+        numbers[i] = hello->logs[i]->replica;
+    if (!headquarters_publish_replicas(hub, office, numbers, hello->n_logs, wall_ms, &error))
+        log_error("the replicas of an office were not made known: %s", error.text);
 }
 
 void hello_receive(struct hub *hub, const struct link_peer *peer, uint32_t request,
@@ -413,7 +412,8 @@ void hello_receive(struct hub *hub, const struct link_peer *peer, uint32_t reque
                     known ? "this installation may not sync any more" : error.text);
         return;
     }
-    publish_replicas(hub, peer, hello, knows_office, wall_ms);
+    if (knows_office)
+        publish_replicas(hub, installation->office, hello, wall_ms);
     note_hub_key(hub, peer, hello);
     installation = registry_installation(hub, peer->key); /* read anew where that failed */
     bool compare = false;

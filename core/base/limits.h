@@ -35,7 +35,7 @@ enum {
     LIMIT_FEED_BYTES = 512 * 1024,         /* the most a Pull may ask for in one part */
     LIMIT_PIECED_BYTES = 10 * 1024 * 1024, /* what may travel in pieces: a record, a bucket, a change */
     LIMIT_REFUSALS_PER_MESSAGE = 64,
-    LIMIT_LOGS_PER_AGENT = 64, /* replica numbers that one installation may have had */
+    LIMIT_LOGS_PER_AGENT = 64, /* logs in one Hello; more are named in the next */
     LIMIT_GROUPS_PER_OFFICE = 64,
     LIMIT_RECONCILE_BUCKETS = 4096,
     LIMIT_BUCKET_BYTES = 8 * 1024 * 1024, /* of records in a bucket; past it the group is pulled instead */
@@ -47,7 +47,8 @@ enum {
     /* the hub */
     LIMIT_SESSIONS = 20000,
     LIMIT_RETURN_QUEUE_MS = 100, /* of the hub's time booked ahead for agents that come back; then Busy */
-    LIMIT_REPLICAS_PER_INSTALLATION = 1000, /* numbers that one pair of keys may use up, a restore each */
+    LIMIT_REPLICAS_PER_INSTALLATION = 16384, /* numbers that one pair of keys may use up, a restore each */
+    LIMIT_OFFICE_REPLICAS = 256,             /* of an office, the latest, that its record names */
     LIMIT_TURN_BYTES = 16 * 1024 * 1024, /* changes in one transaction of the hub; past it the hub commits */
     LIMIT_FOLLOWER_LAG = 1000000,        /* revs a follower may be behind before admission answers Busy */
     LIMIT_OFFICES = 4096,
