@@ -31,7 +31,7 @@ def test_an_office_that_is_restored_again_and_again_without_a_link(bench):
     hue.do("sync", "--wait", "--timeout", "60", deadline_s=70)
     world["da-nang"].do("sync", "--wait", "--timeout", "30", deadline_s=40)
     for daemon in (hue, world.hub, world["da-nang"]):
-        equal(fields(daemon, "partner", partner)["address"], str(RESTORES - 1), f"the last value at {daemon.name}")
+        equal(fields(daemon, "partner", partner)["address"], str(RESTORES - 1), f"read at {daemon.name}")
         equal(len(daemon.records("partner")), 1 + (RESTORES + 9) // 10, f"partners at {daemon.name}")
         equal(daemon.status()["conflicts_open"], 0, f"conflicts at {daemon.name}")
     after = len(world.hub.do("get", "partner", partner, "--json").out)
