@@ -22,13 +22,17 @@ static void put_keys(const struct agent *agent, struct transaction *transaction)
 
 bool new_keys_draw(struct agent *agent, struct error *error)
 {
+    const struct entropy *entropy = &agent->entropy;
     struct transaction transaction;
+    uint8_t seed[SIGNING_SEED_BYTES];
     if (agent->has_next_keys)
         return true;
-    if (!agent_begin(agent, &transaction, error))
+    entropy->fill(entropy->context, agent->next_link_keys.secret_key, LINK_KEY_BYTES);
+    if (!link_keys_from_secret(&agent->next_link_keys, error) || !agent_begin(agent, &transaction, error))
         return false;
-    link_keys_generate(&agent->next_link_keys);
-    signing_keys_generate(&agent->next_signing_keys);
+    entropy->fill(entropy->context, seed, sizeof seed);
+    signing_keys_from_seed(&agent->next_signing_keys, seed);
+    keys_wipe(seed, sizeof seed);
     agent->has_next_keys = true;
     put_keys(agent, &transaction);
     return agent_commit(agent, &transaction, error);

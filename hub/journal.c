@@ -1,5 +1,6 @@
 #include "hub/journal_row.h"
 
+#include "base/defect.h"
 #include "hub/headquarters.h"
 #include "hub/registry.h"
 #include "hub/texts.h"
@@ -283,7 +284,8 @@ static void settle(const struct entering *entering, Hopnhat__Resolution *resolut
 {
     struct admission *admission = entering->admission;
     const struct replica *replica = registry_replica(admission->hub, entering->change->dot.replica);
-    const char *office = replica && *replica->office ? replica->office : HEADQUARTERS_OWNER;
+    const char *office = replica && *replica->office && !DEFECT(SETTLED_BY_HEADQUARTERS) ? replica->office
+                                                                                         : HEADQUARTERS_OWNER;
     resolution->state = HOPNHAT__RESOLUTION_STATE__RESOLUTION_SETTLED;
     resolution->settled_by_office = arena_string(admission->work, office, strlen(office));
     resolution->settled_by_author = entering->change->body->author;

@@ -1,5 +1,6 @@
 #include "hub/rotation.h"
 
+#include "base/defect.h"
 #include "base/log.h"
 #include "hub/enrolment.h"
 #include "hub/hello.h"
@@ -49,6 +50,8 @@ static bool note_next(struct hub *hub, struct installation *installation, const 
     installation->next = *next;
     installation->has_next = true;
     registry_save_installation(&transaction, installation);
+    if (DEFECT(KEYS_BEFORE_HELLO) && !registry_promote(hub, &transaction, installation, error))
+        return false;
     if (transaction_commit(&transaction, error))
         return true;
     if (!hub_reload(hub, &reload))

@@ -78,3 +78,31 @@ bool candidates_find(const struct catalog_type *type, const Hopnhat__Record *rec
     *open = reading.open;
     return true;
 }
+
+bool candidate_take(const struct catalog_type *type, const Hopnhat__Record *record,
+                    const Hopnhat__FieldDefinition *definition, const Hopnhat__Entry *entry,
+                    struct arena *arena, struct assignment_list *list, struct error *error)
+{
+    size_t members = 0;
+    const Hopnhat__FieldDefinition *const *unit = type_unit(type, definition, &members);
+    struct bytes *values = arena_alloc(arena, (members + 1) * sizeof *values);
+    list->items = arena_alloc(arena, (members + 1) * sizeof *list->items);
+    if (!list->items || !values)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    values[0] = entry_value(entry);
+    list->items[list->count++] =
+        (struct assignment){.definition = definition, .kind = ASSIGN_SET, .values = &values[0], .count = 1};
+    for (size_t i = 0; i < members; i++) {
+        const Hopnhat__Field *field = unit[i] == definition ? NULL : record_field(record, unit[i]->number);
+        for (size_t j = 0; field && j < field->n_entries; j++) {
+            if (dot_compare(entry_id_of(field->entries[j]).dot, entry_id_of(entry).dot) != 0)
+                continue;
+            values[list->count] = entry_value(field->entries[j]);
+            list->items[list->count] = (struct assignment){
+                .definition = unit[i], .kind = ASSIGN_SET, .values = &values[list->count], .count = 1};
+            list->count++;
+            break;
+        }
+    }
+    return true;
+}

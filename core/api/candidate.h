@@ -1,7 +1,8 @@
-/* The values that stand side by side in a field. Used by core/api alone. */
+/* The values that stand side by side in a field, and taking one of them. */
 #ifndef HOPNHAT_API_CANDIDATE_H
 #define HOPNHAT_API_CANDIDATE_H
 
+#include "api/assignment.h"
 #include "model/fold.h"
 
 struct candidate {
@@ -16,5 +17,12 @@ struct candidate {
 bool candidates_find(const struct catalog_type *type, const Hopnhat__Record *record,
                      const Hopnhat__FieldDefinition *definition, struct arena *arena,
                      struct candidate **candidates, size_t *count, bool *open, struct error *error);
+
+/* The assignments that make candidate `entry` what stands there: its own value, and where the field is in a
+ * unit those that were written together with it. In the arena, the values borrowed from the record.
+ * ERROR_MEMORY. */
+bool candidate_take(const struct catalog_type *type, const Hopnhat__Record *record,
+                    const Hopnhat__FieldDefinition *definition, const Hopnhat__Entry *entry,
+                    struct arena *arena, struct assignment_list *list, struct error *error);
 
 #endif

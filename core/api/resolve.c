@@ -4,36 +4,6 @@
 #include "api/candidate.h"
 #include "model/value.h"
 
-/* The values to write so that candidate `entry` holds: its own, and where the field is in a unit those that
- * were written together with it. */
-static bool take_candidate(const struct catalog_type *type, const Hopnhat__Record *record,
-                           const Hopnhat__FieldDefinition *definition, const Hopnhat__Entry *entry,
-                           struct arena *arena, struct assignment_list *list, struct error *error)
-{
-    size_t members = 0;
-    const Hopnhat__FieldDefinition *const *unit = type_unit(type, definition, &members);
-    struct bytes *values = arena_alloc(arena, (members + 1) * sizeof *values);
-    list->items = arena_alloc(arena, (members + 1) * sizeof *list->items);
-    if (!list->items || !values)
-        return error_set(error, ERROR_MEMORY, "out of memory");
-    values[0] = entry_value(entry);
-    list->items[list->count++] =
-        (struct assignment){.definition = definition, .kind = ASSIGN_SET, .values = &values[0], .count = 1};
-    for (size_t i = 0; i < members; i++) {
-        const Hopnhat__Field *field = unit[i] == definition ? NULL : record_field(record, unit[i]->number);
-        for (size_t j = 0; field && j < field->n_entries; j++) {
-            if (dot_compare(entry_id_of(field->entries[j]).dot, entry_id_of(entry).dot) != 0)
-                continue;
-            values[list->count] = entry_value(field->entries[j]);
-            list->items[list->count] = (struct assignment){
-                .definition = unit[i], .kind = ASSIGN_SET, .values = &values[list->count], .count = 1};
-            list->count++;
-            break;
-        }
-    }
-    return true;
-}
-
 /* What the request settles on: `take` or `value`. */
 static bool read_settlement(struct api_call *call, const struct catalog_type *type,
                             const Hopnhat__Record *shown, const Hopnhat__FieldDefinition *definition,
@@ -58,7 +28,7 @@ static bool read_settlement(struct api_call *call, const struct catalog_type *ty
         if (number < 1 || (uint64_t)number > count)
             return error_set(error, ERROR_INPUT,
                              "take: give a number from 1 to %zu, as `conflicts` shows them", count);
-        return take_candidate(type, shown, definition, candidates[number - 1].entry, call->arena, list,
+        return candidate_take(type, shown, definition, candidates[number - 1].entry, call->arena, list,
                               error);
     }
     struct bytes *parsed = arena_alloc(call->arena, sizeof *parsed);

@@ -33,6 +33,9 @@ bool defect_plant(const char *name)
         [DEFECT_ERASED_COMES_LATE] = "erased-comes-late",
         [DEFECT_CLOCK_BELIEVED] = "clock-believed",
         [DEFECT_RETIRED_READS_ON] = "retired-reads-on",
+        [DEFECT_PUT_KEEPS_OTHERS] = "put-keeps-others",
+        [DEFECT_SETTLED_BY_HEADQUARTERS] = "settled-by-headquarters",
+        [DEFECT_KEYS_BEFORE_HELLO] = "keys-before-hello",
     };
     for (size_t i = 1; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], name) == 0) {

@@ -33,6 +33,9 @@ enum defect {
                                  comes */
     DEFECT_CLOCK_BELIEVED,    /* a change is admitted at the time that its author's clock told */
     DEFECT_RETIRED_READS_ON,  /* who was away too long goes on where it stood */
+    DEFECT_PUT_KEEPS_OTHERS,  /* a value that is put over several leaves those that differ from it */
+    DEFECT_SETTLED_BY_HEADQUARTERS, /* the journal puts down every settlement to headquarters */
+    DEFECT_KEYS_BEFORE_HELLO,       /* an office's new keys count from their announcement on */
 };
 
 #ifdef HOPNHAT_DEFECTS

@@ -95,7 +95,7 @@ static bool supersede(struct maker *maker, struct new_op *op, const struct bytes
 static bool put_register(struct maker *maker, uint32_t field, struct bytes value)
 {
     struct new_op *op = add_op(maker, field, HOPNHAT__OP_KIND__PUT, value);
-    return op && supersede(maker, op, NULL);
+    return op && supersede(maker, op, DEFECT(PUT_KEEPS_OTHERS) ? &value : NULL);
 }
 
 static bool drop_value(struct maker *maker, uint32_t field, struct bytes value)

@@ -1,6 +1,6 @@
 /* What headquarters forgets and changes for all: erasures, purges, retirements, catalogs. And what must hold
  * afterwards. */
-#include "world.h"
+#include "people.h"
 
 #include "agent/erasure.h"
 #include "agent/log.h"
@@ -15,11 +15,6 @@
 #include <stdlib.h>
 
 enum { MINUTE_MS = 60 * 1000, STEP_ROWS = 7 };
-
-static uint32_t type_of_key(size_t key)
-{
-    return key == KEYS - 1 ? TYPE_PAPER : TYPE_THING;
-}
 
 void world_erases(struct world *world)
 {

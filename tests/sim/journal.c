@@ -13,6 +13,7 @@ struct looking {
     struct arena arena;
     struct transaction transaction;
     uint64_t open, seen[AGENTS]; /* fields; of them those in records that the office sees */
+    uint64_t settled;            /* rows that somebody settled with a note */
 };
 
 static bool is_open(struct looking *looking, const Hopnhat__Record *record,
@@ -52,6 +53,31 @@ static unsigned open_rows(struct looking *looking, const Hopnhat__Record *record
     }
     cursor_close(&cursor);
     return count;
+}
+
+/* What people settled is put down to those who did. */
+static void check_settled(struct looking *looking)
+{
+    struct world *world = looking->world;
+    struct cursor cursor;
+    cursor_open(&cursor, &looking->transaction, HUB_CONFLICT);
+    for (bool here = cursor_seek(&cursor, bytes_of(NULL, 0)); here; here = cursor_next(&cursor)) {
+        const Hopnhat__Resolution *row = row_unpack(&looking->transaction, cursor.value,
+                                                    &hopnhat__resolution__descriptor, &looking->arena);
+        if (!row || !row->note || strncmp(row->note, "settled ", 8) != 0)
+            continue;
+        const struct settled *settled = truth_settlement(world, row->note);
+        if (!settled || row->state != HOPNHAT__RESOLUTION_STATE__RESOLUTION_SETTLED ||
+            !row->settled_by_office || strcmp(row->settled_by_office, settled->office) != 0 ||
+            !row->settled_by_author || strcmp(row->settled_by_author, "settler") != 0)
+            world_fail(world, "what %s settled (%s) is put down to %s %s",
+                       settled ? settled->office : "nobody", row->note,
+                       row->settled_by_office ? row->settled_by_office : "nobody",
+                       row->settled_by_author ? row->settled_by_author : "");
+        looking->settled++;
+    }
+    cursor_close(&cursor);
+    world_trace(world, "%llu conflicts were settled", (unsigned long long)looking->settled);
 }
 
 static void look_at(struct looking *looking, const Hopnhat__Record *record)
@@ -113,6 +139,7 @@ void check_journal(struct world *world)
         }
         cursor_close(&cursor);
         check_counts(&looking);
+        check_settled(&looking);
         transaction_abort(&looking.transaction);
     }
     arena_release(&looking.arena);

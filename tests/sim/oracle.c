@@ -218,6 +218,9 @@ static void check_overwritten(struct oracle *oracle)
         bool written = false;
         if (oracle->world->mode->agent_put_back && count_puts(oracle, &all[i]) > 1)
             continue;
+        if (truth_was_taken(oracle->world, &all[i], all[i].value) ||
+            truth_was_taken(oracle->world, &all[i], all[i].by))
+            continue; /* who settles a conflict writes what another one wrote before */
         for (size_t j = 0; j < oracle->put_count && !written; j++)
             written = matches(&oracle->puts[j], &all[i], all[i].by);
         for (size_t j = 0; j < oracle->put_count && written; j++)

@@ -9,6 +9,7 @@
 #include "store/key.h"
 #include "store/rows.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <uthash.h>
 
@@ -24,6 +25,10 @@ struct truth {
     struct acknowledged *custody; /* headquarters' changes that were handed to an agent to keep */
     struct overwritten *overwritten;
     size_t overwritten_count, overwritten_room;
+    struct overwritten *taken; /* `by` is empty */
+    size_t taken_count, taken_room;
+    struct settled *settled;
+    size_t settled_count, settled_room;
 };
 
 struct truth *truth_new(void)
@@ -47,25 +52,77 @@ void truth_free(struct truth *truth)
         free(one);
     }
     free(truth->overwritten);
+    free(truth->taken);
+    free(truth->settled);
     free(truth);
+}
+
+/* Room for one more at the end of a list, cleared; the list may move. */
+static void *add_one(void *list, size_t *count, size_t *room, size_t size)
+{
+    void **start = list;
+    if (*count == *room) {
+        size_t more = *room ? 2 * *room : 64;
+        void *grown = realloc(*start, more * size);
+        if (!grown)
+            abort();
+        *start = grown;
+        *room = more;
+    }
+    return memset((char *)*start + size * (*count)++, 0, size);
 }
 
 static void add_overwritten(struct truth *truth, const struct new_edit *edit, const struct new_op *op,
                             struct bytes value)
 {
-    if (truth->overwritten_count == truth->overwritten_room) {
-        size_t room = truth->overwritten_room ? 2 * truth->overwritten_room : 64;
-        struct overwritten *grown = realloc(truth->overwritten, room * sizeof *grown);
-        if (!grown)
-            return;
-        truth->overwritten = grown;
-        truth->overwritten_room = room;
-    }
-    struct overwritten *one = &truth->overwritten[truth->overwritten_count++];
-    *one = (struct overwritten){.type = edit->type, .field = op->field};
+    struct overwritten *one =
+        add_one(&truth->overwritten, &truth->overwritten_count, &truth->overwritten_room, sizeof *one);
+    one->type = edit->type;
+    one->field = op->field;
     memcpy(one->record, edit->record, RECORD_ID_BYTES);
     memcpy(one->by, op->value.data, op->value.size);
     memcpy(one->value, value.data, value.size);
+}
+
+void truth_taken(struct world *world, const Hopnhat__Record *record, uint32_t field, struct bytes value)
+{
+    struct truth *truth = world->truth;
+    if (value.size > 20)
+        return; /* no word, so no value that is looked for */
+    struct overwritten *one = add_one(&truth->taken, &truth->taken_count, &truth->taken_room, sizeof *one);
+    one->type = record->type;
+    one->field = field;
+    memcpy(one->record, record->id.data, RECORD_ID_BYTES);
+    memcpy(one->value, value.data, value.size);
+}
+
+bool truth_was_taken(const struct world *world, const struct overwritten *over, const char *value)
+{
+    for (size_t i = 0; i < world->truth->taken_count; i++) {
+        const struct overwritten *one = &world->truth->taken[i];
+        if (one->type == over->type && one->field == over->field &&
+            memcmp(one->record, over->record, RECORD_ID_BYTES) == 0 && strcmp(one->value, value) == 0)
+            return true;
+    }
+    return false;
+}
+
+void truth_settled(struct world *world, const char *office, const char *note, struct bytes value)
+{
+    struct truth *truth = world->truth;
+    struct settled *one = add_one(&truth->settled, &truth->settled_count, &truth->settled_room, sizeof *one);
+    snprintf(one->note, sizeof one->note, "%s", note);
+    snprintf(one->office, sizeof one->office, "%s", office);
+    snprintf(one->value, sizeof one->value, "%.*s", (int)value.size,
+             value.size ? (const char *)value.data : "");
+}
+
+const struct settled *truth_settlement(const struct world *world, const char *note)
+{
+    for (size_t i = 0; i < world->truth->settled_count; i++)
+        if (strcmp(world->truth->settled[i].note, note) == 0)
+            return &world->truth->settled[i];
+    return NULL;
 }
 
 void truth_superseded(struct world *world, const struct new_edit *edit, const Hopnhat__Record *shown)

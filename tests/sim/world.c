@@ -83,7 +83,7 @@ uint64_t node_wall_ms(const struct node *node)
     return wall > 0 ? (uint64_t)wall : 0;
 }
 
-static char node_name(const struct node *node)
+char node_name(const struct node *node)
 {
     return (char)('a' + (node - node->world->nodes));
 }
@@ -126,9 +126,11 @@ static void queue_spill(struct world *world, struct queue *from, struct queue *l
     }
 }
 
-static struct parcel pack(const Hopnhat__Message *message, uint32_t connection)
+static struct parcel pack(const struct node *node, const Hopnhat__Message *message)
 {
-    struct parcel parcel = {.size = hopnhat__message__get_packed_size(message), .connection = connection};
+    struct parcel parcel = {.size = hopnhat__message__get_packed_size(message),
+                            .connection = node->connection};
+    memcpy(parcel.key, node->key, LINK_KEY_BYTES);
     parcel.data = malloc(parcel.size + 1);
     if (parcel.data)
         hopnhat__message__pack(message, parcel.data);
@@ -147,7 +149,7 @@ static bool agent_sends(void *context, const Hopnhat__Message *message)
     struct node *node = context;
     if (!node->up)
         return false;
-    queue_add(node->world, &node->to_hub, pack(message, node->connection));
+    queue_add(node->world, &node->to_hub, pack(node, message));
     world_trace(node->world, "%c> %s #%u", node_name(node), name_of(message), message->request);
     return true;
 }
@@ -171,7 +173,7 @@ static bool hub_sends(void *context, const struct link_peer *peer, const Hopnhat
         truth_sent(world, node, message);
         if (!node->up || node->connection != peer->connection || world->hub_mute)
             return false;
-        queue_add(world, &node->to_agent, pack(message, peer->connection));
+        queue_add(world, &node->to_agent, pack(node, message));
         world_trace(world, "hub>%c %s #%u", node_name(node), name_of(message), message->request);
         return true;
     }
@@ -187,6 +189,8 @@ static const struct hub_outlet *hub_outlet(struct world *world)
 
 void node_connect(struct node *node)
 {
+    if (!node->up) /* a link is made with the keys of now */
+        memcpy(node->key, node->agent->link_keys.public_key, LINK_KEY_BYTES);
     if (node->up || !hub_admits(node->world->hub, node->key, NULL, node->world->now_ms))
         return;
     node->up = true;
@@ -208,7 +212,7 @@ static void give_to_hub(struct node *node, struct parcel parcel)
     struct world *world = node->world;
     struct link_peer peer = {.connection = parcel.connection};
     Hopnhat__Message *message = hopnhat__message__unpack(NULL, parcel.size, parcel.data);
-    memcpy(peer.key, node->key, LINK_KEY_BYTES);
+    memcpy(peer.key, parcel.key, LINK_KEY_BYTES);
     world->trace = XXH3_64bits_withSeed(parcel.data, parcel.size, world->trace);
     if (message && message->body_case == HOPNHAT__MESSAGE__BODY_PULL && !world->calm) {
         message->pull->has_credit_bytes = true;
@@ -273,13 +277,36 @@ bool node_deliver_to_agent(struct node *node)
     return true;
 }
 
-void node_deliver_late(struct node *node)
+/* One of the messages, by chance. On its way to the hub that is one of an ended connection: on the one that
+ * is up no Pull comes twice, and the hub counts on it. */
+static bool take_late(const struct node *node, struct queue *late, struct parcel *parcel)
 {
-    if (node->late.count && world_chance(node->world, 50))
-        give_to_hub(node, queue_take(&node->late, world_random(node->world, node->late.count)));
-    else if (node->late_to_agent.count)
-        give_to_agent(node,
-                      queue_take(&node->late_to_agent, world_random(node->world, node->late_to_agent.count)));
+    size_t first = late->count ? world_random(node->world, late->count) : 0;
+    for (size_t i = 0; i < late->count; i++) {
+        size_t place = (first + i) % late->count;
+        if (late == &node->late && node->up && late->parcels[place].connection == node->connection)
+            continue;
+        *parcel = queue_take(late, place);
+        return true;
+    }
+    return false;
+}
+
+bool node_deliver_late(struct node *node)
+{
+    struct parcel parcel;
+    bool up_first = world_chance(node->world, 50);
+    for (unsigned i = 0; i < 2; i++) {
+        bool up = (i == 0) == up_first;
+        if (!take_late(node, up ? &node->late : &node->late_to_agent, &parcel))
+            continue;
+        if (up)
+            give_to_hub(node, parcel);
+        else
+            give_to_agent(node, parcel);
+        return true;
+    }
+    return false;
 }
 
 void world_hub_turn(struct world *world)
@@ -300,7 +327,7 @@ static struct hub_options hub_options(struct world *world)
     return (struct hub_options){.map_bytes = MAP_BYTES, .entropy = world_entropy(world)};
 }
 
-static void open_node(struct node *node)
+void node_open(struct node *node)
 {
     struct error error;
     struct agent_options options = agent_options(node->world);
@@ -311,7 +338,7 @@ static void open_node(struct node *node)
         world_fail(node->world, "agent %c does not open: %s", node_name(node), error.text);
 }
 
-static void close_node(struct node *node)
+void node_close(struct node *node)
 {
     if (node->up)
         agent_drops_link(node, "crash");
@@ -324,11 +351,11 @@ static void close_node(struct node *node)
 void node_crash(struct node *node)
 {
     world_trace(node->world, "%c crashes", node_name(node));
-    close_node(node);
-    open_node(node);
+    node_close(node);
+    node_open(node);
 }
 
-static void open_hub(struct world *world)
+void world_open_hub(struct world *world)
 {
     struct error error;
     struct hub_options options = hub_options(world);
@@ -337,7 +364,7 @@ static void open_hub(struct world *world)
         world_fail(world, "the hub does not open: %s", error.text);
 }
 
-static void close_hub(struct world *world)
+void world_close_hub(struct world *world)
 {
     for (size_t i = 0; i < AGENTS; i++)
         node_cut(&world->nodes[i]);
@@ -350,133 +377,8 @@ static void close_hub(struct world *world)
 void world_crash_hub(struct world *world)
 {
     world_trace(world, "hub crashes");
-    close_hub(world);
-    open_hub(world);
-}
-
-static bool copy_file(const char *from, const char *to)
-{
-    char buffer[65536];
-    size_t size;
-    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
-    bool copied = in && out;
-    while (copied && (size = fread(buffer, 1, sizeof buffer, in)) > 0)
-        copied = fwrite(buffer, 1, size, out) == size;
-    if (in)
-        fclose(in);
-    if (out && fclose(out) != 0)
-        copied = false;
-    return copied;
-}
-
-static void copy_store(struct world *world, const char *directory, unsigned slot, bool back)
-{
-    char store[256], copy[256];
-    snprintf(store, sizeof store, "%s/store/data.mdb", directory);
-    snprintf(copy, sizeof copy, "%s/copy-%u", directory, slot);
-    if (!(back ? copy_file(copy, store) : copy_file(store, copy)))
-        world_fail(world, "cannot copy %s", store);
-}
-
-void node_copy(struct node *node)
-{
-    world_trace(node->world, "%c is copied", node_name(node));
-    copy_store(node->world, node->directory, node->copies++ % COPIES, false);
-}
-
-void node_come_back(struct node *node, bool by_command)
-{
-    struct error error;
-    unsigned kept = node->copies < COPIES ? node->copies : COPIES;
-    if (kept == 0)
-        return;
-    world_trace(node->world, "%c comes back from a copy%s", node_name(node),
-                by_command ? ", by command" : "");
-    close_node(node);
-    copy_store(node->world, node->directory, (unsigned)world_random(node->world, kept), true);
-    truth_lost(node->world, node);
-    open_node(node);
-    if (by_command && node->agent && !agent_restored(node->agent, NULL, &error))
-        world_fail(node->world, "restore of %c: %s", node_name(node), error.text);
-}
-
-/* The hub takes note of the copy as of a backup, under the name of its slot. */
-static void note_backup(struct world *world)
-{
-    uint64_t replicas[256], watermarks[256];
-    char file[32];
-    struct error error;
-    Hopnhat__Backup backup = HOPNHAT__BACKUP__INIT;
-    backup.replicas = replicas;
-    backup.watermarks = watermarks;
-    for (const struct replica *one = world->hub->replicas; one && backup.n_replicas < 256;
-         one = one->hh.next) {
-        replicas[backup.n_replicas++] = one->number;
-        watermarks[backup.n_watermarks++] = one->watermark;
-    }
-    snprintf(file, sizeof file, "copy-%u", (world->hub_copies - 1) % COPIES);
-    backup.file = file;
-    backup.made_ms = world->now_ms;
-    backup.rev = world->hub->rev;
-    if (!backups_note(world->hub, &backup, COPIES, &error))
-        world_fail(world, "a backup was not noted: %s", error.text);
-}
-
-/* Whether the hub counts the copy in that slot among its backups. */
-static bool is_noted(struct world *world, unsigned slot)
-{
-    struct transaction transaction;
-    struct cursor cursor;
-    struct arena arena;
-    struct error error;
-    char file[32];
-    bool noted = false;
-    snprintf(file, sizeof file, "copy-%u", slot);
-    if (!transaction_begin(&transaction, world->hub->environment, false, &error))
-        return false;
-    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
-    cursor_open(&cursor, &transaction, HUB_BACKUP);
-    for (bool here = cursor_seek(&cursor, bytes_of(NULL, 0)); here && !noted; here = cursor_next(&cursor)) {
-        const Hopnhat__Backup *row =
-            row_unpack(&transaction, cursor.value, &hopnhat__backup__descriptor, &arena);
-        noted = row && row->file && strcmp(row->file, file) == 0;
-    }
-    cursor_close(&cursor);
-    transaction_abort(&transaction);
-    arena_release(&arena);
-    return noted;
-}
-
-void world_copy_hub(struct world *world)
-{
-    world_hub_turn(world); /* what is not committed is in no copy */
-    world_trace(world, "the hub is copied");
-    if (world->mode->hub_gap && !world->forgotten_copy) {
-        copy_store(world, world->hub_directory, FORGOTTEN, false);
-        world->forgotten_copy = true;
-        return;
-    }
-    copy_store(world, world->hub_directory, world->hub_copies++ % COPIES, false);
-    note_backup(world);
-}
-
-void world_restore_hub(struct world *world)
-{
-    struct error error;
-    unsigned kept = world->hub_copies < COPIES ? world->hub_copies : COPIES;
-    if (kept == 0)
-        return;
-    unsigned slot = (unsigned)world_random(world, kept);
-    if (world->forgotten_copy && world_chance(world, 50))
-        slot = FORGOTTEN;
-    world_trace(world, "the hub is restored from copy %u", slot);
-    world->gap_allowed = world->gap_allowed || !is_noted(world, slot);
-    close_hub(world);
-    copy_store(world, world->hub_directory, slot, true);
-    world->hub_restores++;
-    open_hub(world);
-    if (world->hub && !hub_mark_restored(world->hub, NULL, &error))
-        world_fail(world, "restore of the hub: %s", error.text);
+    world_close_hub(world);
+    world_open_hub(world);
 }
 
 /* --- the beginning --- */
@@ -554,7 +456,7 @@ bool world_start(struct world *world, const struct mode *mode, uint64_t seed, st
     mkdir(world->hub_directory, 0700);
     if (!hub_init(world->hub_directory, &options, catalog, world->now_ms, &error))
         return world_fail(world, "init: %s", error.text);
-    open_hub(world);
+    world_open_hub(world);
     for (size_t i = 0; world->hub && i < KEYS; i++)
         fill(world, world->keys[i], RECORD_ID_BYTES);
     for (size_t i = 0; world->hub && i < AGENTS; i++) {
@@ -565,7 +467,7 @@ bool world_start(struct world *world, const struct mode *mode, uint64_t seed, st
         mkdir(node->directory, 0700);
         if (!add_office(world, i, &error) || !join_node(world, node, OFFICES[i], &error))
             return world_fail(world, "joining: %s", error.text);
-        open_node(node);
+        node_open(node);
     }
     return world->failure[0] == 0;
 }
@@ -575,7 +477,7 @@ void world_end(struct world *world)
     for (size_t i = 0; i < AGENTS; i++) {
         struct node *node = &world->nodes[i];
         if (node->agent)
-            close_node(node);
+            node_close(node);
         queue_clear(&node->to_hub);
         queue_clear(&node->to_agent);
         queue_clear(&node->late);
@@ -583,7 +485,7 @@ void world_end(struct world *world)
         node_drop_sticks(node);
     }
     if (world->hub)
-        close_hub(world);
+        world_close_hub(world);
     truth_free(world->truth);
     for (size_t i = 1; i < world->catalog_count; i++)
         free((void *)(uintptr_t)world->catalogs[i].data);

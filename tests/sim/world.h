@@ -42,6 +42,7 @@ struct parcel {
     uint8_t *data;
     size_t size;
     uint32_t connection;
+    uint8_t key[LINK_KEY_BYTES]; /* the office's, of the connection */
 };
 
 struct queue {
@@ -62,9 +63,9 @@ struct node {
     struct agent *agent;
     struct agent_session *session;
     struct world *world;
-    int64_t clock_off_ms; /* how wrong its wall clock is */
-    uint64_t stopped_ms;  /* not 0: its clock stands there */
-    uint8_t key[LINK_KEY_BYTES];
+    int64_t clock_off_ms;        /* how wrong its wall clock is */
+    uint64_t stopped_ms;         /* not 0: its clock stands there */
+    uint8_t key[LINK_KEY_BYTES]; /* that the last connection was made with */
     bool up;
     uint32_t connection;
     struct queue to_hub, to_agent;
@@ -120,6 +121,13 @@ bool world_fail(struct world *world, const char *format, ...) __attribute__((for
 void world_trace(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 uint64_t node_wall_ms(const struct node *node);
+char node_name(const struct node *node);
+
+/* Daemons that start and stop. */
+void node_open(struct node *node);
+void node_close(struct node *node);
+void world_open_hub(struct world *world);
+void world_close_hub(struct world *world);
 
 /* Links. */
 void node_connect(struct node *node);
@@ -127,14 +135,15 @@ void node_cut(struct node *node);
 /* Delivers one waiting message, in one direction; false: none waits. */
 bool node_deliver_to_hub(struct node *node);
 bool node_deliver_to_agent(struct node *node);
-void node_deliver_late(struct node *node);
+/* Delivers one message of an ended connection; false: there is none. */
+bool node_deliver_late(struct node *node);
 void world_hub_turn(struct world *world);
 
 /* Crashes: what was in memory is gone. */
 void node_crash(struct node *node);
 void world_crash_hub(struct world *world);
 
-/* Copies of a store, and its coming back as one of them. */
+/* tests/sim/copies.c: copies of a store, and its coming back as one of them. */
 void node_copy(struct node *node);
 void node_come_back(struct node *node, bool by_command);
 void world_copy_hub(struct world *world);
@@ -166,6 +175,10 @@ struct truth *truth_new(void);
 void truth_free(struct truth *truth);
 void truth_saved(struct world *world, struct node *node, struct dot dot);
 void truth_superseded(struct world *world, const struct new_edit *edit, const Hopnhat__Record *shown);
+/* A value that stands there already is written once more, to settle a conflict. */
+void truth_taken(struct world *world, const Hopnhat__Record *record, uint32_t field, struct bytes value);
+/* A field was settled on the value, with that note. */
+void truth_settled(struct world *world, const char *office, const char *note, struct bytes value);
 void truth_acknowledged(struct world *world, struct node *node);
 void truth_sent(struct world *world, struct node *node, const Hopnhat__Message *message);
 void truth_lost(struct world *world, struct node *node);
@@ -189,5 +202,13 @@ struct overwritten {
     char by[24], value[24];
 };
 const struct overwritten *truth_overwritten(const struct world *world, size_t *count);
+/* Whether the value was written more than once all the same, by somebody who took it. */
+bool truth_was_taken(const struct world *world, const struct overwritten *over, const char *value);
+
+/* Who settled a conflict with that note, and on what. NULL: nobody. */
+struct settled {
+    char note[24], office[24], value[400];
+};
+const struct settled *truth_settlement(const struct world *world, const char *note);
 
 #endif
