@@ -66,9 +66,9 @@ static bool is_next(struct transaction *transaction, const struct own_log *log, 
 }
 
 void log_append(struct transaction *transaction, struct own_log *log, const struct change *change,
-                struct bytes stored, uint64_t admitted)
+                struct bytes stored, const Hopnhat__LogRow *times)
 {
-    Hopnhat__LogRow row = HOPNHAT__LOG_ROW__INIT;
+    Hopnhat__LogRow row = *times;
     struct error error;
     struct key key;
     if (!is_next(transaction, log, change->dot))
@@ -80,8 +80,6 @@ void log_append(struct transaction *transaction, struct own_log *log, const stru
     log->head = change->dot.seq;
     log->dirty = true;
     row.link = (ProtobufCBinaryData){LINK_BYTES, log->link};
-    row.has_admitted = admitted != 0;
-    row.admitted = admitted;
     row.logged = (ProtobufCBinaryData){stored.size, (uint8_t *)(uintptr_t)stored.data};
     key_dot(&key, change->dot.replica, change->dot.seq);
     row_put(transaction, AGENT_LOG, key_bytes(&key), &row.base);

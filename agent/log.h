@@ -19,9 +19,10 @@ bool log_change(struct transaction *transaction, struct dot dot, struct arena *a
 bool log_link(struct transaction *transaction, const struct own_log *log, uint64_t seq,
               uint8_t link[LINK_BYTES], struct arena *arena);
 
-/* Appends `stored`, which `change` was unpacked from and whose dot is the log's next. */
+/* Appends `stored`, which `change` was unpacked from and whose dot is the log's next. The row has the times
+ * of `times`. */
 void log_append(struct transaction *transaction, struct own_log *log, const struct change *change,
-                struct bytes stored, uint64_t admitted);
+                struct bytes stored, const Hopnhat__LogRow *times);
 
 /* Takes note of the time at which the change was admitted; the lowest known counts. */
 void log_admitted(struct transaction *transaction, struct dot dot, uint64_t admitted, struct arena *arena);

@@ -213,7 +213,7 @@ static bool author_again(struct reauthor *reauthor, struct dot old)
         !change_unpack(&made, dot, stored, &reauthor->arena, reauthor->error) ||
         (change.logged->n_erased && !erase_again(reauthor, &change, &made, &stored)))
         return false;
-    log_append(reauthor->transaction, reauthor->log, &made, stored, row->has_admitted ? row->admitted : 0);
+    log_append(reauthor->transaction, reauthor->log, &made, stored, row);
     return !store_failed(reauthor);
 }
 

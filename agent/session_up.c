@@ -5,7 +5,11 @@
 #include "store/key.h"
 #include "store/rows.h"
 
-enum { CATALOG_PAUSE_MS = 10 * 1000, SHORT_ACK_PAUSE_MS = 1000 };
+enum {
+    CATALOG_PAUSE_MS = 10 * 1000,
+    SHORT_ACK_PAUSE_MS = 1000,
+    SAME_SHIFT_MS = 1000, /* changes of one Push are moved in time together: by what they differ at most */
+};
 
 /* A Push under construction. */
 struct batch {
@@ -16,6 +20,9 @@ struct batch {
     bool whole; /* up to the end of its last change */
     bool waits; /* nothing is in it: its next change has to come after one of another log */
     uint64_t last;
+    uint64_t wall_ms;
+    int64_t shift_ms; /* by how much the claimed times are to be moved (core/model/clock.h) */
+    uint64_t reading; /* of the clock now, less that */
 };
 
 /* The present log, which is the first in the list, before former ones: these end with what was written in
@@ -114,6 +121,22 @@ static bool cut_piece(struct session_log *log, struct batch *batch, const Hopnha
     return true;
 }
 
+static int64_t shift_of(const struct agent_session *session, const Hopnhat__LogRow *row, uint64_t wall_ms)
+{
+    if (!row->has_written_ms)
+        return 0;
+    return clock_shift_ms(&session->agent->clock, row->written_ms + (uint64_t)row->ahead_ms, row->written_ms,
+                          wall_ms);
+}
+
+/* Whether the change goes into the same Push: there is room, and its clock was as wrong as the others'. */
+static bool belongs(const struct batch *batch, const Hopnhat__LogRow *row, int64_t shift_ms, size_t most)
+{
+    int64_t more_ms = shift_ms - batch->shift_ms;
+    return batch->push.n_changes == 0 || (batch->size_bytes + row->logged.len <= most &&
+                                          more_ms <= SAME_SHIFT_MS && more_ms >= -SAME_SHIFT_MS);
+}
+
 /* Takes changes from `first` on, as many as fit `most` bytes, one at least, or a piece of one. */
 static bool collect(const struct agent_session *session, struct session_log *log, struct batch *batch,
                     struct transaction *transaction, size_t most, struct arena *arena)
@@ -131,9 +154,12 @@ static bool collect(const struct agent_session *session, struct session_log *log
         const struct dot dot = {batch->log->replica, seq};
         const bool waits = must_wait(session, transaction, dot, arena);
         const Hopnhat__LogRow *row = waits ? NULL : log_row(transaction, dot, arena);
+        int64_t shift_ms = row ? shift_of(session, row, batch->wall_ms) : 0;
         batch->waits = waits && push->n_changes == 0;
-        if (!row || (push->n_changes && batch->size_bytes + row->logged.len > most))
+        if (!row || !belongs(batch, row, shift_ms, most))
             break;
+        if (push->n_changes == 0)
+            batch->shift_ms = shift_ms;
         if (row->logged.len > 2 * slice) {
             push->admitted[0] = row->has_admitted ? row->admitted : 0;
             push->n_admitted = row->has_admitted;
@@ -167,14 +193,13 @@ static bool sign(const struct agent_session *session, struct batch *batch, struc
 }
 
 /* Says by the time of the last change what the clock reads now. */
-static bool tell_age(struct batch *batch, struct transaction *transaction, uint64_t last, uint64_t reading,
-                     struct arena *arena)
+static bool tell_age(struct batch *batch, struct transaction *transaction, struct arena *arena)
 {
     struct change change;
-    if (!log_change(transaction, (struct dot){batch->log->replica, last}, arena, &change))
+    if (!log_change(transaction, (struct dot){batch->log->replica, batch->last}, arena, &change))
         return false;
     batch->push.has_age_ms = true;
-    batch->push.age_ms = (int64_t)(time_ms(reading) - time_ms(change.body->time));
+    batch->push.age_ms = (int64_t)(time_ms(batch->reading) - time_ms(change.body->time));
     return true;
 }
 
@@ -199,7 +224,7 @@ static bool make_brief(const struct agent_session *session, struct batch *batch,
 }
 
 /* The next batch of the log at `place`, in session->message. False: the link is down now. */
-static bool make_batch(struct agent_session *session, size_t place, size_t most, uint64_t reading,
+static bool make_batch(struct agent_session *session, size_t place, size_t most, uint64_t wall_ms,
                        struct batch *batch)
 {
     struct session_log *log = &session->logs[place];
@@ -207,14 +232,16 @@ static bool make_batch(struct agent_session *session, size_t place, size_t most,
     struct transaction transaction;
     struct error error;
     arena_reset(arena);
-    *batch = (struct batch){.log = agent_log(session->agent, log->replica)};
+    *batch = (struct batch){.log = agent_log(session->agent, log->replica), .wall_ms = wall_ms};
     hopnhat__push__init(&batch->push);
     bool made = agent_read(session->agent, &transaction, &error), failed = !made;
     if (made) {
         made = collect(session, log, batch, &transaction, most, arena);
+        batch->reading =
+            time_of_ms(time_ms(clock_reading(&session->agent->clock, wall_ms)) - (uint64_t)batch->shift_ms);
         batch->last = log->sent + (batch->push.piece ? 1 : batch->push.n_changes);
         made = made && (!batch->whole || (sign(session, batch, &transaction, batch->last, arena) &&
-                                          tell_age(batch, &transaction, batch->last, reading, arena) &&
+                                          tell_age(batch, &transaction, arena) &&
                                           make_brief(session, batch, &transaction, arena)));
         failed = transaction.failed;
         error = transaction.error;
@@ -231,11 +258,10 @@ static bool make_batch(struct agent_session *session, size_t place, size_t most,
 static bool send_batch(struct agent_session *session, size_t place, size_t most, uint64_t wall_ms)
 {
     struct session_log *log = &session->logs[place];
-    uint64_t reading = clock_reading(&session->agent->clock, wall_ms);
     size_t used = session_under_way(session, REQUEST_PUSH);
     struct batch batch;
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
-    if (!make_batch(session, place, most, reading, &batch))
+    if (!make_batch(session, place, most, wall_ms, &batch))
         return false;
     log->waits = batch.waits;
     if (log->waits)
@@ -252,7 +278,7 @@ static bool send_batch(struct agent_session *session, size_t place, size_t most,
     request->log = place;
     request->first = log->sent + 1;
     request->last = batch.last;
-    request->time = reading;
+    request->time = batch.reading;
     request->mark = rate_sent(&session->up, batch.size_bytes + PUSH_BYTES, used, session->now_ms);
     request->whole = batch.whole;
     if (batch.push.piece) {

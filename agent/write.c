@@ -82,7 +82,12 @@ static bool write_all(struct writing *writing, const struct new_edit *edits, siz
     for (size_t i = 0; i < count; i++)
         if (!apply(writing, i))
             return false;
-    log_append(writing->transaction, agent_present_log(writing->agent), &writing->change, writing->stored, 0);
+    Hopnhat__LogRow times = HOPNHAT__LOG_ROW__INIT;
+    times.has_written_ms = times.has_ahead_ms = true;
+    times.written_ms = wall_ms;
+    times.ahead_ms = (int64_t)time_ms(writing->change.body->time) - (int64_t)wall_ms;
+    log_append(writing->transaction, agent_present_log(writing->agent), &writing->change, writing->stored,
+               &times);
     return true;
 }
 

@@ -1,5 +1,7 @@
 #include "model/clock.h"
 
+#include <stdbool.h>
+
 static const uint64_t LAST_MS = (UINT64_C(1) << 48) - 1;
 
 uint64_t time_of_ms(uint64_t ms)
@@ -34,6 +36,15 @@ void clock_contact(struct clock *clock, uint64_t sent_wall_ms, uint64_t wall_ms,
     uint64_t corrected = time_of_ms(shifted_ms(wall_ms, clock->offset_ms));
     if (clock->last > corrected)
         clock->last = corrected;
+}
+
+int64_t clock_shift_ms(const struct clock *clock, uint64_t claimed_ms, uint64_t written_ms, uint64_t wall_ms)
+{
+    uint64_t corrected_ms = shifted_ms(written_ms, clock->offset_ms);
+    bool claimed_may_be = claimed_ms <= shifted_ms(wall_ms, clock->offset_ms);
+    if (written_ms > wall_ms || (claimed_may_be && claimed_ms >= corrected_ms))
+        return 0;
+    return (int64_t)corrected_ms - (int64_t)claimed_ms;
 }
 
 uint64_t clock_admit(uint64_t claimed, uint64_t reading, uint64_t receipt, uint64_t floor)

@@ -29,6 +29,14 @@ uint64_t clock_reading(const struct clock *clock, uint64_t wall_ms);
  * is measured against the middle. A clock that ran ahead of the hub falls back to it. */
 void clock_contact(struct clock *clock, uint64_t sent_wall_ms, uint64_t wall_ms, uint64_t hub_time);
 
+/* By how much the claimed time of a change is to be moved, in ms, so that it is when the change was made. It
+ * was made when the machine's clock read written_ms and, corrected as it was then, claimed_ms; now it reads
+ * wall_ms and has been corrected anew. Since the contact before, the clock may have jumped, and nobody knows
+ * whether that was before the change or after it: so what was claimed may be right, or what the clock read,
+ * corrected as it is now. Neither can be later than the truth but by being in the future: it is the later one
+ * that is not. 0 where both are. */
+int64_t clock_shift_ms(const struct clock *clock, uint64_t claimed_ms, uint64_t written_ms, uint64_t wall_ms);
+
 /* The admitted time of a change that claims `claimed`, from a replica whose clock read `reading` when the
  * hub's read `receipt`: the claim moved by the difference and held between floor (the replica's previous
  * contact) and receipt. */

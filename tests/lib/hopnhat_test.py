@@ -225,12 +225,13 @@ class Daemon:
         self.data = bench.path(name)
         self.process = None
         self.environment = {}  # what `run` gets on top
+        self.machine = {}  # what every command gets on top, `run` too
         self.within = []  # what its commands start with, so that they run in a network namespace
 
     def call(self, *arguments, deadline_s=COMMAND_DEADLINE_S, given=None):
         """One command on this store, whatever its status: Result."""
         argv = [*self.within, self.program, *arguments]
-        return self.bench.run(argv, deadline_s, {"HOPNHAT_DATA": self.data}, given)
+        return self.bench.run(argv, deadline_s, {"HOPNHAT_DATA": self.data, **self.machine}, given)
 
     def do(self, *arguments, status=0, deadline_s=COMMAND_DEADLINE_S, given=None):
         """One command that must end with this status: Result."""
@@ -264,7 +265,7 @@ class Daemon:
         """`run ARGUMENTS`, and returns when the daemon serves its tools: Process."""
         check(self.process is None or not self.process.running(), f"{self.name} runs already")
         self.process = self.bench.start(self.name, [*self.within, self.program, "run", *arguments],
-                                        {"HOPNHAT_DATA": self.data, **self.environment})
+                                        {"HOPNHAT_DATA": self.data, **self.machine, **self.environment})
 
         def ready():
             check(self.process.running(), f"{self.name} ended with status {self.process.child.returncode}: "

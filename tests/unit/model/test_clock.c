@@ -122,6 +122,29 @@ static void a_wrong_clock_neither_wins_nor_loses(void **state)
     }
 }
 
+/* The clock jumped by ten years between two contacts; the change was made ten seconds before the second one.
+ */
+static void a_jump_is_told_from_a_wrong_claim(void **state)
+{
+    (void)state;
+    const uint64_t now = UINT64_C(1750000000000), years = UINT64_C(315576000000), made = now - 10000;
+    const struct clock right = {.offset_ms = 0}, ahead = {.offset_ms = -(int64_t)years},
+                       behind = {.offset_ms = (int64_t)years};
+    assert_int_equal(clock_shift_ms(&right, made, made, now), 0);
+    assert_int_equal(clock_shift_ms(&right, made - 5, made, now), 5); /* measured better since */
+    /* ahead: written before it jumped, and after */
+    assert_int_equal(clock_shift_ms(&ahead, made, made, now + years), 0);
+    assert_int_equal(clock_shift_ms(&ahead, made + years, made + years, now + years), -(int64_t)years);
+    /* behind: the same; a claim is never before the last one */
+    assert_int_equal(clock_shift_ms(&behind, made, made, now - years), 0);
+    assert_int_equal(clock_shift_ms(&behind, now - 50000, made - years, now - years), 40000);
+    /* nothing to go by: it jumped forth and was put right before the contact */
+    assert_int_equal(clock_shift_ms(&right, made + years, made + years, now), 0);
+    /* wrong all the time, and known to be */
+    assert_int_equal(clock_shift_ms(&ahead, made, made + years, now + years), 0);
+    assert_int_equal(clock_shift_ms(&behind, made, made - years, now - years), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +157,7 @@ int main(void)
         cmocka_unit_test(extreme_clocks_are_held),
         cmocka_unit_test(admission_moves_the_claim_and_holds_it),
         cmocka_unit_test(a_wrong_clock_neither_wins_nor_loses),
+        cmocka_unit_test(a_jump_is_told_from_a_wrong_claim),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
