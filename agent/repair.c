@@ -4,6 +4,8 @@
 #include "agent/log.h"
 #include "agent/mirror.h"
 #include "agent/reauthor.h"
+#include "api/wall.h"
+#include "store/audit.h"
 #include "store/key.h"
 #include "store/rows.h"
 #include "store/salvage.h"
@@ -56,6 +58,8 @@ static bool take_over(struct repair *repair, struct environment *from, struct en
                 repair->error, ERROR_CORRUPT,
                 "the store cannot be mended: \"%s\" is damaged; restore the newest backup, or join anew",
                 agent_databases[i]);
+        if (lost && i == AGENT_AUDIT && !audit_mend(to, i, lost, wall_now_ms(), repair->error))
+            return false;
         if (lost)
             tell(repair, "%" PRIu64 " damaged rows of \"%s\" were left out", lost, agent_databases[i]);
     }

@@ -1,9 +1,11 @@
 #include "hub/repair.h"
 
+#include "api/wall.h"
 #include "hub/admission.h"
 #include "hub/history.h"
 #include "hub/journal.h"
 #include "model/fold.h"
+#include "store/audit.h"
 #include "store/key.h"
 #include "store/meta.h"
 #include "store/rows.h"
@@ -70,6 +72,8 @@ static bool take_over(struct repair *repair, struct environment *from, struct en
                 "offices offer what came since",
                 hub_databases[i]);
         repair->records_lost = i == HUB_RECORD ? lost : repair->records_lost;
+        if (lost && i == HUB_AUDIT && !audit_mend(to, i, lost, wall_now_ms(), repair->error))
+            return false;
         if (!lost)
             continue;
         snprintf(text, sizeof text, "%" PRIu64 " damaged rows of \"%s\" were left out", lost,

@@ -1,10 +1,12 @@
 #include "store/audit.h"
 
+#include "base/limits.h"
 #include "store/key.h"
 #include "store/rows.h"
 
 #include <inttypes.h>
 #include <sodium.h>
+#include <stdio.h>
 
 enum { LINK_SIZE = 32, ROW_ARENA_BYTES = 64 * 1024 };
 
@@ -118,6 +120,56 @@ bool audit_list(struct transaction *transaction, unsigned database, uint64_t aft
     }
     cursor_close(&cursor);
     return !transaction->failed;
+}
+
+/* Entries that are chained anew, in their order. */
+struct kept {
+    struct kept *next;
+    const Hopnhat__AuditEntry *entry;
+};
+
+struct keeping {
+    struct kept *first, **end;
+    struct arena *arena;
+};
+
+static bool keep(void *user, const Hopnhat__AuditEntry *entry)
+{
+    struct keeping *keeping = user;
+    struct kept *kept = arena_alloc(keeping->arena, sizeof *kept);
+    if (!kept)
+        return false;
+    *kept = (struct kept){.entry = entry};
+    *keeping->end = kept;
+    keeping->end = &kept->next;
+    return true;
+}
+
+bool audit_mend(struct environment *environment, unsigned database, uint64_t lost, uint64_t wall_ms,
+                struct error *error)
+{
+    struct transaction transaction;
+    struct arena arena;
+    struct keeping keeping = {.arena = &arena};
+    char detail[100];
+    keeping.end = &keeping.first;
+    if (!transaction_begin(&transaction, environment, true, error))
+        return false;
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    if (!audit_list(&transaction, database, 0, &arena, keep, &keeping) || arena.failure)
+        fail(&transaction);
+    transaction_clear(&transaction, database);
+    for (const struct kept *kept = keeping.first; kept; kept = kept->next) {
+        const struct audit_act act = {kept->entry->actor, kept->entry->act, kept->entry->detail,
+                                      kept->entry->time_ms};
+        audit_append(&transaction, database, &act);
+    }
+    snprintf(detail, sizeof detail, "%" PRIu64 " damaged entries are missing, the others are chained anew",
+             lost);
+    const struct audit_act act = {"the daemon", "mended", detail, wall_ms};
+    audit_append(&transaction, database, &act);
+    arena_release(&arena);
+    return transaction_commit(&transaction, error);
 }
 
 struct look {

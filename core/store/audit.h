@@ -28,6 +28,11 @@ bool audit_write(struct environment *environment, unsigned database, const struc
 bool audit_list(struct transaction *transaction, unsigned database, uint64_t after, struct arena *arena,
                 bool (*visit)(void *user, const Hopnhat__AuditEntry *entry), void *user);
 
+/* For a store that is made anew of a damaged one, where `lost` entries could not be read: chains the others
+ * anew and ends with an entry that says so. The damaged store, which is kept, has them as they were. */
+bool audit_mend(struct environment *environment, unsigned database, uint64_t lost, uint64_t wall_ms,
+                struct error *error);
+
 /* For `verify`: every entry from the first to the last, and the chain over them. */
 void audit_verify(struct verify *verify, struct transaction *transaction, unsigned database);
 

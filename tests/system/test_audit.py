@@ -144,5 +144,37 @@ def test_a_restored_hub_takes_no_code_of_before(bench):
     world.hub.do("verify")
 
 
+def alter(daemon, old, new):
+    """Puts other bytes in the place of these wherever they stand in the daemon's closed store."""
+    path = os.path.join(daemon.data, "store", "data.mdb")
+    with open(path, "rb") as file:
+        content = file.read()
+    check(old in content, f"{old} is in {path}")
+    with open(path, "wb") as file:
+        file.write(content.replace(old, new))
+
+
+def test_a_damaged_entry_stops_no_daemon(bench):
+    world = Federation(bench, "hue")
+    for daemon in (world.hub, world["hue"]):
+        for name in ("lan", "hoa", "minh"):
+            daemon.do("account", "add", name, "--role", "reader", given="long enough here\n")
+            daemon.do("account", "remove", name)
+        before = acts(daemon)
+        daemon.stop()
+        alter(daemon, b"DELETE /v1/accounts/hoa", b"DELETE /v1/accounts/hoe")
+        result = daemon.do("verify", status=1)
+        check("audit" in result.out + result.err, f"verify: {result.describe()}")
+        if daemon is world.hub:
+            world.start_hub()
+        else:
+            daemon.start()
+        before.remove("DELETE /v1/accounts/hoa")
+        equal(acts(daemon), before + ["mended"], f"the acts at {daemon.name}")
+        check("1 damaged entries are missing" in entries(daemon)[-1]["detail"], f"{entries(daemon)[-1]}")
+        daemon.do("verify")
+    world.sync()
+
+
 if __name__ == "__main__":
     main(globals())

@@ -182,6 +182,15 @@ static void it_is_bounded(void **state)
     struct bytes file = finish(&bundle);
     assert_true(file.size < LIMIT_BUNDLE_BYTES + 4096);
     assert_true(is_taken(file));
+    /* nor does whoever makes one otherwise get more of it opened */
+    struct bundle_reader reader;
+    uint8_t *longer = arena_alloc(&arena, file.size + TEXT_BYTES);
+    assert_non_null(longer);
+    memcpy(longer, file.data, file.size);
+    memset(longer + file.size, 0, TEXT_BYTES);
+    assert_false(bundle_open(&reader, bytes_of(longer, file.size + TEXT_BYTES), signer.public_key, &hub,
+                             &arena, &error));
+    assert_int_equal(error.code, ERROR_LIMIT);
 }
 
 int main(void)
