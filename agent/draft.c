@@ -92,6 +92,12 @@ bool draft_add(struct agent *agent, struct transaction *transaction, const struc
     Hopnhat__Draft *former = load(transaction, type, id, arena), draft = HOPNHAT__DRAFT__INIT;
     const Hopnhat__Record *base = before ? before : record_new(arena, type, id);
     draft.n_pending = former ? former->n_pending : 0;
+    if (draft.n_pending >= LIMIT_PENDING_PER_RECORD)
+        return error_set(
+            error, ERROR_LIMIT,
+            "headquarters does not have the last %d changes of this record yet: write to it again "
+            "when they have been sent",
+            LIMIT_PENDING_PER_RECORD);
     draft.pending = former ? former->pending : NULL;
     draft.pending = with_room(&draft, arena);
     Hopnhat__EntryId *pending = new_pending(change->dot, false, arena);

@@ -282,6 +282,8 @@ static void take_busy(struct agent_session *session, const struct request *reque
 {
     uint64_t jitter = entropy_number(&session->agent->entropy) % (busy->retry_ms / 2 + 100);
     uint64_t retry_ms = busy->retry_ms + jitter;
+    if (busy->reason)
+        session_trouble(session, "%.400s", busy->reason);
     if (request->kind == REQUEST_PUSH) {
         session_push_again(session, request->log, request->first - 1, retry_ms);
     } else if (request->kind == REQUEST_HISTORY) {

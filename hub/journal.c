@@ -303,9 +303,11 @@ void journal_erase(struct admission *admission, Hopnhat__Resolution *row)
     struct journal_former former = journal_former(row);
     if (row->state != HOPNHAT__RESOLUTION_STATE__RESOLUTION_SETTLED) {
         row->state = HOPNHAT__RESOLUTION_STATE__RESOLUTION_SETTLED;
+        row->settled_by_office = (char *)(uintptr_t)HEADQUARTERS_OWNER;
         row->has_settled_ms = true;
         row->settled_ms = admission->received_ms;
     }
+    row->has_erased = row->erased = true;
     for (size_t i = 0; i < row->n_candidates; i++)
         row->candidates[i]->entry->has_value = false;
     row->has_chosen_value = false;

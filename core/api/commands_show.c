@@ -103,14 +103,17 @@ bool command_each(struct cli *cli, const char *path, const char *key,
     return done;
 }
 
-static bool add_candidate(struct table *table, const json_t *value, struct error *error)
+static bool add_candidate(struct table *table, const json_t *value, bool erased, struct error *error)
 {
     char *number = table_text(json_object_get(value, "take")),
          *text = table_text(json_object_get(value, "value"));
     bool chosen = json_is_true(json_object_get(value, "chosen"));
     bool done = number && text
                     ? table_add(table,
-                                (const char *const[]){number, *text ? text : "(cleared)",
+                                (const char *const[]){number,
+                                                      *text    ? text
+                                                      : erased ? "(erased)"
+                                                               : "(cleared)",
                                                       text_of(value, "office"), text_of(value, "author"),
                                                       text_of(value, "time"), chosen ? "is read" : ""},
                                 error)
@@ -128,8 +131,11 @@ static void print_end(const struct cli *cli, const json_t *conflict)
     if (settled) {
         char *value = table_text(json_object_get(settled, "value"));
         const char *author = text_of(settled, "author");
-        printf("settled %s by %s%s%s: \"%s\"\n", text_of(settled, "time"), text_of(settled, "office"),
-               *author ? " " : "", author, value ? value : "");
+        printf("settled %s by %s%s%s", text_of(settled, "time"), text_of(settled, "office"),
+               *author ? " " : "", author);
+        if (!json_is_true(json_object_get(conflict, "erased")))
+            printf(": \"%s\"", value ? value : "");
+        printf("\n");
         free(value);
     }
     if (*note)
@@ -153,6 +159,7 @@ static bool print_conflict(void *user, json_t *conflict, struct error *error)
         cli_print_json(conflict);
         return true;
     }
+    bool erased = json_is_true(json_object_get(conflict, "erased"));
     const char *type = text_of(conflict, "type"), *field = text_of(conflict, "field");
     printf("%s of %s \"%s\", %s since %s\n", field, type, text_of(conflict, "title"),
            strcmp(text_of(conflict, "state"), "open") == 0 ? "open" : "side by side",
@@ -161,7 +168,7 @@ static bool print_conflict(void *user, json_t *conflict, struct error *error)
                                     6, TABLE_CELL_WIDTH);
     bool done = table != NULL || error_set(error, ERROR_MEMORY, "out of memory");
     for (size_t i = 0; done && i < json_array_size(values); i++)
-        done = add_candidate(table, json_array_get(values, i), error);
+        done = add_candidate(table, json_array_get(values, i), erased, error);
     if (done) {
         table_print(table, stdout);
         print_end(cli, conflict);

@@ -109,7 +109,8 @@ static bool add_former(struct showing *showing, json_t *values)
     for (size_t i = 0; i < journal->n_candidates; i++) {
         const Hopnhat__Candidate *one = journal->candidates[i];
         const struct entry_origin origin = {.office = one->office, .author = one->author};
-        if (!add_value(showing, values, one->entry, &origin, 0, bytes_equal(entry_value(one->entry), chosen)))
+        bool was_chosen = !journal->erased && bytes_equal(entry_value(one->entry), chosen);
+        if (!add_value(showing, values, one->entry, &origin, 0, was_chosen))
             return false;
     }
     return true;
@@ -151,6 +152,8 @@ static bool add_end(struct showing *showing, json_t *json)
         return true;
     if (journal->note)
         json_object_set_new(json, "note", text_or_null(journal->note));
+    if (journal->erased)
+        json_object_set_new(json, "erased", json_true());
     if (journal->state != HOPNHAT__RESOLUTION_STATE__RESOLUTION_SETTLED)
         return true;
     struct bytes value = bytes_of(journal->chosen_value.data, journal->chosen_value.len);

@@ -9,6 +9,7 @@ enum {
     LIMIT_CATALOG_BYTES = 1024 * 1024,    /* a catalog, as text and as stored */
     LIMIT_ENTRIES_PER_FIELD = 4096,       /* a bag: members of a set, posts of a thread, concurrent values */
     LIMIT_ABSENT_PER_FIELD = 4096,        /* ids superseded before they came */
+    LIMIT_PENDING_PER_RECORD = 16384,     /* own changes of a record that headquarters does not have yet */
     LIMIT_RECORD_BYTES = 4 * 1024 * 1024, /* a stored record */
     LIMIT_FIELD_NUMBER = 1 << 20,
     LIMIT_TYPE_NUMBER = 1 << 16,

@@ -1,5 +1,6 @@
 #include "model/check.h"
 
+#include "base/limits.h"
 #include "model/fold.h"
 #include "model/value.h"
 
@@ -226,6 +227,43 @@ static bool check_visible(const struct check *check)
                      check->office->code, type_definition(check->type)->name);
 }
 
+/* How many values the op's field would hold after the edit. */
+static size_t values_after(const struct check *check, uint32_t number)
+{
+    const Hopnhat__Edit *edit = edit_of(check);
+    const Hopnhat__Field *field = check->before ? record_field(check->before, number) : NULL;
+    size_t count = field ? field->n_entries : 0, gone = 0;
+    for (size_t i = 0; i < edit->n_ops; i++) {
+        const Hopnhat__Op *op = edit->ops[i];
+        if (op->field != number)
+            continue;
+        for (size_t j = 0; field && j < op_superseded_count(op); j++)
+            gone += bag_find(field, op_superseded(check->change, op, j)) != NULL;
+        count += op->kind == HOPNHAT__OP_KIND__PUT;
+    }
+    return count - (gone < count ? gone : count);
+}
+
+/* A set or a thread that is full is told by its name; the merge would only know its number. */
+static bool check_room(const struct check *check)
+{
+    const Hopnhat__Edit *edit = edit_of(check);
+    for (size_t i = 0; i < edit->n_ops; i++) {
+        const uint32_t number = edit->ops[i]->field;
+        const Hopnhat__Field *field = check->before ? record_field(check->before, number) : NULL;
+        if ((field ? field->n_entries : 0) + edit->n_ops <= LIMIT_ENTRIES_PER_FIELD ||
+            values_after(check, number) <= LIMIT_ENTRIES_PER_FIELD)
+            continue;
+        return error_set(
+            check->error, ERROR_LIMIT,
+            "%s is full: it would hold more than %d values; remove some first, or go on in another "
+            "%s",
+            type_field(check->type, number)->name, LIMIT_ENTRIES_PER_FIELD,
+            type_definition(check->type)->name);
+    }
+    return true;
+}
+
 bool check_edit(const struct catalog *catalog, const struct change *change, size_t edit,
                 const Hopnhat__Record *before, const struct writer *writer, Hopnhat__RefusalReason *reason,
                 struct error *error)
@@ -258,6 +296,9 @@ bool check_edit(const struct catalog *catalog, const struct change *change, size
     for (size_t i = 0; i < edit_of(&check)->n_ops; i++)
         if (!check_op(&check, i, reason))
             return false;
+    *reason = HOPNHAT__REFUSAL_REASON__REFUSED_LIMIT;
+    if (!check_room(&check))
+        return false;
     *reason = HOPNHAT__REFUSAL_REASON__REFUSED_CATALOG;
     return check_order(&check);
 }

@@ -315,6 +315,8 @@ def test_what_headquarters_did_since_the_backup_comes_back_from_custody(bench):
     check(world.hub.status()["custody_awaited"], "the hub waits for custody")
     world.hub.start("--listen", world.address, "--custody-wait", "15")
     wait_until(lambda: "ha-noi" in world.hub.do("office", "list").out, 30, "the office is known again")
+    told = world["ha-noi"].do("sync", "--wait", "--timeout", "2", status=1).err
+    check("headquarters was restored, and waits" in told, f"why it is not caught up: {told}")
     world["hue"].start()
     world["da-nang"].start()
     catch_up(world)

@@ -78,6 +78,11 @@ def test_values_leave_every_file(bench):
         equal([(row["fields"]["fields"], row["fields"]["reason"]) for row in erased], [(["23"], "case 12")],
               f"the erasure on record at {daemon.name}")
         equal(daemon.do("search", SECRETS[0][1:], "--json").lines(), [], f"found at {daemon.name}")
+    journal = world.hub.do("conflicts", "--all").out
+    check("(erased)" in journal and "note: erased by headquarters" in journal and "is read" not in journal and
+          ': ""' not in journal, f"the journal: {journal}")
+    row, = world.hub.do("conflicts", "--all", "--json").lines()
+    check(row["erased"] and not any(value["chosen"] for value in row["values"]), f"the row: {row}")
     check("an@example.org" in world["hue"].do("history", "partner", person).out, "the history tells the rest")
     # what is written by who has been told stays
     world["hue"].do("set", "partner", person, "address=+1")
@@ -124,6 +129,8 @@ def test_a_restored_hub_erases_again(bench):
     world.start_hub()
     world.sync()
     equal(fields(world.hub, "partner", person).get("address"), None, "the phone at the restored hub")
+    row, = world.hub.do("conflicts", "--settled", "--json").lines()
+    equal((row["settled"]["office"], row["note"]), ("headquarters", "erased by headquarters"), "who settled it")
     restart_hub(world)
     world.sync()
     for path in os.listdir(world.hub.data):
