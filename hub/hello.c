@@ -85,7 +85,9 @@ static bool register_replicas(struct hub *hub, const struct installation *instal
                              (unsigned long long)number);
         if (replica)
             continue;
-        if (count_replicas(hub, installation) >= LIMIT_REPLICAS_PER_INSTALLATION)
+        if (HASH_COUNT(hub->replicas) >=
+                LIMIT_REPLICAS_PER_INSTALLATION && /* else there is nothing to count */
+            count_replicas(hub, installation) >= LIMIT_REPLICAS_PER_INSTALLATION)
             return error_set(error, ERROR_LIMIT,
                              "an installation of office %s has had more than %d replica numbers: let it join "
                              "anew",

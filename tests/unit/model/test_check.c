@@ -1,5 +1,6 @@
 #include "model/check.h"
 
+#include "base/limits.h"
 #include "model/fold.h"
 #include "unit/lib/model.h"
 
@@ -148,6 +149,25 @@ static void every_write_rule_on_a_record_that_is_there(void **state)
         assert_int_equal(check(&hue, record, rules[i].type, &restore, 1).allowed, rules[i].owner);
     }
     REFUSED(&hanoi, record_in(OWNERS, "everyone"), OWNERS, rights, PUT(NAME, "x"));
+}
+
+static void a_full_field_is_told_by_its_name(void **state)
+{
+    (void)state;
+    const struct verdict full = {.reason = HOPNHAT__REFUSAL_REASON__REFUSED_LIMIT, .code = ERROR_LIMIT};
+    Hopnhat__Record *record = record_in(ANYBODYS, "everyone");
+    struct entry_id seen = {{7, 1}, 0}, unseen = {{8, 1}, 0};
+    for (uint64_t i = 1; i < LIMIT_ENTRIES_PER_FIELD; i++)
+        put_row(&arena, record, &(struct row){19, 7, i, 1, "x", 0, 1});
+    ALLOWED(&hue, record, ANYBODYS, PUT(19, "last"), PUT(16, "a"), PUT(21, "2025"));
+    REFUSED(&hue, record, ANYBODYS, full, PUT(19, "last"), PUT(19, "one more"));
+    assert_non_null(strstr(error.text, "tags is full"));
+    const struct new_op instead = {.field = 19, .value = text("y"), .superseded = {&seen, 1}},
+                        not_there = {.field = 19, .value = text("y"), .superseded = {&unseen, 1}},
+                        less = {.field = 19, .kind = HOPNHAT__OP_KIND__DROP, .superseded = {&seen, 1}};
+    ALLOWED(&hue, record, ANYBODYS, PUT(19, "last"), instead);
+    ALLOWED(&hue, record, ANYBODYS, less, PUT(19, "last"), PUT(19, "one more"));
+    REFUSED(&hue, record, ANYBODYS, full, PUT(19, "last"), not_there);
 }
 
 static void dates_keep_their_order(void **state)
@@ -350,6 +370,7 @@ int main(void)
         cmocka_unit_test(required_fields_are_there_and_stay),
         cmocka_unit_test(what_the_catalog_does_not_know_is_refused),
         cmocka_unit_test(each_policy_knows_its_operations),
+        cmocka_unit_test(a_full_field_is_told_by_its_name),
         cmocka_unit_test(dates_keep_their_order),
         cmocka_unit_test(texts_are_merged_by_the_hub_alone),
         cmocka_unit_test(a_deletion_is_one_that_can_be_read),
