@@ -130,7 +130,7 @@ def test_a_restored_hub_erases_again(bench):
     world.sync()
     equal(fields(world.hub, "partner", person).get("address"), None, "the phone at the restored hub")
     row, = world.hub.do("conflicts", "--settled", "--json").lines()
-    equal((row["settled"]["office"], row["note"]), ("headquarters", "erased by headquarters"), "who settled it")
+    equal((row["settled"]["office"], row["note"]), ("headquarters", "erased by headquarters"), "by whom")
     restart_hub(world)
     world.sync()
     for path in os.listdir(world.hub.data):
