@@ -100,9 +100,12 @@ static void take_catalog(struct agent *agent, struct transaction *transaction, c
     struct bytes packed = latest_value(record, CATALOG_BODY);
     struct error error;
     struct key key;
-    if (packed.size == 0 || claimed_version(record) <= catalog_version(agent->catalog))
+    uint64_t version = claimed_version(record);
+    if (packed.size == 0 || version < catalog_version(agent->catalog))
         return;
     crypto_generichash(agent->hub_catalog, sizeof agent->hub_catalog, packed.data, packed.size, NULL, 0);
+    if (version == catalog_version(agent->catalog))
+        return; /* it was in force here already: a restored hub has it again */
     struct catalog *catalog = catalog_load(packed, &error);
     if (!catalog) {
         if (error.code == ERROR_MEMORY)
