@@ -15,7 +15,6 @@ bool defect_plant(const char *name)
         [DEFECT_ABSENT_SKIPPED] = "absent-skipped",
         [DEFECT_REFUSED_NOT_EXPANDED] = "refused-not-expanded",
         [DEFECT_LEFT_ALWAYS] = "left-always",
-        [DEFECT_LATE_PART] = "late-part",
         [DEFECT_DIGEST_WITHOUT_FIELD] = "digest-without-field",
         [DEFECT_COUNTER_FORGETS] = "counter-forgets",
         [DEFECT_GROUPS_OF_HELLO] = "groups-of-hello",

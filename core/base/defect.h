@@ -14,7 +14,6 @@ enum defect {
     DEFECT_ABSENT_SKIPPED,       /* an entry that was superseded before it came is not remembered */
     DEFECT_REFUSED_NOT_EXPANDED, /* superseding a refused entry does not supersede what that one did */
     DEFECT_LEFT_ALWAYS,          /* a record that left one group is dropped though it is in another by now */
-    DEFECT_LATE_PART,            /* a part of the feed is applied wherever the agent stands */
     DEFECT_DIGEST_WITHOUT_FIELD, /* the digest leaves one field out */
     DEFECT_COUNTER_FORGETS,      /* a counter keeps the last increment instead of the total */
     DEFECT_GROUPS_OF_HELLO,      /* the feed goes by the groups that the office had when the session began */
