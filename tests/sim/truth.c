@@ -87,7 +87,7 @@ static void add_overwritten(struct truth *truth, const struct new_edit *edit, co
 void truth_taken(struct world *world, const Hopnhat__Record *record, uint32_t field, struct bytes value)
 {
     struct truth *truth = world->truth;
-    if (value.size > 20)
+    if (value.size == 0 || value.size > 20)
         return; /* no word, so no value that is looked for */
     struct overwritten *one = add_one(&truth->taken, &truth->taken_count, &truth->taken_room, sizeof *one);
     one->type = record->type;
