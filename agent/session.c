@@ -37,7 +37,7 @@ struct agent_session *agent_session_new(struct agent *agent, const struct agent_
     }
     session->agent = agent;
     session->outlet = *outlet;
-    session->push_after_ms = UINT64_MAX;
+    session->push_after_ms = session->pull_after_ms = UINT64_MAX;
     arena_init(&session->arena, LIMIT_MESSAGE_ARENA_BYTES);
     arena_init(&session->message, LIMIT_MESSAGE_ARENA_BYTES);
     rate_start(&session->up, MOST_UP_BYTES);
@@ -102,8 +102,9 @@ static void end_session(struct agent_session *session)
     memset(session->requests, 0, sizeof session->requests);
     session->applied = session->credit_told = 0;
     session->ask_after_ms = 0;
-    session->push_after_ms = UINT64_MAX;
-    session->brief = session->agent->has_seed_key = false;
+    session->push_after_ms = session->pull_after_ms = UINT64_MAX;
+    session->protocol = 0;
+    session->agent->has_seed_key = false;
     keys_wipe(session->seed_key, sizeof session->seed_key);
     keys_wipe(session->agent->seed_key, sizeof session->agent->seed_key);
     session->welcome = NULL;
@@ -166,15 +167,19 @@ size_t session_under_way(const struct agent_session *session, enum request_kind 
     return bytes;
 }
 
-uint64_t session_oldest_ms(const struct agent_session *session, enum request_kind kind)
+uint64_t session_room_ms(const struct agent_session *session, enum request_kind kind,
+                         const struct link_rate *rate, size_t size_bytes)
 {
-    uint64_t oldest_ms = UINT64_MAX;
+    uint64_t wait_ms = rate_room_ms(rate, session_under_way(session, kind), size_bytes),
+             oldest_ms = UINT64_MAX;
     for (size_t i = 0; i < SESSION_REQUESTS; i++) {
         const struct request *request = &session->requests[i];
         if (request->number && request->kind == kind && request->sent_ms < oldest_ms)
             oldest_ms = request->sent_ms;
     }
-    return oldest_ms;
+    if (wait_ms == 0)
+        return 0;
+    return wait_ms < UINT64_MAX - oldest_ms ? oldest_ms + wait_ms : UINT64_MAX;
 }
 
 void session_forget(struct agent_session *session, enum request_kind kind)
@@ -513,6 +518,8 @@ int64_t agent_session_wait_ms(const struct agent_session *session, uint64_t wall
         next_ms = session->ask_after_ms;
     if (is_online(session->state) && session->push_after_ms < next_ms)
         next_ms = session->push_after_ms;
+    if (session->state == SESSION_OPEN && session->pull_after_ms < next_ms)
+        next_ms = session->pull_after_ms;
     for (size_t i = 0; is_online(session->state) && i < session->log_count; i++)
         if (session->logs[i].paused_until_ms > session->now_ms && session->logs[i].paused_until_ms < next_ms)
             next_ms = session->logs[i].paused_until_ms;

@@ -27,7 +27,8 @@ static bool pull(struct agent_session *session, size_t under_way, uint64_t wall_
     Hopnhat__Pull pull = HOPNHAT__PULL__INIT;
     Hopnhat__PieceHeld held;
     bool ahead = under_way > 0, catching_up = !session->agent->at_head;
-    size_t credit = rate_chunk_bytes(&session->down);
+    size_t credit =
+        rate_chunk_bytes(&session->down) - FEED_BYTES; /* so that a whole number fits the window */
     if (credit > session->feed_bytes)
         credit = session->feed_bytes;
     pull.has_applied = session->applied != 0;
@@ -58,12 +59,16 @@ static bool pull(struct agent_session *session, size_t under_way, uint64_t wall_
 
 void session_pull(struct agent_session *session, uint64_t wall_ms)
 {
+    const size_t most = session->protocol >= PULLS_PROTOCOL ? PULLS_IN_FLIGHT : FORMER_PULLS_IN_FLIGHT;
+    session->pull_after_ms = UINT64_MAX;
     while (session_is_due(session, session->ask_after_ms)) {
         size_t asked = session_asked(session, REQUEST_PULL);
         size_t used = session_under_way(session, REQUEST_PULL);
-        bool more = !session->agent->at_head && session->applied != 0 && asked < PULLS_IN_FLIGHT &&
-                    used + rate_chunk_bytes(&session->down) <= session->down.window_bytes;
-        if ((asked && !more) || !pull(session, used, wall_ms))
+        bool more = !session->agent->at_head && session->applied != 0 && asked < most;
+        session->pull_after_ms = asked && more ? session_room_ms(session, REQUEST_PULL, &session->down,
+                                                                 rate_chunk_bytes(&session->down))
+                                               : UINT64_MAX;
+        if ((asked && !session_is_due(session, session->pull_after_ms)) || !pull(session, used, wall_ms))
             return;
     }
 }

@@ -269,8 +269,8 @@ static void open_session(struct agent_session *session, uint64_t wall_ms)
         begin_log(&session->logs[i], agent_log(session->agent, session->replicas[i]), welcome->logs[i]->held);
     session->push_bytes = bounded(welcome->has_push_bytes, welcome->push_bytes, LIMIT_PUSH_BYTES);
     session->feed_bytes = bounded(welcome->has_feed_bytes, welcome->feed_bytes, LIMIT_FEED_BYTES);
-    session->brief = welcome->protocol >= BRIEF_PROTOCOL;
-    session->agent->has_seed_key = session->brief;
+    session->protocol = welcome->protocol;
+    session->agent->has_seed_key = session->protocol >= BRIEF_PROTOCOL;
     memcpy(session->agent->seed_key, session->seed_key, sizeof session->seed_key);
     session->welcome = NULL;
     arena_release(&session->arena);

@@ -20,10 +20,12 @@ enum session_state {
 
 enum {
     PUSHES_IN_FLIGHT = 16,
-    PULLS_IN_FLIGHT = 4,
+    PULLS_IN_FLIGHT = 8, /* of hubs that speak PULLS_PROTOCOL; else: */
+    FORMER_PULLS_IN_FLIGHT = 4,
     HISTORIES_IN_FLIGHT = 4,
     SESSION_REQUESTS = PUSHES_IN_FLIGHT + PULLS_IN_FLIGHT + HISTORIES_IN_FLIGHT + 4,
     BRIEF_PROTOCOL = 2, /* hubs that speak this know BriefChange */
+    PULLS_PROTOCOL = 2,
     PULL_WAIT_MS = 120 * 1000,
     LEAST_PATIENCE_MS = 30 * 1000, /* see session_patience_ms */
     MOST_PATIENCE_MS = 180 * 1000,
@@ -96,9 +98,10 @@ struct agent_session {
     struct request requests[SESSION_REQUESTS];
     uint64_t heard_ms; /* when the hub was heard last */
     uint64_t hello_after_ms, hello_gap_ms;
-    uint64_t wake_ms;       /* in WAITING and STOPPED: when to say Hello */
-    uint64_t push_after_ms; /* when there is room for another Push; UINT64_MAX: not by time alone */
-    uint64_t ask_after_ms;  /* Compare, Pull and Reconcile wait until then: the hub is busy */
+    uint64_t wake_ms; /* in WAITING and STOPPED: when to say Hello */
+    /* when there is room for another Push, another Pull; UINT64_MAX: not by time alone */
+    uint64_t push_after_ms, pull_after_ms;
+    uint64_t ask_after_ms; /* Compare, Pull and Reconcile wait until then: the hub is busy */
 
     struct session_log logs[LIMIT_LOGS_PER_AGENT];
     uint64_t replicas[LIMIT_LOGS_PER_AGENT]; /* of `logs` */
@@ -109,7 +112,7 @@ struct agent_session {
     size_t query_count, query_log;
 
     uint8_t seed_key[SEED_KEY_BYTES]; /* as said in the Hello */
-    bool brief;                       /* the hub takes changes in their brief form */
+    uint32_t protocol;                /* of the session; 0: there is none */
     uint64_t whole_until; /* it could not use a Push that ended there: up to here changes are sent whole */
     size_t push_bytes, feed_bytes;     /* the hub's bounds */
     struct link_rate up, down;         /* what may be under way; kept from session to session */
@@ -138,11 +141,14 @@ void session_move(struct agent_session *session, enum session_state to);
 struct request *session_ask(struct agent_session *session, Hopnhat__Message *message, enum request_kind kind,
                             uint64_t wall_ms);
 
-/* Of the requests of the kind that wait for an answer: bytes of Pushes or Pulls, when the first was sent
- * (UINT64_MAX: there is none), how many; forgets all of them. */
+/* Of the requests of the kind that wait for an answer: bytes of Pushes or Pulls, how many; forgets all of
+ * them. */
 size_t session_under_way(const struct agent_session *session, enum request_kind kind);
-uint64_t session_oldest_ms(const struct agent_session *session, enum request_kind kind);
 size_t session_asked(const struct agent_session *session, enum request_kind kind);
+/* When there is room for one more of so many bytes: a time that has come, one that will, or UINT64_MAX (not
+ * before there is an answer). */
+uint64_t session_room_ms(const struct agent_session *session, enum request_kind kind,
+                         const struct link_rate *rate, size_t size_bytes);
 void session_forget(struct agent_session *session, enum request_kind kind);
 
 /* Something went wrong: kept for status, and logged where it is not what was logged last. */

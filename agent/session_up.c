@@ -210,8 +210,8 @@ static bool make_brief(const struct agent_session *session, struct batch *batch,
     Hopnhat__Push *push = &batch->push;
     const uint8_t *seed_key = session->agent->has_seed_key ? session->agent->seed_key : NULL;
     struct change change, before;
-    if (!session->brief || push->n_changes != 1 || push->n_admitted || batch->last <= session->whole_until ||
-        batch->last - 1 <= batch->log->trimmed)
+    if (session->protocol < BRIEF_PROTOCOL || push->n_changes != 1 || push->n_admitted ||
+        batch->last <= session->whole_until || batch->last - 1 <= batch->log->trimmed)
         return true;
     if (!log_change(transaction, (struct dot){batch->log->replica, batch->last}, arena, &change) ||
         !log_change(transaction, (struct dot){batch->log->replica, batch->last - 1}, arena, &before))
@@ -291,11 +291,6 @@ static bool send_batch(struct agent_session *session, size_t place, size_t most,
     return true;
 }
 
-static uint64_t later(uint64_t ms, uint64_t by_ms)
-{
-    return by_ms < UINT64_MAX - ms ? ms + by_ms : UINT64_MAX;
-}
-
 void session_push(struct agent_session *session, uint64_t wall_ms)
 {
     size_t place;
@@ -305,12 +300,9 @@ void session_push(struct agent_session *session, uint64_t wall_ms)
     while (session_asked(session, REQUEST_PUSH) < PUSHES_IN_FLIGHT && next_log(session, &place)) {
         size_t used = session_under_way(session, REQUEST_PUSH);
         size_t most = rate_next_bytes(&session->up, used);
-        uint64_t room_ms = rate_room_ms(&session->up, used, most);
-        uint64_t oldest_ms = session_oldest_ms(session, REQUEST_PUSH);
-        if (room_ms && !session_is_due(session, later(oldest_ms, room_ms))) {
-            session->push_after_ms = later(oldest_ms, room_ms);
+        session->push_after_ms = session_room_ms(session, REQUEST_PUSH, &session->up, most);
+        if (!session_is_due(session, session->push_after_ms))
             return;
-        }
         if (!send_batch(session, place, most < session->push_bytes ? most : session->push_bytes, wall_ms))
             return;
     }

@@ -11,7 +11,7 @@
 
 #include "wire.pb-c.h"
 
-enum { PULLS_WAITING = 4 };
+enum { PULLS_WAITING = 8 };
 
 /* Where answers go. Sending may fail: the agent asks again. The message lives for the call only. */
 struct hub_outlet {

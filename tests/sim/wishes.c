@@ -44,7 +44,8 @@ static const char *rewrite(struct world *world, struct bytes text, struct arena 
     const uint8_t *end = at < text.size ? memchr(text.data + at, '\n', text.size - at) : NULL;
     size_t size = end ? (size_t)(end - (text.data + at)) : text.size - at;
     int before = (int)at, after = (int)(text.size - at - size);
-    const char *head = (const char *)text.data, *tail = head + at + size, *fresh = wish_word(world, arena);
+    const char *head = text.size ? (const char *)text.data : "", *tail = head + at + size,
+               *fresh = wish_word(world, arena);
     if (!*fresh)
         fresh = arena_format(arena, "e%llu.%u", (unsigned long long)world->steps, world->words++);
     if (text.size == 0)

@@ -383,12 +383,45 @@ static void a_head_that_was_asked_for_before_does_not_count(void **state)
     assert_int_equal(progress.records_to_come, 0);
 }
 
+/* How many Pulls there are under way, one part having come, when no answer comes for so long. */
+static size_t pulls_after(struct fixture *fixture, uint32_t protocol, uint64_t for_ms)
+{
+    fixture->protocol = protocol;
+    open_session(fixture, 0);
+    const Hopnhat__Message *pull = sent(fixture, HOPNHAT__MESSAGE__BODY_PULL);
+    Hopnhat__Feed *part = feed_from(fixture, 1, 0, 0);
+    add_group(fixture, part, "everyone");
+    add_item(fixture, part, HOPNHAT__ITEM_KIND__ITEM_WHOLE, 0, hub_partner(fixture, 1, 10, "Lao"));
+    part->after[0] = part->after[1] = 0; /* group, base */
+    part->after[2] = 10;
+    part->n_after = 3;
+    fixture->wall_ms += 20;
+    answer(fixture, pull, HOPNHAT__MESSAGE__BODY_FEED, part);
+    size_t first = fixture->first;
+    for (uint64_t end_ms = fixture->wall_ms + for_ms; fixture->wall_ms < end_ms; fixture->wall_ms += 100)
+        agent_session_tick(fixture->session, fixture->wall_ms);
+    return fixture->last - first;
+}
+
+/* While an answer is late more is asked for, but no more than the hub lets wait. */
+static void a_late_part_leaves_room_for_more_pulls(void **state)
+{
+    assert_in_range(pulls_after(*state, 2, 10000), 5, 8);
+}
+
+static void an_older_hub_gets_four_pulls_at_most(void **state)
+{
+    assert_int_equal(pulls_after(*state, 1, 10000), 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_whole_feed_ends_caught_up, setup, teardown),
         cmocka_unit_test_setup_teardown(a_delta_replaces_its_fields_only, setup, teardown),
         cmocka_unit_test_setup_teardown(left_removes_only_from_its_own_group, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_late_part_leaves_room_for_more_pulls, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_older_hub_gets_four_pulls_at_most, setup, teardown),
         cmocka_unit_test_setup_teardown(a_late_part_is_dropped, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cut_catch_up_keeps_base_and_position, setup, teardown),
         cmocka_unit_test_setup_teardown(own_changes_leave_the_draft_at_the_watermark, setup, teardown),
