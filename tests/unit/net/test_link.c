@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-enum { DEADLINE_MS = 10000, MOST_MESSAGES = 8 };
+enum { DEADLINE_MS = 60000, MOST_MESSAGES = 8 };
 
 struct message {
     struct link_peer peer;
