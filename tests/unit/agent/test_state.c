@@ -1,7 +1,11 @@
 /* Joining, the store, writing. */
 #include "unit/agent/fixture.h"
 
+#include "store/key.h"
 #include "store/meta.h"
+#include "store/rows.h"
+
+#include "store.pb-c.h"
 
 static void join_is_checked(void **state)
 {
@@ -117,6 +121,60 @@ static void wrong_edits_change_nothing(void **state)
     assert_int_equal(write_text(fixture, 1, NAME, "Laos", false).seq, 2);
 }
 
+/* As if the record had been written so often without a link. */
+static void write_very_often(struct fixture *fixture, size_t pending)
+{
+    struct transaction transaction;
+    struct error error = {0};
+    struct key key;
+    const uint8_t id[16] = {1};
+    key_record(&key, PARTNER, id);
+    assert_true(agent_begin(fixture->agent, &transaction, &error));
+    Hopnhat__Draft *draft =
+        row_get(&transaction, AGENT_DRAFT, key_bytes(&key), &hopnhat__draft__descriptor, &fixture->arena);
+    Hopnhat__EntryId **many = arena_alloc(&fixture->arena, pending * sizeof(Hopnhat__EntryId *));
+    assert_non_null(draft);
+    assert_non_null(many);
+    for (size_t i = 0; i < pending; i++)
+        many[i] = draft->pending[0];
+    draft->pending = many;
+    draft->n_pending = pending;
+    row_put(&transaction, AGENT_DRAFT, key_bytes(&key), &draft->base);
+    assert_true(agent_commit(fixture->agent, &transaction, &error));
+}
+
+static void what_waits_of_one_record_is_bounded(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = {0};
+    write_text(fixture, 1, NAME, "Lao", true);
+    write_very_often(fixture, LIMIT_PENDING_PER_RECORD - 1);
+    assert_int_equal(write_text(fixture, 1, NAME, "Laos", false).seq, 2);
+    assert_false(try_write(fixture, 1, NAME, "Lào", false, (struct entry_list){0}, NULL, &error));
+    assert_int_equal(error.code, ERROR_LIMIT);
+    assert_non_null(strstr(error.text, "when they have been sent"));
+    assert_int_equal(write_text(fixture, 2, NAME, "another", true).seq, 3);
+}
+
+/* A machine that was restored again and again finds its logs, each by its replica. */
+static void logs_are_found_by_their_replicas(void **state)
+{
+    struct fixture *fixture = *state;
+    struct transaction transaction;
+    struct error error = {0};
+    enum { LOGS = 3000 };
+    assert_true(agent_begin(fixture->agent, &transaction, &error));
+    for (size_t i = 0; i < LOGS; i++)
+        assert_non_null(agent_new_log(fixture->agent));
+    assert_true(agent_commit(fixture->agent, &transaction, &error));
+    assert_true(agent_reload(fixture->agent, &error));
+    assert_int_equal(fixture->agent->log_count, LOGS + 1);
+    for (size_t i = 0; i <= LOGS; i++)
+        assert_ptr_equal(agent_log(fixture->agent, fixture->agent->logs[i].replica),
+                         &fixture->agent->logs[i]);
+    assert_null(agent_log(fixture->agent, 1));
+}
+
 static void concurrent_review_values_are_counted(void **state)
 {
     struct fixture *fixture = *state;
@@ -181,6 +239,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(begins_with_catalog_and_office, setup, teardown),
         cmocka_unit_test_setup_teardown(writes_are_there_after_reopening, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_edits_change_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_waits_of_one_record_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(logs_are_found_by_their_replicas, setup, teardown),
         cmocka_unit_test_setup_teardown(concurrent_review_values_are_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(scan_merges_mirror_and_drafts, setup, teardown),
         cmocka_unit_test_setup_teardown(restore_draws_a_new_number_at_once, setup, teardown),
