@@ -93,7 +93,8 @@ void truth_taken(struct world *world, const Hopnhat__Record *record, uint32_t fi
     one->type = record->type;
     one->field = field;
     memcpy(one->record, record->id.data, RECORD_ID_BYTES);
-    memcpy(one->value, value.data, value.size);
+    if (value.size)
+        memcpy(one->value, value.data, value.size);
 }
 
 bool truth_was_taken(const struct world *world, const struct overwritten *over, const char *value)

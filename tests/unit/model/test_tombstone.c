@@ -1,6 +1,7 @@
 #include "model/fold.h"
 
 #include "base/limits.h"
+#include "model/merge.h"
 #include "unit/lib/model.h"
 
 enum { DELETED = HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED, OWNER = HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER };
@@ -75,6 +76,55 @@ static void a_record_is_deleted_while_all_is_listed(void **state)
     expect(record, false, true);
     bag_take(record_field(record, DELETED), (struct entry_id){{3, 50}, 0});
     expect(record, false, false);
+}
+
+static bool everything_came(void *context, struct entry_id id)
+{
+    (void)context;
+    (void)id;
+    return true;
+}
+
+/* An ADD of the counter that takes over what its author was shown. */
+static void add_to_counter(Hopnhat__Record *record, uint64_t replica, const char *increment,
+                           struct entry_id shown)
+{
+    const struct merge_source source = {.seen = everything_came};
+    const struct merge_stamp stamp = {.time = 5, .rev = 1};
+    struct new_op op = {.field = COUNT, .kind = HOPNHAT__OP_KIND__ADD, .value = text(increment)};
+    struct error error;
+    op.superseded = (struct entry_list){&shown, 1};
+    struct change change = change_of_ops(&arena, replica, 1, THING, &op, 1);
+    assert_true(merge_edit(record, &change, 0, &stamp, &source, &arena, &error));
+}
+
+/* Both were shown the total of replica 2. Replica 3 adds 3 and deletes; replica 4, which knows nothing of
+ * that, adds 4. Whichever comes first took the 5 over, and neither hides the other. */
+static void an_increment_that_was_not_seen_brings_it_back(void **state)
+{
+    (void)state;
+    const struct entry_id shown = {{2, 1}, 0};
+    for (int order = 0; order < 2; order++) {
+        Hopnhat__Record *record = record_of(&arena, THING, live, 1), *seen;
+        put_row(&arena, record, &(struct row){COUNT, 2, 1, 1, "5", 0, 0});
+        seen = record_copy(&arena, record);
+        assert_non_null(seen);
+        add_to_counter(seen, 3, "3", shown); /* its draft */
+        if (order)
+            add_to_counter(record, 4, "4", shown);
+        add_to_counter(record, 3, "3", shown);
+        put_tombstone(record, 3, tombstone_of(seen));
+        if (!order) {
+            expect(record, true, false);
+            add_to_counter(record, 4, "4", shown);
+        }
+        expect(record, false, true);
+        const struct catalog_type *type = catalog_type(catalog, THING);
+        struct reading reading;
+        struct error error;
+        assert_true(fold_field(type, record, type_field(type, COUNT), &arena, &reading, &error));
+        assert_true(bytes_equal(reading.values[0], text("12")));
+    }
 }
 
 static void two_deletions_list_together(void **state)
@@ -238,6 +288,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_is_deleted_while_all_is_listed),
+        cmocka_unit_test(an_increment_that_was_not_seen_brings_it_back),
         cmocka_unit_test(two_deletions_list_together),
         cmocka_unit_test(the_index_counts),
         cmocka_unit_test(delete_wins_where_the_type_says_so),
