@@ -40,6 +40,7 @@ static const struct cli_option options[] = {
     {"http", "ADDRESS:PORT", "the setting `http`"},
     COMMAND_RUN_OPTIONS,
     {"wait", NULL, "until this office is caught up"},
+    {"urgent", NULL, "what was written here so far goes on a metered link and at any hour, too"},
     {"timeout", "SECONDS", "how long to wait; 60 if not given"},
     COMMAND_BACKUP_OPTIONS,
     COMMAND_PEOPLE_OPTIONS,

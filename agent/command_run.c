@@ -96,6 +96,11 @@ static bool explain(const struct sync *sync, uint64_t timeout_s, struct error *e
     char why[200];
     if (!json_is_true(json_object_get(status, "hub_online")))
         snprintf(why, sizeof why, "the hub is away");
+    else if (json_string_length(json_object_get(status, "waits_for")) > 0)
+        snprintf(why, sizeof why, "%s",
+                 strcmp(json_string_value(json_object_get(status, "waits_for")), "hours") == 0
+                     ? "the rest waits for the hours of the setting link_bulk_hours"
+                     : "the link is metered: only what is urgent moves (`sync --urgent`)");
     else if (json_integer_value(json_object_get(status, "pending")) > 0)
         snprintf(why, sizeof why, "changes are not at the hub yet");
     else if (json_is_false(json_object_get(status, "digests_equal")))
@@ -156,6 +161,15 @@ static bool only_tell(struct sync *sync, struct error *error)
     return !sync->cli->json || ask_status(sync, error);
 }
 
+static bool mark_urgent(struct cli *cli, struct error *error)
+{
+    json_t *answer = NULL;
+    if (!cli_call(cli, "POST", NULL, &answer, error, "/v1/urgent"))
+        return false;
+    json_decref(answer);
+    return true;
+}
+
 static bool run_sync(struct cli *cli, struct error *error)
 {
     static const struct settings_source defaults = {.program = SETTINGS_AGENT};
@@ -173,6 +187,8 @@ static bool run_sync(struct cli *cli, struct error *error)
         cli->client = sync.daemon ? client_of(agent_daemon_api(sync.daemon), error) : NULL;
         done = cli->client != NULL;
     }
+    if (done && cli_option(cli, "urgent"))
+        done = mark_urgent(cli, error);
     if (done)
         done = cli_option(cli, "wait") || sync.daemon ? wait_for_head(&sync, timeout_s, error)
                                                       : only_tell(&sync, error);
@@ -186,7 +202,7 @@ static bool run_sync(struct cli *cli, struct error *error)
 }
 
 static const char *const run_options[] = {"config", "set", "help-config", "http", NULL};
-static const char *const sync_options[] = {"wait", "timeout", NULL};
+static const char *const sync_options[] = {"wait", "timeout", "urgent", NULL};
 
 const struct cli_command agent_command_run = {
     .name = "run",
@@ -197,7 +213,7 @@ const struct cli_command agent_command_run = {
 };
 const struct cli_command agent_command_sync = {
     .name = "sync",
-    .arguments = "[--wait [--timeout SECONDS]]",
+    .arguments = "[--urgent] [--wait [--timeout SECONDS]]",
     .help = "sync now; with --wait end with 0 once nothing is pending, all is read and the digests are equal",
     .options = sync_options,
     .run = run_sync,

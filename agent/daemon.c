@@ -15,8 +15,9 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 
-enum { RENEW_PAUSE_MS = 2000, RENEW_MOST_MS = 10 * 60 * 1000 };
+enum { RENEW_PAUSE_MS = 2000, RENEW_MOST_MS = 10 * 60 * 1000, HOURS_LOOK_MS = 30 * 1000 };
 
 struct agent_daemon {
     struct loop *loop;
@@ -64,6 +65,7 @@ static bool send_message(void *context, const Hopnhat__Message *message)
         log_error("a message could not be packed: %s", error.text);
         return false;
     }
+    agent_session_crossed(daemon->session, frame_buffer_bytes(&daemon->out).size, 0);
     return link_agent_send(daemon->link, frame_buffer_bytes(&daemon->out));
 }
 
@@ -129,6 +131,7 @@ static void link_ready(void *user)
     struct bytes frame;
     for (int i = 0; i < LINK_SLICE_MESSAGES && link_agent_receive(daemon->link, &frame); i++) {
         struct error error;
+        agent_session_crossed(daemon->session, 0, frame.size);
         Hopnhat__Message *message = frame_unpack(daemon->codec, frame, &daemon->arena, &error);
         if (message)
             agent_session_receive(daemon->session, message, wall_now_ms());
@@ -194,9 +197,26 @@ static int64_t retry_wait_ms(const struct agent_daemon *daemon)
     return daemon->retry_at > now ? (int64_t)(daemon->retry_at - now) : 0;
 }
 
+/* What the settings let the link be used for at this moment. */
+static void set_limits(struct agent_daemon *daemon, uint64_t wall_ms)
+{
+    const struct settings *settings = &daemon->settings;
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm now = {0};
+    localtime_r(&seconds, &now);
+    daemon->agent->limits = (struct link_limits){
+        .up_bytes_per_second = settings->link_up_kbit * 1000 / 8,
+        .down_bytes_per_second = settings->link_down_kbit * 1000 / 8,
+        .metered = settings->link_metered,
+        .bulk_waits = !settings_hours_hold(settings->link_bulk_hours,
+                                           (unsigned)now.tm_hour * 60 + (unsigned)now.tm_min),
+    };
+}
+
 bool agent_daemon_turn(struct agent_daemon *daemon, int64_t most_wait_ms, struct error *error)
 {
     uint64_t wall_ms = wall_now_ms();
+    set_limits(daemon, wall_ms);
     agent_session_tick(daemon->session, wall_ms);
     if (daemon->agent->hub_online)
         daemon->attempts = 0;
@@ -205,6 +225,8 @@ bool agent_daemon_turn(struct agent_daemon *daemon, int64_t most_wait_ms, struct
         follow_wake(daemon->service.follow);
     daemon->followed = daemon->agent->local_rev;
     int64_t wait_ms = sooner(agent_session_wait_ms(daemon->session, wall_ms), retry_wait_ms(daemon));
+    if (*daemon->settings.link_bulk_hours)
+        wait_ms = sooner(wait_ms, HOURS_LOOK_MS);
     if (daemon->agent->rewrite_due)
         wait_ms = sooner(wait_ms, RENEW_PAUSE_MS);
     return agent_daemon_is_sound(daemon, error) &&

@@ -31,11 +31,29 @@ static int64_t seconds_for(uint64_t bytes, uint64_t bytes_per_second)
     return bytes_per_second ? (int64_t)(bytes / bytes_per_second + 1) : -1;
 }
 
+/* What was imported, and of a catch-up what does not fit one part, waits for the hours. */
+static const char *waits_for(const struct agent *agent, uint64_t records_to_come)
+{
+    uint64_t behind = agent->at_head ? 0 : records_to_come;
+    bool present = false;
+    for (size_t i = 0; i < agent->log_count; i++) {
+        const struct own_log *log = &agent->logs[i];
+        uint64_t gone = log->urgent > log->acknowledged ? log->urgent : log->acknowledged;
+        bool last = i + 1 == agent->log_count;
+        behind += last ? 0 : log->head - gone;
+        present = last && log->head > gone;
+    }
+    if (agent->limits.metered)
+        return behind || present || !agent->at_head ? "metered" : "";
+    return agent->limits.bulk_waits && behind ? "hours" : "";
+}
+
 bool agent_progress(struct agent *agent, struct agent_progress *progress, struct error *error)
 {
     struct transaction transaction;
     const struct agent_pace *pace = &agent->pace;
-    *progress = (struct agent_progress){.records_to_come = agent->at_head ? 0 : pace->records_to_come};
+    *progress = (struct agent_progress){.records_to_come = agent->at_head ? 0 : pace->records_to_come,
+                                        .waits_for = ""};
     if (!agent_read(agent, &transaction, error))
         return false;
     for (size_t i = 0; i < agent->log_count; i++)
@@ -47,6 +65,9 @@ bool agent_progress(struct agent *agent, struct agent_progress *progress, struct
     int64_t up = seconds_for(progress->bytes_to_send, pace->up_bytes_per_second);
     int64_t down = seconds_for(progress->records_to_come * pace->record_bytes, pace->down_bytes_per_second);
     progress->seconds_to_go = up < 0 || down < 0 || !agent->hub_online ? -1 : up > down ? up : down;
+    progress->waits_for = waits_for(agent, progress->records_to_come);
+    if (*progress->waits_for)
+        progress->seconds_to_go = -1;
     return !failed;
 }
 
@@ -58,7 +79,8 @@ bool agent_progress_status(struct agent *agent, json_t *status, struct error *er
     json_t *seconds = now.seconds_to_go < 0 ? json_null() : json_integer(now.seconds_to_go);
     if (json_object_set_new(status, "bytes_to_send", json_integer((json_int_t)now.bytes_to_send)) != 0 ||
         json_object_set_new(status, "records_to_come", json_integer((json_int_t)now.records_to_come)) != 0 ||
-        json_object_set_new(status, "seconds_to_go", seconds) != 0)
+        json_object_set_new(status, "seconds_to_go", seconds) != 0 ||
+        json_object_set_new(status, "waits_for", json_string(now.waits_for)) != 0)
         return error_set(error, ERROR_MEMORY, "out of memory");
     return true;
 }

@@ -281,6 +281,12 @@ static json_t *handle_sync(struct api_call *call, struct error *error)
     return json;
 }
 
+static json_t *handle_urgent(struct api_call *call, struct error *error)
+{
+    struct agent_service *service = call->records->context;
+    return agent_mark_urgent(service->agent, error) ? json_object() : NULL;
+}
+
 static json_t *handle_rotate_keys(struct api_call *call, struct error *error)
 {
     static const char *const keys[] = {"author", NULL};
@@ -367,6 +373,7 @@ static const struct api_route routes[] = {
     {"POST", "/v1/outvoted/{type}/{id}", handle_take_back, ROLE_EDITOR},
     {"POST", "/v1/rotate-keys", handle_rotate_keys, ROLE_LOCAL},
     {"POST", "/v1/sync", handle_sync, ROLE_READER},
+    {"POST", "/v1/urgent", handle_urgent, ROLE_EDITOR},
     {"POST", "/v1/backups", agent_handle_backup, ROLE_LOCAL},
     {"POST", "/v1/recovery-key", agent_handle_recovery_key, ROLE_LOCAL},
     {"POST", "/v1/bundles", agent_handle_bundle_import, ROLE_LOCAL},

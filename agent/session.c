@@ -189,6 +189,22 @@ void session_forget(struct agent_session *session, enum request_kind kind)
             session->requests[i].number = 0;
 }
 
+Hopnhat__PullScope session_scope(const struct agent_session *session)
+{
+    /* what is not known to be the hub's is mended in bulk, and not read on before */
+    if (session->agent->limits.metered ||
+        (session->agent->limits.bulk_waits && feed_needs_reconcile(session->agent, NULL)))
+        return HOPNHAT__PULL_SCOPE__PULL_MARKED;
+    return session->agent->limits.bulk_waits ? HOPNHAT__PULL_SCOPE__PULL_NO_BULK
+                                             : HOPNHAT__PULL_SCOPE__PULL_ALL;
+}
+
+void agent_session_crossed(struct agent_session *session, size_t up_bytes, size_t down_bytes)
+{
+    allowance_use(&session->may_send, up_bytes);
+    allowance_use(&session->may_take, down_bytes);
+}
+
 void session_progress(struct agent_session *session)
 {
     session->hello_gap_ms = 0;
@@ -216,6 +232,10 @@ static void stop(struct agent_session *session)
 /* Does what is to be done in the present state. */
 static void pump(struct agent_session *session, uint64_t wall_ms)
 {
+    const struct link_limits *limits = &session->agent->limits;
+    const bool metered = limits->metered;
+    allowance_is_left(&session->may_send, limits->up_bytes_per_second, session->now_ms);
+    allowance_is_left(&session->may_take, limits->down_bytes_per_second, session->now_ms);
     switch (session->state) {
     case SESSION_WAITING:
     case SESSION_STOPPED:
@@ -231,9 +251,9 @@ static void pump(struct agent_session *session, uint64_t wall_ms)
             session_hello(session, wall_ms); /* a log was begun that the hub has not heard of */
             break;
         }
-        if (session->custody_due)
+        if (session->custody_due && !metered)
             session_custody(session, wall_ms);
-        if (session_custody_first(session))
+        if (session_custody_first(session) && !metered)
             break;
         session_rotate(session, wall_ms);
         session_push(session, wall_ms);
@@ -241,7 +261,8 @@ static void pump(struct agent_session *session, uint64_t wall_ms)
             session_hello(session, wall_ms);
             break;
         }
-        if (session->state == SESSION_OPEN && !feed_needs_reconcile(session->agent, NULL))
+        if (session->state == SESSION_OPEN && (!feed_needs_reconcile(session->agent, NULL) ||
+                                               session_scope(session) != HOPNHAT__PULL_SCOPE__PULL_ALL))
             session_pull(session, wall_ms);
         else if (session->state == SESSION_RECONCILING ||
                  (session->state == SESSION_OPEN && session_all_pushed(session)))
@@ -503,6 +524,15 @@ void agent_session_poke(struct agent_session *session, uint64_t wall_ms)
     pump(session, wall_ms);
 }
 
+/* How long the limits of the link hold up what is to be sent or asked for; 0: not at all. */
+static uint64_t limit_wait_ms(const struct agent_session *session)
+{
+    const struct link_limits *limits = &session->agent->limits;
+    uint64_t up_ms = allowance_wait_ms(&session->may_send, limits->up_bytes_per_second);
+    uint64_t down_ms = allowance_wait_ms(&session->may_take, limits->down_bytes_per_second);
+    return !down_ms || (up_ms && up_ms < down_ms) ? up_ms : down_ms;
+}
+
 int64_t agent_session_wait_ms(const struct agent_session *session, uint64_t wall_ms)
 {
     uint64_t next_ms = UINT64_MAX;
@@ -520,6 +550,9 @@ int64_t agent_session_wait_ms(const struct agent_session *session, uint64_t wall
         next_ms = session->push_after_ms;
     if (session->state == SESSION_OPEN && session->pull_after_ms < next_ms)
         next_ms = session->pull_after_ms;
+    uint64_t limited_ms = limit_wait_ms(session);
+    if (is_online(session->state) && limited_ms && session->now_ms + limited_ms < next_ms)
+        next_ms = session->now_ms + limited_ms;
     for (size_t i = 0; is_online(session->state) && i < session->log_count; i++)
         if (session->logs[i].paused_until_ms > session->now_ms && session->logs[i].paused_until_ms < next_ms)
             next_ms = session->logs[i].paused_until_ms;

@@ -38,6 +38,10 @@ void agent_session_receive(struct agent_session *session, const Hopnhat__Message
 /* Time has passed, or something was written: timeouts are looked at, new changes are sent. Cheap. */
 void agent_session_tick(struct agent_session *session, uint64_t wall_ms);
 
+/* So many bytes have crossed the link, as they were on the wire: what the limits of the agent allow for is
+ * less by that. Need not be told where there are no limits. */
+void agent_session_crossed(struct agent_session *session, size_t up_bytes, size_t down_bytes);
+
 /* In how many milliseconds the next tick is due; -1: nothing is awaited. */
 int64_t agent_session_wait_ms(const struct agent_session *session, uint64_t wall_ms);
 

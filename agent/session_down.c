@@ -26,17 +26,24 @@ static bool pull(struct agent_session *session, size_t under_way, uint64_t wall_
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
     Hopnhat__Pull pull = HOPNHAT__PULL__INIT;
     Hopnhat__PieceHeld held;
-    bool ahead = under_way > 0, catching_up = !session->agent->at_head;
-    size_t credit =
-        rate_chunk_bytes(&session->down) - FEED_BYTES; /* so that a whole number fits the window */
+    const Hopnhat__PullScope scope = session_scope(session);
+    bool ahead = under_way > 0,
+         catching_up = !session->agent->at_head && scope == HOPNHAT__PULL_SCOPE__PULL_ALL;
+    size_t credit = limit_chunk_bytes(session->agent->limits.down_bytes_per_second,
+                                      rate_chunk_bytes(&session->down) -
+                                          FEED_BYTES); /* so that a whole number fits the window */
     if (credit > session->feed_bytes)
         credit = session->feed_bytes;
     pull.has_applied = session->applied != 0;
     pull.applied = session->last_request + 1 - session->applied;
     pull.has_credit_bytes = session->credit_told != credit;
     pull.credit_bytes = session->credit_told = (uint32_t)credit;
-    pull.has_wait_ms = session->urgent || ahead;
-    pull.wait_ms = pull.has_wait_ms ? 0 : PULL_WAIT_MS;
+    pull.has_scope = scope != HOPNHAT__PULL_SCOPE__PULL_ALL;
+    pull.scope = session->scope = scope;
+    pull.wait_ms = session->urgent || ahead                    ? 0
+                   : scope == HOPNHAT__PULL_SCOPE__PULL_MARKED ? METERED_WAIT_MS
+                                                               : PULL_WAIT_MS;
+    pull.has_wait_ms = pull.wait_ms != PULL_WAIT_MS;
     pull.has_ahead = pull.ahead = ahead;
     if (session->applied == 0 && read_held(session, PIECES_OF_FEED, &held))
         pull.held = &held;
@@ -60,11 +67,19 @@ static bool pull(struct agent_session *session, size_t under_way, uint64_t wall_
 void session_pull(struct agent_session *session, uint64_t wall_ms)
 {
     const size_t most = session->protocol >= PULLS_PROTOCOL ? PULLS_IN_FLIGHT : FORMER_PULLS_IN_FLIGHT;
+    const uint64_t limit = session->agent->limits.down_bytes_per_second;
+    if (session->scope != session_scope(session)) {
+        session_forget(session, REQUEST_PULL); /* it may be held for what is not wanted now */
+        if (session_scope(session) == HOPNHAT__PULL_SCOPE__PULL_MARKED)
+            session->agent->at_head = false; /* nobody knows from now on */
+    }
     session->pull_after_ms = UINT64_MAX;
-    while (session_is_due(session, session->ask_after_ms)) {
+    while (session_is_due(session, session->ask_after_ms) &&
+           allowance_is_left(&session->may_take, limit, session->now_ms)) {
         size_t asked = session_asked(session, REQUEST_PULL);
         size_t used = session_under_way(session, REQUEST_PULL);
-        bool more = !session->agent->at_head && session->applied != 0 && asked < most;
+        bool more = !session->agent->at_head && session_scope(session) == HOPNHAT__PULL_SCOPE__PULL_ALL &&
+                    session->applied != 0 && asked < most;
         session->pull_after_ms = asked && more ? session_room_ms(session, REQUEST_PULL, &session->down,
                                                                  rate_chunk_bytes(&session->down))
                                                : UINT64_MAX;
@@ -163,7 +178,8 @@ void session_reconcile(struct agent_session *session, uint64_t wall_ms)
         session_forget(session, REQUEST_PULL);
         session_move(session, SESSION_RECONCILING);
     }
-    if (session_asked(session, REQUEST_RECONCILE) || !session_is_due(session, session->ask_after_ms))
+    if (session_asked(session, REQUEST_RECONCILE) || !session_is_due(session, session->ask_after_ms) ||
+        !allowance_is_left(&session->may_take, session->agent->limits.down_bytes_per_second, session->now_ms))
         return;
     if (!begin_round(session, &error)) {
         store_failed(session, &error);

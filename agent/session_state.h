@@ -27,6 +27,7 @@ enum {
     BRIEF_PROTOCOL = 2, /* hubs that speak this know BriefChange */
     PULLS_PROTOCOL = 2,
     PULL_WAIT_MS = 120 * 1000,
+    METERED_WAIT_MS = 600 * 1000,
     LEAST_PATIENCE_MS = 30 * 1000, /* see session_patience_ms */
     MOST_PATIENCE_MS = 180 * 1000,
     HISTORY_MS = 10 * 1000, /* somebody waits for it */
@@ -114,12 +115,14 @@ struct agent_session {
     uint8_t seed_key[SEED_KEY_BYTES]; /* as said in the Hello */
     uint32_t protocol;                /* of the session; 0: there is none */
     uint64_t whole_until; /* it could not use a Push that ended there: up to here changes are sent whole */
-    size_t push_bytes, feed_bytes;     /* the hub's bounds */
-    struct link_rate up, down;         /* what may be under way; kept from session to session */
-    uint64_t head_due_ms;              /* when the hub is to be told again where the present log ends */
-    uint32_t credit_told;              /* by the last Pull of this session */
-    uint32_t applied;                  /* request of the last part applied in this session; 0: none */
-    uint64_t records_come, bytes_come; /* by the feed since the start */
+    size_t push_bytes, feed_bytes;       /* the hub's bounds */
+    struct allowance may_send, may_take; /* by agent->limits */
+    Hopnhat__PullScope scope;            /* of the last Pull */
+    struct link_rate up, down;           /* what may be under way; kept from session to session */
+    uint64_t head_due_ms;                /* when the hub is to be told again where the present log ends */
+    uint32_t credit_told;                /* by the last Pull of this session */
+    uint32_t applied;                    /* request of the last part applied in this session; 0: none */
+    uint64_t records_come, bytes_come;   /* by the feed since the start */
     uint32_t poked; /* Pulls up to this one were asked before somebody began to wait for a head */
     bool urgent;    /* the next Pull is to be answered at once */
     struct reconciliation round;
@@ -181,6 +184,9 @@ bool session_take_over(struct agent *agent, const Hopnhat__Welcome *welcome, uin
 void session_take_compared(struct agent_session *session, const Hopnhat__Compared *compared,
                            uint64_t wall_ms);
 void session_compare(struct agent_session *session, uint64_t wall_ms);
+
+/* What may move now, by the limits of the link. */
+Hopnhat__PullScope session_scope(const struct agent_session *session);
 
 /* session_up.c */
 void session_push(struct agent_session *session, uint64_t wall_ms);

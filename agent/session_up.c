@@ -25,6 +25,16 @@ struct batch {
     uint64_t reading; /* of the clock now, less that */
 };
 
+/* Up to where the log may go now: all of it, or as the limits of the link say. Outside the hours for bulk
+ * what was imported stays, which is what former logs are of. */
+static uint64_t may_go(const struct agent_session *session, size_t place, const struct own_log *log)
+{
+    const Hopnhat__PullScope scope = session_scope(session);
+    bool all = session->in_order || scope == HOPNHAT__PULL_SCOPE__PULL_ALL ||
+               (scope == HOPNHAT__PULL_SCOPE__PULL_NO_BULK && place == 0);
+    return all ? log->head : log->urgent;
+}
+
 /* The present log, which is the first in the list, before former ones: these end with what was written in
  * bulk, or belong to a store that came back from a copy. */
 static bool next_log(const struct agent_session *session, size_t *place)
@@ -33,7 +43,8 @@ static bool next_log(const struct agent_session *session, size_t *place)
         size_t candidate = session->in_order ? (i + 1) % session->log_count : i;
         const struct session_log *log = &session->logs[candidate];
         const struct own_log *own = agent_log(session->agent, log->replica);
-        if (own && log->sent < own->head && !log->waits && session_is_due(session, log->paused_until_ms)) {
+        if (own && log->sent < may_go(session, candidate, own) && !log->waits &&
+            session_is_due(session, log->paused_until_ms)) {
             *place = candidate;
             return true;
         }
@@ -72,7 +83,12 @@ static bool follows_pending(const struct agent_session *session, const Hopnhat__
         const struct dot before = {draft->pending[i]->replica, draft->pending[i]->seq};
         if (dot_compare(before, dot) == 0)
             return follows;
-        follows = follows || (before.replica != dot.replica && !is_acknowledged(session, before));
+        if (before.replica == dot.replica || is_acknowledged(session, before))
+            continue;
+        follows = true;
+        struct own_log *log = agent_log(session->agent, before.replica);
+        if (log->urgent < before.seq) /* so is what something rests on that may go now */
+            log->urgent = before.seq;
     }
     return false;
 }
@@ -150,7 +166,8 @@ static bool collect(const struct agent_session *session, struct session_log *log
         agent_fail_memory(transaction);
         return false;
     }
-    for (uint64_t seq = first; seq <= batch->log->head && push->n_changes < LIMIT_PUSH_CHANGES; seq++) {
+    const uint64_t end = may_go(session, (size_t)(log - session->logs), batch->log);
+    for (uint64_t seq = first; seq <= end && push->n_changes < LIMIT_PUSH_CHANGES; seq++) {
         const struct dot dot = {batch->log->replica, seq};
         const bool waits = must_wait(session, transaction, dot, arena);
         const Hopnhat__LogRow *row = waits ? NULL : log_row(transaction, dot, arena);
@@ -294,12 +311,14 @@ static bool send_batch(struct agent_session *session, size_t place, size_t most,
 void session_push(struct agent_session *session, uint64_t wall_ms)
 {
     size_t place;
+    const uint64_t limit = session->agent->limits.up_bytes_per_second;
     for (size_t i = 0; i < session->log_count; i++)
         session->logs[i].waits = false;
     session->push_after_ms = UINT64_MAX;
-    while (session_asked(session, REQUEST_PUSH) < PUSHES_IN_FLIGHT && next_log(session, &place)) {
+    while (session_asked(session, REQUEST_PUSH) < PUSHES_IN_FLIGHT && next_log(session, &place) &&
+           (session->in_order || allowance_is_left(&session->may_send, limit, session->now_ms))) {
         size_t used = session_under_way(session, REQUEST_PUSH);
-        size_t most = rate_next_bytes(&session->up, used);
+        size_t most = limit_chunk_bytes(limit, rate_next_bytes(&session->up, used));
         session->push_after_ms = session_room_ms(session, REQUEST_PUSH, &session->up, most);
         if (!session_is_due(session, session->push_after_ms))
             return;

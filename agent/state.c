@@ -250,6 +250,19 @@ bool agent_pass(struct agent *agent)
     return log != NULL;
 }
 
+bool agent_mark_urgent(struct agent *agent, struct error *error)
+{
+    struct transaction transaction;
+    if (!agent_begin(agent, &transaction, error))
+        return false;
+    for (size_t i = 0; i < agent->log_count; i++) {
+        struct own_log *log = &agent->logs[i];
+        log->dirty = log->dirty || log->urgent < log->head;
+        log->urgent = log->head;
+    }
+    return agent_commit(agent, &transaction, error);
+}
+
 struct agent_group *agent_group(struct agent *agent, const char *name, bool make)
 {
     for (size_t i = 0; i < agent->group_count; i++)

@@ -3,6 +3,7 @@
 #ifndef HOPNHAT_AGENT_STATE_H
 #define HOPNHAT_AGENT_STATE_H
 
+#include "agent/link_limit.h"
 #include "base/entropy.h"
 #include "base/limits.h"
 #include "model/brief.h"
@@ -58,7 +59,8 @@ struct own_log {
     uint64_t refusal_heard;         /* highest refused seq that the hub has told */
     uint64_t trimmed;               /* changes up to here are not kept any more (agent/trim.h) */
     uint8_t trimmed_link[CHAIN_LINK_BYTES];
-    bool continues; /* by agent_pass: the store is that of the log before, too */
+    uint64_t urgent; /* changes up to here were marked urgent by a person */
+    bool continues;  /* by agent_pass: the store is that of the log before, too */
     bool dirty;
 };
 
@@ -127,6 +129,7 @@ struct agent {
         uint64_t up_bytes_per_second, down_bytes_per_second, record_bytes; /* 0: not known */
         uint64_t records_to_come; /* in this session, after the last part */
     } pace;
+    struct link_limits limits; /* by the daemon's settings */
     uint64_t
         carried; /* how often a file moved cursors and watermarks: a session under way then begins anew */
     bool hub_online, at_head, digests_equal;
@@ -201,6 +204,9 @@ struct own_log *agent_new_log(struct agent *agent);
  * until all of it is at the hub, for it stands in a log of its own. Does nothing where too many logs are
  * under way. False: out of memory. Pointers into agent->logs end. */
 bool agent_pass(struct agent *agent);
+
+/* All that was written here so far is urgent: a person says so. ERROR_… of the store. */
+bool agent_mark_urgent(struct agent *agent, struct error *error);
 
 /* Makes the transaction fail with ERROR_MEMORY. */
 void agent_fail_memory(struct transaction *transaction);

@@ -103,6 +103,7 @@ static bool load_log(struct own_log *log, const struct cursor *row)
             .refusal_heard = stored->refusal_heard,
             .trimmed = stored->trimmed,
             .continues = stored->continues,
+            .urgent = stored->urgent,
         };
         memcpy(log->link, stored->link.data, LINK_BYTES);
         if (stored->trimmed)
@@ -227,6 +228,8 @@ static void save_log(struct own_log *log, struct transaction *transaction)
     row.refusal_heard = log->refusal_heard;
     row.has_trimmed = row.has_trimmed_link = log->trimmed != 0;
     row.trimmed = log->trimmed;
+    row.has_urgent = log->urgent != 0;
+    row.urgent = log->urgent;
     row.has_continues = row.continues = log->continues;
     row.trimmed_link = (ProtobufCBinaryData){LINK_BYTES, log->trimmed_link};
     key_number(&key, log->number);

@@ -6,6 +6,7 @@
 #include "agent/records.h"
 #include "base/text.h"
 #include "model/check.h"
+#include "model/urgency.h"
 
 struct writing {
     struct agent *agent;
@@ -13,6 +14,7 @@ struct writing {
     struct arena *arena;
     struct change change;
     struct bytes stored;
+    bool urgent; /* a record in it is marked so */
     struct error *error;
 };
 
@@ -52,6 +54,17 @@ static bool pack(struct writing *writing, const struct new_edit *edits, size_t c
            change_unpack(&writing->change, dot, writing->stored, writing->arena, writing->error);
 }
 
+static void note_urgency(struct writing *writing, const Hopnhat__Edit *edit)
+{
+    const struct catalog_type *type = catalog_type(writing->agent->catalog, edit->type);
+    const Hopnhat__Record *record =
+        type && type_definition(type)->urgent
+            ? agent_record(writing->transaction, edit->type, edit->record.data, writing->arena)
+            : NULL;
+    writing->urgent =
+        writing->urgent || (record && urgency_of(writing->agent->catalog, record) == URGENCY_MARKED);
+}
+
 /* Each edit is checked against what people see now, which is what stands before it: a change has one edit for
  * a record. */
 static bool apply(struct writing *writing, size_t edit)
@@ -67,7 +80,8 @@ static bool apply(struct writing *writing, size_t edit)
     return check_edit(writing->agent->catalog, &writing->change, edit, before, &writer, &reason,
                       writing->error) &&
            draft_add(writing->agent, writing->transaction, &writing->change, edit, before, writing->arena,
-                     writing->error);
+                     writing->error) &&
+           (note_urgency(writing, ops), true);
 }
 
 static bool write_all(struct writing *writing, const struct new_edit *edits, size_t count, const char *author,
@@ -82,12 +96,14 @@ static bool write_all(struct writing *writing, const struct new_edit *edits, siz
     for (size_t i = 0; i < count; i++)
         if (!apply(writing, i))
             return false;
+    struct own_log *log = agent_present_log(writing->agent);
     Hopnhat__LogRow times = HOPNHAT__LOG_ROW__INIT;
     times.has_written_ms = times.has_ahead_ms = true;
     times.written_ms = wall_ms;
     times.ahead_ms = (int64_t)time_ms(writing->change.body->time) - (int64_t)wall_ms;
-    log_append(writing->transaction, agent_present_log(writing->agent), &writing->change, writing->stored,
-               &times);
+    log_append(writing->transaction, log, &writing->change, writing->stored, &times);
+    if (writing->urgent)
+        log->urgent = log->head;
     return true;
 }
 

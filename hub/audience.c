@@ -7,6 +7,7 @@
 struct audience {
     char name[LIMIT_GROUP_NAME_BYTES + 1];
     struct seat *seats;
+    uint64_t urgent[URGENCY_NONE]; /* the newest rev of each urgency, since somebody has sat here */
     UT_hash_handle hh;
 };
 
@@ -98,6 +99,19 @@ void audience_tell(struct hub *hub, const char *group)
     for (const struct seat *seat = audience ? audience->seats : NULL; seat; seat = seat->next)
         if (seat->session->pull_count)
             audience_look(hub, seat->session, LOOK_NEWS);
+}
+
+void audience_urgent(struct hub *hub, const char *group, enum urgency urgency)
+{
+    struct audience *audience = audience_of(hub, group, false);
+    if (audience)
+        audience->urgent[urgency] = hub->rev;
+}
+
+uint64_t audience_urgent_rev(struct hub *hub, const char *group, enum urgency urgency)
+{
+    const struct audience *audience = audience_of(hub, group, false);
+    return audience ? audience->urgent[urgency] : 0;
 }
 
 struct hub_session *audience_next(struct hub *hub)

@@ -20,6 +20,12 @@ void audience_look(struct hub *hub, struct hub_session *session, enum look_reaso
 /* The group has changed: everyone who sits in it is to be looked at. */
 void audience_tell(struct hub *hub, const char *group);
 
+/* Something of that urgency is in the group at the hub's present rev. It may not come to a commit. */
+void audience_urgent(struct hub *hub, const char *group, enum urgency urgency);
+
+/* The rev at which that was so last, while anybody has sat in the group; 0: not in that time. */
+uint64_t audience_urgent_rev(struct hub *hub, const char *group, enum urgency urgency);
+
 /* Takes the next session to be looked at, those with news and those that asked by turns; NULL: none. */
 struct hub_session *audience_next(struct hub *hub);
 

@@ -1,6 +1,7 @@
 #include "hub/feed.h"
 
 #include "base/defect.h"
+#include "hub/audience.h"
 #include "hub/feed_part.h"
 #include "hub/registry.h"
 #include "store/key.h"
@@ -80,10 +81,36 @@ static uint64_t watermark_of(const struct hub *hub, uint64_t number)
     return replica ? replica->watermark : 0;
 }
 
-bool feed_has_news(struct hub *hub, const struct feed_reader *reader, const struct feed_state *state)
+/* Whether nothing is to be sent but what goes ahead of its turn. */
+static bool is_ahead_only(const struct feed_state *state, Hopnhat__PullScope scope)
+{
+    return scope == HOPNHAT__PULL_SCOPE__PULL_MARKED ||
+           (scope == HOPNHAT__PULL_SCOPE__PULL_NO_BULK && state->bulk_waits);
+}
+
+static enum urgency lanes_of(Hopnhat__PullScope scope)
+{
+    return scope == HOPNHAT__PULL_SCOPE__PULL_MARKED ? URGENCY_AHEAD : URGENCY_NONE;
+}
+
+static bool has_urgent_news(struct hub *hub, const struct feed_state *state, enum urgency end)
+{
+    for (size_t i = 0; i < state->group_count; i++)
+        for (enum urgency lane = URGENCY_MARKED; lane < end; lane++) {
+            uint64_t rev = audience_urgent_rev(hub, state->cursors[i].group, lane);
+            if (rev > state->ahead[lane] && state->ahead[lane] < hub->rev)
+                return true;
+        }
+    return false;
+}
+
+bool feed_has_news(struct hub *hub, const struct feed_reader *reader, const struct feed_state *state,
+                   Hopnhat__PullScope scope)
 {
     if (!groups_agree(reader->office, state))
         return true;
+    if (is_ahead_only(state, scope))
+        return has_urgent_news(hub, state, lanes_of(scope));
     for (size_t i = 0; i < reader->log_count; i++)
         if (watermark_of(hub, reader->logs[i]) != state->logs[i].watermark)
             return true;
@@ -333,15 +360,19 @@ static void tell_left(struct part *part, struct feed_state *state)
 }
 
 static bool read_part(struct part *part, struct hub *hub, const struct feed_reader *reader,
-                      struct feed_state *next)
+                      Hopnhat__PullScope scope, struct feed_state *next)
 {
+    const bool only = is_ahead_only(next, scope);
     if (!add_groups(part, reader->office, next))
         return false;
     part->feed->has_from = true;
     part->feed->from = cursors_hash(next, part->arena);
-    if (!add_logs(part, hub, reader, next) || !part_read_ahead(part, hub, next))
+    next->at_head = next->at_head && !only;
+    if (!add_logs(part, hub, reader, next) || !part_read_ahead(part, hub, next, lanes_of(scope)))
         return false;
-    if (part->feed->n_items) {
+    if (only)
+        next->left = 0; /* counted anew: it does not go down by what is sent */
+    if (only || part->feed->n_items) {
         tell_left(part, next);
         return true;
     }
@@ -349,9 +380,27 @@ static bool read_part(struct part *part, struct hub *hub, const struct feed_read
            add_echoes(part, hub, next) && (tell_left(part, next), true);
 }
 
+/* Whether the part goes the feed on without reaching the head. */
+static bool is_bulk(const Hopnhat__Feed *feed)
+{
+    return !is_head(feed) && feed->n_ahead == 0 && (feed->n_items || feed->n_own || feed->piece);
+}
+
+/* What was read for the part is too much for now: it becomes one of what goes ahead alone. */
+static bool read_without_bulk(struct part *part, struct hub *hub, const struct feed_reader *reader,
+                              const struct feed_state *state, struct feed_state *next)
+{
+    hopnhat__feed__init(part->feed);
+    part->item_capacity = part->size_bytes = part->echo_count = 0;
+    if (!feed_state_copy(next, state))
+        return out_of_memory(part->error);
+    next->bulk_waits = true;
+    return read_part(part, hub, reader, HOPNHAT__PULL_SCOPE__PULL_NO_BULK, next);
+}
+
 bool feed_part(struct hub *hub, const struct feed_reader *reader, const struct feed_state *state,
-               size_t credit_bytes, struct arena *arena, Hopnhat__Feed **feed, struct feed_state *next,
-               struct error *error)
+               size_t credit_bytes, Hopnhat__PullScope scope, struct arena *arena, Hopnhat__Feed **feed,
+               struct feed_state *next, struct error *error)
 {
     struct transaction transaction;
     struct part part = {
@@ -367,9 +416,12 @@ bool feed_part(struct hub *hub, const struct feed_reader *reader, const struct f
         return out_of_memory(error);
     if (!transaction_begin(&transaction, hub->environment, false, error))
         return false;
+    next->bulk_waits = next->bulk_waits && scope == HOPNHAT__PULL_SCOPE__PULL_NO_BULK;
     hopnhat__feed__init(part.feed);
     arena_init(&part.scratch, LIMIT_MESSAGE_ARENA_BYTES);
-    bool read = read_part(&part, hub, reader, next);
+    bool read = read_part(&part, hub, reader, scope, next);
+    if (read && scope == HOPNHAT__PULL_SCOPE__PULL_NO_BULK && is_bulk(part.feed))
+        read = read_without_bulk(&part, hub, reader, state, next);
     arena_release(&part.scratch);
     if (transaction.failed) {
         *error = transaction.error;

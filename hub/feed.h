@@ -25,6 +25,7 @@ struct feed_state {
     bool groups_told;
     bool digests_told;            /* of these groups, in this session */
     bool at_head;                 /* it was told so last: all cursors stand at one rev */
+    bool bulk_waits;              /* more follows than fits a part, and the agent does not want it now */
     bool takes_ahead;             /* what is urgent may come ahead of its turn */
     uint64_t ahead[URGENCY_NONE]; /* by urgency: rows up to this rev have been sent ahead */
     struct pieces_held held;      /* of the item that is next */
@@ -46,14 +47,16 @@ struct feed_reader {
 bool feed_state_copy(struct feed_state *to, const struct feed_state *from);
 void feed_state_release(struct feed_state *state);
 
-/* Whether there might be something that the reader does not have. Cheap: reads no disk. */
-bool feed_has_news(struct hub *hub, const struct feed_reader *reader, const struct feed_state *state);
+/* Whether there might be something in that scope that the reader does not have. Cheap: reads no disk. */
+bool feed_has_news(struct hub *hub, const struct feed_reader *reader, const struct feed_state *state,
+                   Hopnhat__PullScope scope);
 
-/* Reads the next part after `state` in a snapshot of its own, of about credit_bytes, into the arena. *next
+/* Reads the next part after `state` in a snapshot of its own, of about credit_bytes and of that scope, into
+ * the arena. *next
  * (to begin with empty) is where the agent stands when it has applied it. */
 bool feed_part(struct hub *hub, const struct feed_reader *reader, const struct feed_state *state,
-               size_t credit_bytes, struct arena *arena, Hopnhat__Feed **feed, struct feed_state *next,
-               struct error *error);
+               size_t credit_bytes, Hopnhat__PullScope scope, struct arena *arena, Hopnhat__Feed **feed,
+               struct feed_state *next, struct error *error);
 
 /* The refusals of a log above `told`, at most LIMIT_REFUSALS_PER_MESSAGE less those in *count already,
  * appended to `refusals`; *told moves on. Returns whether that was all. */

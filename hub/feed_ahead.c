@@ -52,10 +52,10 @@ static bool read_lane(struct part *part, const struct hub *hub, enum urgency urg
     return done;
 }
 
-bool part_read_ahead(struct part *part, const struct hub *hub, struct feed_state *state)
+bool part_read_ahead(struct part *part, const struct hub *hub, struct feed_state *state, enum urgency end)
 {
     Hopnhat__Feed *feed = part->feed;
-    for (enum urgency lane = URGENCY_MARKED; lane < URGENCY_NONE; lane++)
+    for (enum urgency lane = URGENCY_MARKED; lane < end; lane++)
         if (state->takes_ahead && !state->at_head && state->ahead[lane] < hub->urgent_rev &&
             !read_lane(part, hub, lane, state))
             return false;

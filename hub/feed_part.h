@@ -36,8 +36,8 @@ bool part_add_echo(struct part *part, const struct echo *echo);
 /* Adds the piece of the item that follows on what the agent holds; *whole: it is the last. */
 bool part_add_piece(struct part *part, Hopnhat__FeedItem *item, bool *whole);
 
-/* feed_ahead.c: in a catch-up adds what is urgent and still to come, what is marked before what travels ahead
- * by its type. The cursors do not move, and all of it comes once more in its turn. */
-bool part_read_ahead(struct part *part, const struct hub *hub, struct feed_state *state);
+/* feed_ahead.c: in a catch-up adds what is urgent, less than `end`, and still to come: what is marked before
+ * what travels ahead by its type. The cursors do not move, and all of it comes once more in its turn. */
+bool part_read_ahead(struct part *part, const struct hub *hub, struct feed_state *state, enum urgency end);
 
 #endif

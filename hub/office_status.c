@@ -39,7 +39,7 @@ static bool lacks_something(struct hub *hub, const struct hub_session *session)
     const struct feed_reader reader = {.office = registry_office(hub, session->office),
                                        .logs = session->logs,
                                        .log_count = session->log_count};
-    return reader.office && feed_has_news(hub, &reader, &session->confirmed);
+    return reader.office && feed_has_news(hub, &reader, &session->confirmed, HOPNHAT__PULL_SCOPE__PULL_ALL);
 }
 
 static void note(struct progress *progress, uint64_t at, bool waits, uint64_t wall_ms)
@@ -50,8 +50,9 @@ static void note(struct progress *progress, uint64_t at, bool waits, uint64_t wa
 
 void office_progress(struct hub *hub, struct hub_session *session, uint64_t wall_ms)
 {
-    note(&session->up, brought(hub, session), has_more(hub, session), wall_ms);
-    note(&session->down, taken(session), lacks_something(hub, session), wall_ms);
+    bool all = session->scope == HOPNHAT__PULL_SCOPE__PULL_ALL; /* else it waits because the office says so */
+    note(&session->up, brought(hub, session), all && has_more(hub, session), wall_ms);
+    note(&session->down, taken(session), all && lacks_something(hub, session), wall_ms);
 }
 
 static bool stands_still(const struct progress *progress, uint64_t at, uint64_t wall_ms)

@@ -179,8 +179,8 @@ static void send_part(struct hub *hub, struct hub_session *session, const struct
     const struct waiting_pull pull = take_pull(session);
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
     error_set(&error, ERROR_MEMORY, "out of memory");
-    if (part &&
-        feed_part(hub, &reader, state, pull.credit_bytes, &arena, &message.feed, &part->after, &error)) {
+    if (part && feed_part(hub, &reader, state, pull.credit_bytes, pull.scope, &arena, &message.feed,
+                          &part->after, &error)) {
         message.body_case = HOPNHAT__MESSAGE__BODY_FEED;
         if (custody_waits(hub, session))
             message.feed->has_custody = message.feed->custody = session->custody_flagged = true;
@@ -241,6 +241,7 @@ static void receive_pull(struct hub *hub, struct hub_session *session, uint32_t 
     uint64_t hold_ms = pull->wait_ms < LONGEST_HOLD_MS ? pull->wait_ms : LONGEST_HOLD_MS;
     struct waiting_pull *waiting = &session->pulls[session->pull_count++];
     waiting->request = request;
+    waiting->scope = session->scope = pull->scope;
     if (pull->has_credit_bytes)
         session->credit_bytes = pull->credit_bytes < LIMIT_FEED_BYTES ? pull->credit_bytes : LIMIT_FEED_BYTES;
     waiting->credit_bytes = session->credit_bytes ? session->credit_bytes : 1; /* one record at least */
@@ -450,7 +451,8 @@ void session_answer_pulls(struct hub *hub, struct hub_session *session, uint64_t
     struct sent_part **end;
     while (session->pull_count &&
            (session->pulls[0].hold_until_ms <= wall_ms ||
-            feed_has_news(hub, &reader, standing(session, &end)) || custody_waits(hub, session)))
+            feed_has_news(hub, &reader, standing(session, &end), session->pulls[0].scope) ||
+            custody_waits(hub, session)))
         send_part(hub, session, outlet);
 }
 

@@ -29,6 +29,7 @@ struct sent_part {
 struct waiting_pull {
     uint32_t request, credit_bytes;
     uint64_t hold_until_ms;
+    Hopnhat__PullScope scope;
 };
 
 /* Why a session is to be looked at (audience.h). */
@@ -53,6 +54,7 @@ struct hub_session {
     uint32_t confirmed_request; /* the Pull that was answered with the part it applied last; 0: none */
     uint32_t last_pull;         /* the number of the newest Pull; 0: none has come */
     struct sent_part *sent;     /* parts under way, in their order */
+    Hopnhat__PullScope scope;   /* of the last Pull */
     struct waiting_pull pulls[PULLS_WAITING];
     size_t pull_count; /* that wait for their answers, in their order */
     bool has_seed_key; /* of its Hello, for changes in their brief form */

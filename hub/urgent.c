@@ -1,5 +1,6 @@
 #include "hub/urgent.h"
 
+#include "hub/audience.h"
 #include "store/key.h"
 
 uint64_t urgent_last(struct transaction *transaction)
@@ -28,6 +29,7 @@ void urgent_put(struct hub *hub, struct transaction *transaction, const Hopnhat_
     key_number(&key, hub->rev);
     transaction_put(transaction, HUB_URGENT, key_bytes(&key), bytes_of(row, size + 1));
     hub->urgent_rev = hub->rev;
+    audience_urgent(hub, record->group, urgency);
 }
 
 void urgent_remove(struct hub *hub, struct transaction *transaction, uint64_t rev)

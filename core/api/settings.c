@@ -12,7 +12,7 @@
 
 enum { BOTH = SETTINGS_AGENT | SETTINGS_HUB, CHOICES = 4, TEXT_BYTES = 1024, FILE_BYTES = 64 * 1024 };
 
-enum kind { KIND_TEXT, KIND_PATH, KIND_NUMBER, KIND_CHOICE };
+enum kind { KIND_TEXT, KIND_PATH, KIND_HOURS, KIND_NUMBER, KIND_CHOICE };
 
 struct setting {
     const char *key;
@@ -89,6 +89,45 @@ static const struct setting table[] = {
      .unit = "backups",
      .live = true,
      .help = "How many of these backups are kept; older ones are removed."},
+    {.key = "link_up_kbit_per_second",
+     .programs = SETTINGS_AGENT,
+     .kind = KIND_NUMBER,
+     .offset = AT(link_up_kbit),
+     .least = 0,
+     .most = 1000000,
+     .absent = "0",
+     .unit = "kilobits a second",
+     .live = true,
+     .help = "The most of the link to headquarters that is used for sending; 0: as much as there is."},
+    {.key = "link_down_kbit_per_second",
+     .programs = SETTINGS_AGENT,
+     .kind = KIND_NUMBER,
+     .offset = AT(link_down_kbit),
+     .least = 0,
+     .most = 1000000,
+     .absent = "0",
+     .unit = "kilobits a second",
+     .live = true,
+     .help = "The most of it that is used for receiving; 0: as much as there is."},
+    {.key = "link_bulk_hours",
+     .programs = SETTINGS_AGENT,
+     .kind = KIND_HOURS,
+     .offset = AT(link_bulk_hours),
+     .absent = "",
+     .unit = "hours as 19:00-06:00, by this machine's clock and zone",
+     .live = true,
+     .help =
+         "When what is bulk may move: imported lists, a first sync, the rest of a long catch-up. What is\n"
+         "written by hand, small news and what is urgent move at any hour. Not set: always."},
+    {.key = "link_metered",
+     .programs = SETTINGS_AGENT,
+     .kind = KIND_CHOICE,
+     .offset = AT(link_metered),
+     .absent = "no",
+     .live = true,
+     .choices = {{"no", false}, {"yes", true}},
+     .help = "Each byte of the link costs money: nothing moves but what a person marked urgent (a record's\n"
+             "field \"urgent\", or `sync --urgent`) and what keeps the link up."},
     {.key = "custody_wait_seconds",
      .programs = SETTINGS_HUB,
      .kind = KIND_NUMBER,
@@ -148,6 +187,35 @@ static bool set_choice(struct settings *settings, const struct setting *row, con
     return error_set(error, ERROR_INPUT, "%s: \"%.40s\" is none of %s", row->key, value, names);
 }
 
+/* The minute of the day that the text begins with, "HH:MM"; *text goes behind it. -1: none. */
+static int read_minute(const char **text)
+{
+    const char *at = *text;
+    for (size_t i = 0; i < 5; i++)
+        if (i == 2 ? at[i] != ':' : at[i] < '0' || at[i] > '9')
+            return -1;
+    int hour = 10 * (at[0] - '0') + at[1] - '0', minute = 10 * (at[3] - '0') + at[4] - '0';
+    *text += 5;
+    return hour < 24 && minute < 60 ? 60 * hour + minute : -1;
+}
+
+static bool read_hours(const char *text, int *from, int *to)
+{
+    *from = read_minute(&text);
+    if (*from < 0 || *text++ != '-')
+        return false;
+    *to = read_minute(&text);
+    return *to >= 0 && !*text && *from != *to;
+}
+
+bool settings_hours_hold(const char *hours, unsigned minute)
+{
+    int from, to, now = (int)minute;
+    if (!read_hours(hours, &from, &to))
+        return true;
+    return from < to ? now >= from && now < to : now >= from || now < to;
+}
+
 static bool set_text(struct settings *settings, const struct setting *row, const char *value,
                      struct error *error)
 {
@@ -156,6 +224,9 @@ static bool set_text(struct settings *settings, const struct setting *row, const
         return error_set(error, ERROR_INPUT, "%s: more than %d bytes", row->key, TEXT_BYTES);
     if (row->kind == KIND_PATH && size && value[0] != '/')
         return error_set(error, ERROR_INPUT, "%s: \"%.200s\" does not begin with /", row->key, value);
+    int from, to;
+    if (row->kind == KIND_HOURS && size && !read_hours(value, &from, &to))
+        return error_set(error, ERROR_INPUT, "%s: \"%.40s\" is not like 19:00-06:00", row->key, value);
     *text_at(settings, row) = arena_string(&settings->arena, value, size);
     return *text_at(settings, row) || error_set(error, ERROR_MEMORY, "out of memory");
 }
@@ -276,7 +347,7 @@ static bool set_given(struct settings *settings, const struct settings_source *s
 static bool read_all(struct settings *settings, const struct settings_source *source, struct error *error)
 {
     bool done = true;
-    *settings = (struct settings){.listen = "", .http = "", .backup_directory = ""};
+    *settings = (struct settings){.listen = "", .http = "", .backup_directory = "", .link_bulk_hours = ""};
     arena_init(&settings->arena, FILE_BYTES);
     for (size_t i = 0; i < SETTINGS && done; i++)
         if (table[i].programs & source->program)

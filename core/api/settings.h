@@ -15,11 +15,14 @@ enum settings_program { SETTINGS_AGENT = 1, SETTINGS_HUB = 2 };
 
 /* All of them, as they are in force. Texts are never NULL: "" where nothing is set. */
 struct settings {
-    const char *listen;           /* the hub: where agents connect */
-    const char *http;             /* address of HTTP over TCP */
-    uint64_t custody_wait_s;      /* the hub: hub/custody.h */
-    uint64_t log_level;           /* enum log_level */
-    const char *backup_directory; /* of the scheduled backups */
+    const char *listen;                    /* the hub: where agents connect */
+    const char *http;                      /* address of HTTP over TCP */
+    uint64_t custody_wait_s;               /* the hub: hub/custody.h */
+    uint64_t log_level;                    /* enum log_level */
+    uint64_t link_up_kbit, link_down_kbit; /* the agent: bounds a second; 0: none */
+    const char *link_bulk_hours;           /* the agent: "HH:MM-HH:MM", or "": always */
+    uint64_t link_metered;                 /* the agent */
+    const char *backup_directory;          /* of the scheduled backups */
     uint64_t backup_interval_h, backup_keep;
     struct arena arena; /* of the texts */
 };
@@ -45,6 +48,10 @@ bool settings_reload(struct settings *settings, const struct settings_source *so
 
 /* All that are not at their default, as "key: value, …", in the arena; NULL: out of memory. */
 char *settings_text(struct settings *settings, enum settings_program program, struct arena *arena);
+
+/* Whether the minute of a day (0 to 1439) lies in hours such as "19:00-06:00", which may go over midnight and
+ * do not hold their end; "" holds all. */
+bool settings_hours_hold(const char *hours, unsigned minute);
 
 /* The table as a file in which every key is commented out at its default. */
 void settings_help(enum settings_program program, FILE *to);

@@ -83,6 +83,19 @@ static void keys_change(struct node *node)
     world_trace(node->world, "%c gets new keys", node_name(node));
 }
 
+/* Somebody alters the settings of the link; until the daemon starts again. */
+static void set_limits(struct node *node)
+{
+    const uint64_t slow = 500 + world_random(node->world, 4000);
+    node->agent->limits = (struct link_limits){
+        .up_bytes_per_second = world_chance(node->world, 30) ? slow : 0,
+        .down_bytes_per_second = world_chance(node->world, 30) ? slow : 0,
+        .metered = world_chance(node->world, 40),
+        .bulk_waits = world_chance(node->world, 40),
+    };
+    world_trace(node->world, "%c limits its link", (char)('a' + (node - node->world->nodes)));
+}
+
 void world_step(struct world *world, uint64_t step)
 {
     world_reseed(world, step - 1);
@@ -116,6 +129,8 @@ void world_step(struct world *world, uint64_t step)
         world_restore_hub(world);
     else if (what >= 987 && what < 993)
         keys_change(node);
+    else if (what >= 993)
+        set_limits(node);
 }
 
 /* Whether those of the set have caught up; bit i stands for agent i. */
@@ -190,7 +205,8 @@ void world_settle(struct world *world)
     world_reseed(world, UINT32_MAX - 1);
     world_applies_catalogs(world);
     for (size_t i = 0; i < AGENTS; i++)
-        world->nodes[i].stopped_ms = 0; /* a session's waits are measured by it */
+        world->nodes[i].stopped_ms = 0, /* a session's waits are measured by it */
+            world->nodes[i].agent->limits = (struct link_limits){0};
     for (size_t i = 0; i < AGENTS; i++)
         while (node_deliver_late(&world->nodes[i]))
             continue;

@@ -209,7 +209,8 @@ void check_pulls(struct world *world)
             .logs = session->logs,
             .log_count = session->log_count,
         };
-        if (session->pull_count && reader.office && feed_has_news(world->hub, &reader, state))
+        if (session->pull_count && reader.office &&
+            feed_has_news(world->hub, &reader, state, session->pulls[0].scope))
             world_fail(world, "the hub holds a Pull of office %s although there is news for it",
                        installation->office);
     }

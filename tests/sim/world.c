@@ -149,6 +149,7 @@ static bool agent_sends(void *context, const Hopnhat__Message *message)
     struct node *node = context;
     if (!node->up)
         return false;
+    agent_session_crossed(node->session, hopnhat__message__get_packed_size(message), 0);
     queue_add(node->world, &node->to_hub, pack(node, message));
     world_trace(node->world, "%c> %s #%u", node_name(node), name_of(message), message->request);
     return true;
@@ -237,6 +238,7 @@ static void give_to_agent(struct node *node, struct parcel parcel)
     if (message && message->body_case == HOPNHAT__MESSAGE__BODY_WELCOME && !node->world->calm)
         message->welcome->push_bytes =
             1 + (uint32_t)world_random(node->world, 800); /* pushes of a change or three */
+    agent_session_crossed(node->session, 0, parcel.size);
     if (message)
         agent_session_receive(node->session, message, node_wall_ms(node));
     hopnhat__message__free_unpacked(message, NULL);

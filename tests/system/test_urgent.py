@@ -10,7 +10,7 @@ from hopnhat_test import check, equal, main, wait_until  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from thin import bring  # noqa: E402
 
-RATE, RECORDS = 12000, 4500  # bytes a second; a first sync takes about 20 s
+RATE, RECORDS = 12000, 3500  # bytes a second; a first sync takes about 15 s
 
 
 def behind_a_thin_link(bench, world, code):

@@ -230,6 +230,63 @@ static void a_new_log_passes_former_ones(void **state)
     assert_int_equal(rest->push->n_changes, 2);
 }
 
+static void on_a_metered_link_only_what_is_urgent_goes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = {0};
+    write_text(fixture, 1, NAME, "Lao", true);
+    fixture->agent->limits.metered = true;
+    open_session(fixture, 0);
+    assert_int_equal(sent(fixture, HOPNHAT__MESSAGE__BODY_PULL)->pull->scope,
+                     HOPNHAT__PULL_SCOPE__PULL_MARKED);
+    assert_silent(fixture);
+    write_text(fixture, 2, NAME, "Laos", true);
+    assert_silent(fixture);
+    assert_true(agent_mark_urgent(fixture->agent, &error));
+    write_text(fixture, 3, NAME, "not marked", true);
+    const Hopnhat__Message *push = sent(fixture, HOPNHAT__MESSAGE__BODY_PUSH);
+    assert_int_equal(push->push->n_changes, 2);
+    acknowledge(fixture, push, 2, NULL);
+    assert_silent(fixture);
+    assert_int_equal(status_of(fixture).pending, 1);
+    fixture->agent->limits.metered = false;
+    agent_session_tick(fixture->session, ++fixture->wall_ms);
+    assert_int_equal(sent(fixture, HOPNHAT__MESSAGE__BODY_PUSH)->push->first, 3);
+    assert_int_equal(sent(fixture, HOPNHAT__MESSAGE__BODY_PULL)->pull->scope, HOPNHAT__PULL_SCOPE__PULL_ALL);
+}
+
+/* Outside the hours what was imported waits, but for what an edit rests on. */
+static void outside_the_hours_a_list_waits(void **state)
+{
+    struct fixture *fixture = *state;
+    struct transaction transaction;
+    struct error error = {0};
+    write_text(fixture, 1, NAME, "of a list", true);
+    write_text(fixture, 2, NAME, "of a list", true);
+    assert_true(agent_begin(fixture->agent, &transaction, &error) && agent_pass(fixture->agent) &&
+                agent_commit(fixture->agent, &transaction, &error));
+    write_text(fixture, 3, NAME, "by hand", true);
+    fixture->agent->limits.bulk_waits = true;
+    const Hopnhat__Message *hello = say_hello(fixture);
+    welcome(fixture, hello, (const uint64_t[]){0, 0}, NULL, EPOCH);
+    const Hopnhat__Message *push = sent(fixture, HOPNHAT__MESSAGE__BODY_PUSH);
+    assert_int_equal(push->push->log, 0);
+    assert_int_equal(sent(fixture, HOPNHAT__MESSAGE__BODY_PULL)->pull->scope,
+                     HOPNHAT__PULL_SCOPE__PULL_NO_BULK);
+    acknowledge(fixture, push, 1, NULL);
+    assert_silent(fixture);
+    write_text(fixture, 1, NOTE, "rests on the list", false);
+    push = sent(fixture, HOPNHAT__MESSAGE__BODY_PUSH);
+    assert_int_equal(push->push->log, 1);
+    assert_int_equal(push->push->n_changes, 1);
+    acknowledge(fixture, push, 1, NULL);
+    push = sent(fixture, HOPNHAT__MESSAGE__BODY_PUSH);
+    assert_int_equal(push->push->log, 0);
+    assert_int_equal(push->push->first, 2);
+    acknowledge(fixture, push, 2, NULL);
+    assert_silent(fixture);
+}
+
 /* A token that was handed out before is of the same store. */
 static void a_log_that_goes_on_is_no_other_store(void **state)
 {
@@ -470,6 +527,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_change_in_pieces_is_followed_by_another, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_log_passes_former_ones, setup, teardown),
+        cmocka_unit_test_setup_teardown(on_a_metered_link_only_what_is_urgent_goes, setup, teardown),
+        cmocka_unit_test_setup_teardown(outside_the_hours_a_list_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(a_log_that_goes_on_is_no_other_store, setup, teardown),
         cmocka_unit_test_setup_teardown(an_edit_is_told_briefly, setup, teardown),
         cmocka_unit_test_setup_teardown(an_older_hub_gets_whole_changes, setup, teardown),

@@ -76,6 +76,25 @@ static void defaults_hold_where_nothing_is_said(void **state)
     }
 }
 
+static void hours_may_go_over_midnight(void **state)
+{
+    static const char *const wrong_hours[] = {"19:00",       "19-06",       "24:00-06:00",
+                                              "19:60-06:00", "19:00-19:00", "19:00-06:00 "};
+    struct error error;
+    (void)state;
+    assert_true(settings_hours_hold("", 0));
+    assert_true(settings_hours_hold("19:00-06:00", 19 * 60));
+    assert_true(settings_hours_hold("19:00-06:00", 0));
+    assert_false(settings_hours_hold("19:00-06:00", 6 * 60));
+    assert_false(settings_hours_hold("12:00-13:30", 11 * 60 + 59));
+    assert_true(settings_hours_hold("12:00-13:30", 13 * 60 + 29));
+    for (size_t i = 0; i < sizeof wrong_hours / sizeof *wrong_hours; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "link_bulk_hours: \"%s\"\n", wrong_hours[i]);
+        assert_begins(wrong(SETTINGS_AGENT, text, &error), ":1: link_bulk_hours: ");
+    }
+}
+
 static void the_command_line_overrides_the_file(void **state)
 {
     (void)state;
@@ -169,6 +188,7 @@ int main(void)
     alarm(60);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_hold_where_nothing_is_said),
+        cmocka_unit_test(hours_may_go_over_midnight),
         cmocka_unit_test(the_command_line_overrides_the_file),
         cmocka_unit_test(what_is_wrong_is_told_with_its_line),
         cmocka_unit_test(what_is_given_wrong_is_wrong_usage),

@@ -12,6 +12,8 @@ struct reader {
     const Hopnhat__Feed *part;
     size_t seen[256]; /* how often each record came */
     size_t parts;
+    Hopnhat__PullScope scope;
+    bool holds; /* its Pulls may be held */
 };
 
 static void add_alert(struct fixture *fixture, uint8_t number, const char *mark)
@@ -25,6 +27,8 @@ static void add_alert(struct fixture *fixture, uint8_t number, const char *mark)
     struct new_edit edit = {.type = ALERT, .record = {number}, .ops = ops, .op_count = 4};
     const Hopnhat__Message *answer =
         push(fixture, &fixture->an, make_change(fixture, &fixture->an, &edit, 1, fixture->wall_ms << 16));
+    if (answer->body_case == HOPNHAT__MESSAGE__BODY_FEED)
+        return; /* a Pull that was held is answered after the Ack */
     assert_int_equal(answer->body_case, HOPNHAT__MESSAGE__BODY_ACK);
     assert_int_equal(answer->ack->n_refusals, 0);
 }
@@ -65,11 +69,15 @@ static bool next_part(struct reader *reader)
     Hopnhat__Pull pull = HOPNHAT__PULL__INIT;
     pull.has_applied = reader->applied != 0;
     pull.applied = reader->hand->request + 1 - reader->applied;
-    pull.has_credit_bytes = pull.has_wait_ms = true;
+    pull.has_credit_bytes = pull.has_scope = true;
+    pull.has_wait_ms = !reader->holds;
+    pull.scope = reader->scope;
     pull.credit_bytes = CREDIT;
     message.body_case = HOPNHAT__MESSAGE__BODY_PULL;
     message.pull = &pull;
     const Hopnhat__Message *answer = say(reader->fixture, reader->hand, &message);
+    if (!answer && reader->holds)
+        return false;
     assert_non_null(answer);
     assert_int_equal(answer->body_case, HOPNHAT__MESSAGE__BODY_FEED);
     assert_true(++reader->parts < 100);
@@ -183,6 +191,63 @@ static void it_is_urgent_as_it_reads_now(void **state)
     transaction_abort(&snapshot);
 }
 
+/* What is held is answered by the turn that brings something. */
+static bool is_held(struct reader *reader)
+{
+    return !next_part(reader) && reader->fixture->answer == NULL;
+}
+
+static void outside_the_hours_only_what_fits_comes(void **state)
+{
+    static const uint64_t nothing[2] = {0, 0};
+    struct fixture *fixture = *state;
+    say_hello(fixture, &fixture->an);
+    struct reader reader = greet(fixture, nothing);
+    to_the_head(&reader);
+    reader.scope = HOPNHAT__PULL_SCOPE__PULL_NO_BULK;
+    add_alert(fixture, UNMARKED, "false"); /* fits one part */
+    assert_false(next_part(&reader));
+    assert_int_equal(reader.seen[UNMARKED], 1);
+    add_bulk(fixture, 1);
+    assert_true(next_part(&reader));
+    assert_int_equal(reader.part->n_items, 0);
+    assert_int_equal(reader.part->left, BULK);
+    reader.holds = true;
+    assert_true(is_held(&reader));
+    add_bulk(fixture, 1 + BULK);
+    assert_int_equal(fixture->answer->body_case, HOPNHAT__MESSAGE__BODY_ACK); /* and no part after it */
+    reader.holds = false;
+    add_alert(fixture, MARKED, "true");
+    assert_int_equal(fixture->answer->body_case, HOPNHAT__MESSAGE__BODY_FEED); /* the one that was held */
+    assert_true(next_part(&reader));
+    assert_true(is_ahead(reader.part, MARKED));
+    reader.scope = HOPNHAT__PULL_SCOPE__PULL_ALL; /* the hour has come */
+    to_the_head(&reader);
+    for (uint8_t i = 1; i <= 2 * BULK; i++)
+        assert_int_equal(reader.seen[i], 1);
+}
+
+static void a_metered_agent_gets_what_is_marked(void **state)
+{
+    static const uint64_t nothing[2] = {0, 0};
+    struct fixture *fixture = *state;
+    say_hello(fixture, &fixture->an);
+    add_bulk(fixture, 1);
+    add_alert(fixture, UNMARKED, "false");
+    add_alert(fixture, MARKED, "true");
+    struct reader reader = greet(fixture, nothing);
+    reader.scope = HOPNHAT__PULL_SCOPE__PULL_MARKED;
+    assert_true(next_part(&reader));
+    assert_true(is_ahead(reader.part, MARKED));
+    assert_int_equal(reader.part->n_items, 1);
+    reader.holds = true;
+    assert_true(is_held(&reader));
+    reader.scope = HOPNHAT__PULL_SCOPE__PULL_ALL;
+    reader.holds = false;
+    to_the_head(&reader);
+    assert_int_equal(reader.seen[MARKED], 2);
+}
+
 int main(void)
 {
     alarm(60);
@@ -192,6 +257,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_cut_does_not_begin_anew, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(an_agent_that_does_not_know_of_it_gets_the_order_of_revs,
                                         fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(outside_the_hours_only_what_fits_comes, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(a_metered_agent_gets_what_is_marked, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(it_is_urgent_as_it_reads_now, fixture_start, fixture_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

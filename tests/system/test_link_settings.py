@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""What the settings of an office's link hold back, and what moves all the same."""
+import os
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from federation import Federation, add, ids  # noqa: E402
+from hopnhat_test import check, equal, main, wait_until  # noqa: E402
+from proxy import Proxy  # noqa: E402
+from thin import bring  # noqa: E402
+
+
+def configured(bench, world, code, *settings):
+    """A new office that runs with these settings: its agent."""
+    agent = world.join(code)
+    agent.stop()
+    agent.start(*(word for setting in settings for word in ("--set", setting)))
+    return agent
+
+
+def at_the_hub(world, type_name, record):
+    return record in ids(world.hub, type_name)
+
+
+def test_a_metered_link_moves_what_a_person_marked(bench):
+    world = Federation(bench, "hue")
+    world.add_office("son-la")
+    agent = configured(bench, world, "son-la", "link_metered=yes")
+    kept = add(agent, "partner", "name=Not urgent", "country=LA")
+    elsewhere = add(world["hue"], "partner", "name=Not urgent either", "country=LA")
+    world.sync("hue")
+    quiet = add(world.hub, "directive", "number=1/TB", "title=Đọc dần")
+    loud = add(world.hub, "directive", "number=2/HT", "title=Bão số 9", "urgent=true")
+    wait_until(lambda: loud in ids(agent, "directive"), 15, "the urgent directive is there")
+    equal((quiet in ids(agent, "directive"), elsewhere in ids(agent, "partner"),
+           at_the_hub(world, "partner", kept)), (False, False, False), "what is not urgent has stayed")
+    status = agent.status()
+    equal((status["waits_for"], status["caught_up"], status["pending"]), ("metered", False, 1), "status")
+    failed = agent.call("sync", "--wait", "--timeout", "1")
+    check(failed.status == 1 and "metered" in failed.err, f"sync --wait says why: {failed.describe()}")
+    agent.do("sync", "--urgent")
+    wait_until(lambda: at_the_hub(world, "partner", kept), 15, "what was marked is at headquarters")
+    add(agent, "partner", "name=After the mark", "country=LA")
+    wait_until(lambda: agent.status()["pending"] == 1, 15, "what came after is not")
+    agent.stop()
+    agent.start("--set", "link_metered=no")
+    world.sync("son-la")
+    check(quiet in ids(agent, "directive") and elsewhere in ids(agent, "partner"), "all has come")
+    equal(agent.status()["waits_for"], "", "nothing waits")
+
+
+def test_bulk_waits_for_its_hours(bench):
+    world = Federation(bench, "hue")
+    world.add_office("son-la")
+    now = time.localtime()
+    later = f"{(now.tm_hour + 3) % 24:02}:00-{(now.tm_hour + 5) % 24:02}:00"
+    path = bench.path("agent.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f'link_bulk_hours: "{later}"\n')
+    agent = world.join("son-la")
+    world.sync("son-la")
+    agent.stop()
+    agent.start("--config", path)
+    wait_until(lambda: agent.status()["hub_online"], 15, "the hub is there")
+    bring(bench, agent, 1000, 1)
+    fresh = add(agent, "partner", "name=Written by hand", "country=LA")
+    wait_until(lambda: at_the_hub(world, "partner", fresh), 15, "the edit is at headquarters")
+    bring(bench, world["hue"], 3000, 2)
+    world.sync("hue")
+    directive = add(world.hub, "directive", "number=7/CT", "title=Bão số 9")
+    wait_until(lambda: directive in ids(agent, "directive"), 15, "the directive is there")
+    status = agent.status()
+    check(status["waits_for"] == "hours" and status["pending"] >= 1000 / 50 and
+          status["records_to_come"] > 2000, f"the lists wait: {status}")
+    equal(len(world.hub.records("partner")), 3001, "partners at headquarters")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("link_up_kbit_per_second: 0\n")
+    agent.process.signal(signal.SIGHUP)
+    wait_until(lambda: agent.status()["caught_up"], 30, "the lists have come and gone")
+    equal(len(world.hub.records("partner")), 4001, "partners at headquarters")
+
+
+def test_a_limit_of_the_rate_is_kept(bench):
+    world = Federation(bench)
+    world.add_office("son-la")
+    proxy = bench.closing(Proxy(bench.free_port(), world.port))
+    agent = world.join("son-la", address=f"tcp://127.0.0.1:{proxy.port}")
+    world.sync("son-la")
+    agent.stop()
+    agent.start("--set", "link_up_kbit_per_second=64")
+    wait_until(lambda: agent.status()["hub_online"], 15, "the hub is there")
+    before, began = proxy.counted[0], time.monotonic()
+    bring(bench, agent, 2000, 1)
+    wait_until(lambda: agent.status()["pending"] == 0, 60, "all is at headquarters")
+    took, sent = time.monotonic() - began, proxy.counted[0] - before
+    print(f"# {sent} bytes in {took:.1f} s: {sent * 8 / took / 1000:.0f} kbit/s", flush=True)
+    check(sent * 8 / took < 64000 * 1.25 and sent > 30000, "at most 64 kbit/s, and a second's worth")
+
+
+if __name__ == "__main__":
+    main(globals())
