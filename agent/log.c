@@ -110,6 +110,8 @@ void log_cut(struct transaction *transaction, struct own_log *log, uint64_t seq,
     }
     memcpy(log->link, link, LINK_BYTES);
     log->head = log->acknowledged = seq;
+    if (log->urgent > seq)
+        log->urgent = seq;
     log->dirty = true;
 }
 

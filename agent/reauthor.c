@@ -266,7 +266,10 @@ static bool run(struct reauthor *reauthor)
                  ": what follows was authored again as %016" PRIx64,
                  branch->replica, branch->common, reauthor->log->replica);
         arena_reset(&reauthor->arena);
-        log_cut(reauthor->transaction, agent_log(agent, branch->replica), branch->common, &reauthor->arena);
+        struct own_log *cut = agent_log(agent, branch->replica);
+        if (cut->urgent > branch->common)
+            reauthor->log->urgent = reauthor->log->head; /* what was marked is in it, somewhere */
+        log_cut(reauthor->transaction, cut, branch->common, &reauthor->arena);
         replicas[i] = branch->replica;
         commons[i] = branch->common;
     }

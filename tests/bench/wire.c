@@ -46,7 +46,8 @@ static size_t read_feed(struct hub *hub, const struct feed_reader *reader, struc
     while (codec && !head) {
         Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
         message.body_case = HOPNHAT__MESSAGE__BODY_FEED;
-        if (!feed_part(hub, reader, &state, credit_bytes, &arena, &message.feed, &next, error) ||
+        if (!feed_part(hub, reader, &state, credit_bytes, HOPNHAT__PULL_SCOPE__PULL_ALL, &arena,
+                       &message.feed, &next, error) ||
             !frame_pack(codec, &message, &frame, error))
             break;
         head = message.feed->head;
