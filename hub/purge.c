@@ -118,17 +118,20 @@ static bool retire(struct hub *hub, const struct purge_rules *rules, uint64_t wa
 }
 
 /* Whether a cursor stands where rows that it has not read may be gone. Those of groups that the office is not
- * in are told to drop all, and those at the start read all. */
+ * in are told to drop all, and those at the start read all, unless something came ahead. */
 static bool has_to_compare(const struct hub *hub, const struct installation *installation,
                            const Hopnhat__Hello *hello)
 {
     const struct office *office = registry_office(hub, installation->office);
     if (installation->retired_at && (hello->n_cursors == 0 || hello->epoch != hub->epoch))
         return true;
+    bool ahead = false; /* it holds records that came ahead of their turn */
+    for (size_t i = 0; i < hello->n_ahead; i++)
+        ahead = ahead || hello->ahead[i];
     for (size_t i = 0; office && i < hello->n_cursors && hello->epoch == hub->epoch; i++) {
         uint64_t position = hello->cursors[i]->position;
         if (office_is_in(office, bytes_of_string(hello->cursors[i]->group)) &&
-            (position < installation->retired_at || (position && position < hub->forgotten_at)))
+            (position < installation->retired_at || ((position || ahead) && position < hub->forgotten_at)))
             return true;
     }
     return false;
