@@ -41,6 +41,8 @@ class Proxy:
             except OSError:
                 reset(near)
                 continue
+            for end in (near, far):  # before a cut can close them
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self.lock:
                 if self.refusing:
                     reset(near, far)
@@ -48,7 +50,6 @@ class Proxy:
                 self.connections += 1
                 self.open |= {near, far}
             for way, one, other in ((0, near, far), (1, far, near)):
-                other.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 threading.Thread(target=self.carry, args=(way, one, other), daemon=True).start()
 
     def carry(self, way, one, other):
