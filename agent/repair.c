@@ -5,6 +5,7 @@
 #include "agent/mirror.h"
 #include "agent/reauthor.h"
 #include "api/wall.h"
+#include "base/defect.h"
 #include "store/audit.h"
 #include "store/key.h"
 #include "store/rows.h"
@@ -142,7 +143,7 @@ static void rebuild(struct repair *repair)
 {
     struct agent *agent = repair->agent;
     struct cursor cursor;
-    for (size_t i = 0; i < agent->group_count; i++) {
+    for (size_t i = 0; i < agent->group_count && !DEFECT(REPAIR_TRUSTS_MIRROR); i++) {
         agent->groups[i].reconcile = agent->groups[i].listed;
         agent->groups[i].base = agent->groups[i].position = 0;
         agent->groups[i].dirty = true;

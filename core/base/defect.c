@@ -34,6 +34,8 @@ bool defect_plant(const char *name)
         [DEFECT_RETIRED_READS_ON] = "retired-reads-on",
         [DEFECT_PUT_KEEPS_OTHERS] = "put-keeps-others",
         [DEFECT_SETTLED_BY_HEADQUARTERS] = "settled-by-headquarters",
+        [DEFECT_REPAIR_LEAVES_OUT] = "repair-leaves-out",
+        [DEFECT_REPAIR_TRUSTS_MIRROR] = "repair-trusts-mirror",
         [DEFECT_KEYS_BEFORE_HELLO] = "keys-before-hello",
     };
     for (size_t i = 1; i < sizeof names / sizeof *names; i++)

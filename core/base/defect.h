@@ -34,6 +34,8 @@ enum defect {
     DEFECT_RETIRED_READS_ON,  /* who was away too long goes on where it stood */
     DEFECT_PUT_KEEPS_OTHERS,  /* a value that is put over several leaves those that differ from it */
     DEFECT_SETTLED_BY_HEADQUARTERS, /* the journal puts down every settlement to headquarters */
+    DEFECT_REPAIR_LEAVES_OUT,       /* a damaged record of headquarters is not merged again */
+    DEFECT_REPAIR_TRUSTS_MIRROR,    /* an agent that was mended goes on where it stood */
     DEFECT_KEYS_BEFORE_HELLO,       /* an office's new keys count from their announcement on */
 };
 

@@ -119,8 +119,12 @@ void world_step(struct world *world, uint64_t step)
         node_carry(node);
     else if (what < 905)
         machine_fails(world, node);
-    else if (what < 940)
+    else if (what < 933)
         node_copy(node);
+    else if (what < 937)
+        node_is_damaged(node);
+    else if (what < 940)
+        world_hub_is_damaged(world);
     else if (what < 955)
         world_copy_hub(world);
     else if (what < 980 && (world->mode->agent_restore || world->mode->agent_put_back))

@@ -1,10 +1,14 @@
 /* Stores that are copied, come back as one of their copies, or are damaged and mended. */
 #include "world.h"
 
+#include "agent/repair.h"
 #include "hub/backups.h"
+#include "hub/repair.h"
 #include "store/rows.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 
 static bool copy_file(const char *from, const char *to)
 {
@@ -129,4 +133,107 @@ void world_restore_hub(struct world *world)
     world_open_hub(world);
     if (world->hub && !hub_mark_restored(world->hub, NULL, &error))
         world_fail(world, "restore of the hub: %s", error.text);
+}
+
+/* --- damage --- */
+
+/* A row of the database, by chance, as it lies in the file; for the caller to free. NULL: there is none. */
+static uint8_t *draw_row(struct world *world, struct environment *environment, unsigned database,
+                         size_t *size)
+{
+    struct transaction transaction;
+    struct cursor cursor;
+    struct error error;
+    uint8_t *row = NULL;
+    if (!transaction_begin(&transaction, environment, false, &error))
+        return NULL;
+    uint64_t skip = world_random(world, transaction_count(&transaction, database) + 1);
+    cursor_open(&cursor, &transaction, database);
+    for (bool here = cursor_seek(&cursor, bytes_of(NULL, 0)); here && !row; here = cursor_next(&cursor))
+        if (skip-- == 0 && cursor.value.size > 16 && (row = malloc(cursor.value.size))) {
+            memcpy(row, cursor.value.data, cursor.value.size);
+            *size = cursor.value.size;
+        }
+    cursor_close(&cursor);
+    transaction_abort(&transaction);
+    return row;
+}
+
+/* Turns a bit of the row round, wherever it lies in the file. */
+static void turn_bit(struct world *world, const char *path, const uint8_t *row, size_t size)
+{
+    struct stat status;
+    FILE *file = fopen(path, "r+b");
+    size_t at = world_random(world, size);
+    uint8_t *content = file && fstat(fileno(file), &status) == 0 ? malloc((size_t)status.st_size) : NULL;
+    size_t read = content ? fread(content, 1, (size_t)status.st_size, file) : 0;
+    for (uint8_t *place = content;
+         place && (place = memmem(place, read - (size_t)(place - content), row, size)); place++) {
+        place[at] ^= 1;
+        if (fseek(file, (long)(place + at - content), SEEK_SET) != 0 || fwrite(place + at, 1, 1, file) != 1)
+            world_fail(world, "cannot damage %s", path);
+    }
+    free(content);
+    if (!file || fclose(file) != 0)
+        world_fail(world, "cannot damage %s", path);
+}
+
+static void tell(void *context, const char *text)
+{
+    world_trace(context, "%s", text);
+}
+
+typedef bool repair(const char *damaged, const char *fresh, void (*told)(void *context, const char *text),
+                    void *context, struct error *error);
+
+/* Damages the row in the closed store of the directory, and has the store mended. */
+static void damage_and_mend(struct world *world, const char *directory, const uint8_t *row, size_t size,
+                            repair *mend)
+{
+    char store[256], data[300], fresh[256], path[300];
+    struct error error;
+    snprintf(store, sizeof store, "%s/store", directory);
+    snprintf(data, sizeof data, "%s/data.mdb", store);
+    snprintf(fresh, sizeof fresh, "%s/fresh", directory);
+    snprintf(path, sizeof path, "%s/store/data.mdb", fresh);
+    turn_bit(world, data, row, size);
+    mkdir(fresh, 0700);
+    if (!mend(store, fresh, tell, world, &error))
+        world_fail(world, "%s is not mended: %s", directory, error.text);
+    else if (rename(path, data) != 0)
+        world_fail(world, "cannot put %s in place", path);
+    static const char *const left[] = {"store/data.mdb", "store/lock.mdb", "store", ""};
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+        snprintf(path, sizeof path, "%s/%s", fresh, left[i]);
+        if (remove(path) != 0)
+            continue; /* not there */
+    }
+}
+
+void node_is_damaged(struct node *node)
+{
+    size_t size = 0;
+    uint8_t *row = draw_row(node->world, node->agent->environment, AGENT_MIRROR, &size);
+    if (!row)
+        return;
+    world_trace(node->world, "%c loses a row of its mirror and is mended", node_name(node));
+    node_close(node);
+    damage_and_mend(node->world, node->directory, row, size, agent_repair);
+    truth_lost(node->world, node); /* what people were shown goes by revs that may be others now */
+    node_open(node);
+    free(row);
+}
+
+void world_hub_is_damaged(struct world *world)
+{
+    size_t size = 0;
+    world_hub_turn(world); /* what is not committed is in no store */
+    uint8_t *row = draw_row(world, world->hub->environment, HUB_RECORD, &size);
+    if (!row)
+        return;
+    world_trace(world, "the hub loses a record and is mended");
+    world_close_hub(world);
+    damage_and_mend(world, world->hub_directory, row, size, hub_repair);
+    world_open_hub(world);
+    free(row);
 }

@@ -146,6 +146,9 @@ void world_crash_hub(struct world *world);
 /* tests/sim/copies.c: copies of a store, and its coming back as one of them. */
 void node_copy(struct node *node);
 void node_come_back(struct node *node, bool by_command);
+/* A bit of a mirrored record, or of one at the hub, is turned round, and the store is mended. */
+void node_is_damaged(struct node *node);
+void world_hub_is_damaged(struct world *world);
 void world_copy_hub(struct world *world);
 void world_restore_hub(struct world *world);
 
