@@ -279,14 +279,34 @@ static void open_session(struct agent_session *session, uint64_t wall_ms)
     session_move(session, SESSION_OPEN);
 }
 
+/* The forked logs, and of the younger ones what the hub does not have yet: it may rest on what is to get new
+ * names. */
+static size_t find_forks(const struct agent_session *session, struct fork forks[LIMIT_LOGS_PER_AGENT])
+{
+    uint64_t oldest = UINT64_MAX;
+    size_t count = 0;
+    for (size_t i = 0; i < session->log_count; i++) {
+        const struct own_log *own = agent_log(session->agent, session->replicas[i]);
+        if (session->logs[i].forked && own->number < oldest)
+            oldest = own->number;
+    }
+    for (size_t i = 0; i < session->log_count; i++) {
+        const struct own_log *own = agent_log(session->agent, session->replicas[i]);
+        uint64_t known = session->welcome->logs[i]->watermark;
+        known = known < own->trimmed ? own->trimmed : known;
+        if (session->logs[i].forked)
+            forks[count++] = (struct fork){session->replicas[i], session->logs[i].equal};
+        else if (own->number > oldest && known < own->head)
+            forks[count++] = (struct fork){session->replicas[i], known};
+    }
+    return count;
+}
+
 static void author_again(struct agent_session *session, uint64_t wall_ms)
 {
     struct fork forks[LIMIT_LOGS_PER_AGENT];
     struct error error;
-    size_t count = 0;
-    for (size_t i = 0; i < session->log_count; i++)
-        if (session->logs[i].forked)
-            forks[count++] = (struct fork){session->replicas[i], session->logs[i].equal};
+    size_t count = find_forks(session, forks);
     if (agent_reauthor(session->agent, forks, count, &error)) {
         session_hello(session, wall_ms);
         return;

@@ -10,6 +10,7 @@
 #include "store/follow.h"
 #include "store/key.h"
 #include "store/pieces.h"
+#include "store/rows.h"
 
 #include <stdlib.h>
 
@@ -141,13 +142,23 @@ static bool unpack_all(struct batch *batch, struct error *error)
     return true;
 }
 
-static bool signature_holds(const struct batch *batch)
+static bool signature_holds(const struct batch *batch, const uint8_t link[LINK_BYTES])
 {
     uint8_t text[SIGNED_LINK_BYTES];
-    chain_signed_text(batch->replica->number, batch->push->first + batch->push->n_changes - 1,
-                      batch->changes[batch->push->n_changes - 1].link, text);
+    chain_signed_text(batch->replica->number, batch->push->first + batch->push->n_changes - 1, link, text);
     return keys_verify(batch->replica->signing_key, bytes_of(text, sizeof text),
                        bytes_of(batch->push->signature.data, batch->push->signature.len));
+}
+
+/* Whether changes that are all known here are those of the Push: its signature says which. Others may have
+ * come by a file meanwhile, from before the office's store was put back. */
+static bool are_known(struct hub *hub, struct batch *batch)
+{
+    struct key key;
+    key_dot(&key, batch->replica->number, batch->push->first + batch->push->n_changes - 1);
+    const Hopnhat__LogRow *row = row_get(&hub->turn->admission.transaction, HUB_LOG, key_bytes(&key),
+                                         &hopnhat__log_row__descriptor, &batch->arena);
+    return !row || row->link.len != LINK_BYTES || signature_holds(batch, row->link.data);
 }
 
 static void store_signature(struct hub *hub, const struct batch *batch)
@@ -387,6 +398,24 @@ static void refuse_batch(struct hub *hub, const struct batch *batch, uint32_t re
     reply_error(outlet, &batch->session->peer, request, HOPNHAT__ERROR_CODE__ERROR_MALFORMED, why);
 }
 
+/* Acknowledges again what had come before. */
+static void take_known(struct hub *hub, struct batch *batch, uint32_t request, uint64_t wall_ms,
+                       const struct hub_outlet *outlet)
+{
+    struct error error;
+    const struct link_peer *peer = &batch->session->peer;
+    if (!open_turn(hub, wall_ms, &error)) {
+        log_error("cannot take changes in: %s", error.text);
+        reply_busy(outlet, peer, request, retry_for(&error));
+        return;
+    }
+    if (are_known(hub, batch))
+        take_checked(hub, batch, request, wall_ms, outlet);
+    else
+        reply_error(outlet, peer, request, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO,
+                    "other changes are known here under these numbers");
+}
+
 static void take_whole(struct hub *hub, struct batch *batch, uint32_t request, uint64_t wall_ms,
                        const struct hub_outlet *outlet)
 {
@@ -394,8 +423,12 @@ static void take_whole(struct hub *hub, struct batch *batch, uint32_t request, u
     const Hopnhat__Push *push = batch->push;
     uint64_t known = batch->replica->watermark - push->first + 1;
     batch->skip = known < push->n_changes ? (size_t)known : push->n_changes;
+    if (push->n_changes && batch->skip == push->n_changes) {
+        take_known(hub, batch, request, wall_ms, outlet);
+        return;
+    }
     if (!unpack_all(batch, &error) ||
-        (batch->skip < push->n_changes && !signature_holds(batch) &&
+        (push->n_changes && !signature_holds(batch, batch->changes[push->n_changes - 1].link) &&
          !error_set(&error, ERROR_REFUSED, "the signature of the batch is not the installation's")))
         refuse_batch(hub, batch, request, error.text, outlet);
     else
