@@ -61,7 +61,10 @@ static const Hopnhat__Message *push_brief(struct fixture *fixture, const struct 
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
     Hopnhat__Push push = HOPNHAT__PUSH__INIT;
     uint8_t link[LINK_BYTES], text[SIGNED_LINK_BYTES], signature[SIGNATURE_BYTES];
-    next_link(hand, next->stored, link);
+    if (next->dot.seq == hand->seq) /* it was taken before */
+        memcpy(link, hand->link, LINK_BYTES);
+    else
+        next_link(hand, next->stored, link);
     chain_signed_text(hand->replica, next->dot.seq, link, text);
     keys_sign(&hand->signing_keys, bytes_of(text, sizeof text), signature);
     push.first = next->dot.seq;

@@ -66,10 +66,15 @@ static void about_seqs(void **state)
     is_error(push(fixture, an, partner(fixture, 2)), HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO);
     an->seq = 0; /* another change under a number that is taken: it stays what it was */
     chain_start(an->replica, an->link);
-    is_error(push(fixture, an, partner(fixture, 3)), HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO);
+    const struct bytes other = partner(fixture, 3);
+    is_error(push(fixture, an, other), HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO);
     assert_null(hub_has(fixture, PARTNER, 3));
     assert_int_equal(fixture->hub->rev, rev);
     /* and what would follow it does not chain to what the hub has */
+    uint8_t link[LINK_BYTES];
+    next_link(an, other, link);
+    memcpy(an->link, link, sizeof link);
+    an->seq = 1;
     is_error(push(fixture, an, partner(fixture, 4)), HOPNHAT__ERROR_CODE__ERROR_MALFORMED);
     assert_null(hub_has(fixture, PARTNER, 4));
     others_are_unharmed(fixture);
