@@ -190,19 +190,23 @@ typedef bool repair(const char *damaged, const char *fresh, void (*told)(void *c
 static void damage_and_mend(struct world *world, const char *directory, const uint8_t *row, size_t size,
                             repair *mend)
 {
-    char store[256], data[300], fresh[256], path[300];
+    char store[256], data[300], fresh[256], path[300], whole[300];
     struct error error;
     snprintf(store, sizeof store, "%s/store", directory);
     snprintf(data, sizeof data, "%s/data.mdb", store);
     snprintf(fresh, sizeof fresh, "%s/fresh", directory);
     snprintf(path, sizeof path, "%s/store/data.mdb", fresh);
-    turn_bit(world, data, row, size);
+    snprintf(whole, sizeof whole, "%s/whole", fresh);
     mkdir(fresh, 0700);
-    if (!mend(store, fresh, tell, world, &error))
-        world_fail(world, "%s is not mended: %s", directory, error.text);
-    else if (rename(path, data) != 0)
-        world_fail(world, "cannot put %s in place", path);
-    static const char *const left[] = {"store/data.mdb", "store/lock.mdb", "store", ""};
+    if (!copy_file(data, whole))
+        world_fail(world, "cannot copy %s", data);
+    turn_bit(world, data, row, size);
+    bool mended = mend(store, fresh, tell, world, &error);
+    if (!mended) /* refused, which it may be: the operator takes the newest backup, and this is that */
+        world_trace(world, "it is not mended: %s", error.text);
+    if (rename(mended ? path : whole, data) != 0)
+        world_fail(world, "cannot put %s in place", data);
+    static const char *const left[] = {"whole", "store/data.mdb", "store/lock.mdb", "store", ""};
     for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
         snprintf(path, sizeof path, "%s/%s", fresh, left[i]);
         if (remove(path) != 0)
