@@ -21,7 +21,8 @@ struct missing {
     uint8_t key[RECORD_KEY_BYTES];
     char group[LIMIT_GROUP_NAME_BYTES + 1];
     uint64_t rev;
-    struct dot last; /* the change that gave it that rev */
+    struct dot last;   /* its last change */
+    uint64_t last_rev; /* that this gave it: an erasure may have given it the other since */
     UT_hash_handle hh;
 };
 
@@ -140,8 +141,11 @@ static void note_last(struct repair *repair, struct dot dot, const Hopnhat__LogR
         struct key key;
         key_record(&key, change.body->edits[i]->type, change.body->edits[i]->record.data);
         HASH_FIND(hh, repair->missing, key.data, RECORD_KEY_BYTES, one);
-        if (one && row->touched[TOUCHED_NUMBERS * i + TOUCHED_REV] == one->rev)
-            one->last = dot;
+        uint64_t rev = row->touched[TOUCHED_NUMBERS * i + TOUCHED_REV];
+        if (!one || rev > one->rev || rev <= one->last_rev)
+            continue;
+        one->last = dot;
+        one->last_rev = rev;
     }
 }
 

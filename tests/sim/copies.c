@@ -202,7 +202,9 @@ static void damage_and_mend(struct world *world, const char *directory, const ui
         world_fail(world, "cannot copy %s", data);
     turn_bit(world, data, row, size);
     bool mended = mend(store, fresh, tell, world, &error);
-    if (!mended) /* refused, which it may be: the operator takes the newest backup, and this is that */
+    if (!mended && error.code != ERROR_CORRUPT)
+        world_fail(world, "%s is not mended: %s", directory, error.text);
+    else if (!mended) /* a record in no group, say: the operator takes the newest backup, and this is that */
         world_trace(world, "it is not mended: %s", error.text);
     if (rename(mended ? path : whole, data) != 0)
         world_fail(world, "cannot put %s in place", data);
