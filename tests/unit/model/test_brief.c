@@ -175,6 +175,26 @@ static void what_it_rests_on_has_to_be_there(void **state)
     assert_false(brief_names(brief, DOT, &entry));
 }
 
+static void what_names_no_entry_has_no_record(void **state)
+{
+    Hopnhat__Op op = HOPNHAT__OP__INIT, *ops[] = {&op};
+    Hopnhat__BriefChange brief = HOPNHAT__BRIEF_CHANGE__INIT;
+    uint64_t supersedes[] = {0, 7, UINT64_C(1) << 32};
+    struct entry_id entry;
+    (void)state;
+    assert_false(brief_names(&brief, DOT, &entry)); /* no op */
+    brief.ops = ops;
+    brief.n_ops = 1;
+    op.supersedes = supersedes;
+    op.n_supersedes = 2;
+    assert_false(brief_names(&brief, DOT, &entry));
+    op.n_supersedes = 3;
+    assert_false(brief_names(&brief, DOT, &entry)); /* there is no such index */
+    supersedes[2] = UINT32_MAX;
+    assert_true(brief_names(&brief, DOT, &entry));
+    assert_int_equal(entry_id_compare(entry, (struct entry_id){{OWN, 7}, UINT32_MAX}), 0);
+}
+
 /* Computed with Python's hashlib.blake2b too. */
 static void seeds_are_as_documented(void **state)
 {
@@ -195,6 +215,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_differs_in_more_is_sent_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(an_erased_value_has_no_brief_form, setup, teardown),
         cmocka_unit_test_setup_teardown(what_it_rests_on_has_to_be_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_names_no_entry_has_no_record, setup, teardown),
         cmocka_unit_test_setup_teardown(seeds_are_as_documented, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -403,6 +403,25 @@ static void a_change_past_the_size_is_refused(void **state)
     assert_true(unpack_exactly(&change, (struct dot){OWN, 1}, stored));
 }
 
+/* A value that is shorter than its hash grows when it is erased: so what holds one may be larger. */
+static void an_erased_change_may_be_larger(void **state)
+{
+    (void)state;
+    struct raw raw;
+    struct change change;
+    uint8_t *large = arena_alloc(&arena, LIMIT_ERASED_CHANGE_BYTES + 1);
+    raw_init(&raw);
+    raw.values[0] = (ProtobufCBinaryData){LIMIT_CHANGE_BYTES, large};
+    assert_false(unpack_exactly(&change, (struct dot){OWN, 9}, raw_pack(&raw)));
+    assert_int_equal(error.code, ERROR_LIMIT);
+    raw_init_erased(&raw);
+    raw.values[0] = (ProtobufCBinaryData){LIMIT_CHANGE_BYTES, large};
+    expect(&raw, ERROR_NONE, true);
+    raw.values[0].len = LIMIT_ERASED_CHANGE_BYTES;
+    assert_false(unpack_exactly(&change, (struct dot){OWN, 9}, raw_pack(&raw)));
+    assert_int_equal(error.code, ERROR_LIMIT);
+}
+
 /* The values of chain_vectors.py. */
 static void vector_change(Hopnhat__LoggedChange *logged, ProtobufCBinaryData values[9],
                           uint8_t seed[SEED_BYTES])
@@ -620,6 +639,7 @@ int main(void)
         cmocka_unit_test(bytes_at_random_do_no_harm),
         cmocka_unit_test(bounds_hold_on_both_sides),
         cmocka_unit_test(a_change_past_the_size_is_refused),
+        cmocka_unit_test(an_erased_change_may_be_larger),
         cmocka_unit_test(the_chain_is_what_another_implementation_makes),
         cmocka_unit_test(an_erasure_leaves_the_chain_as_it_was),
         cmocka_unit_test(every_part_counts_in_the_chain),

@@ -171,6 +171,21 @@ static void buckets_are_by_the_ids_hash(void **state)
         assert_true(filled[i] > 800 && filled[i] < 1200);
 }
 
+/* By the description in the header, in one call. */
+static void a_check_is_the_hash_of_rev_and_digests(void **state)
+{
+    (void)state;
+    const struct digest digests[] = {{1, 2}, {3, 4}, {1, 2}};
+    for (size_t count = 0; count <= LENGTH(digests); count++) {
+        uint8_t bytes[8 + LENGTH(digests) * DIGEST_BYTES], *at = put_number(bytes, 9, 8);
+        for (size_t i = 0; i < count; i++, at += DIGEST_BYTES)
+            digest_store(&digests[i], at);
+        uint32_t expected = (uint32_t)XXH3_64bits(bytes, (size_t)(at - bytes));
+        assert_int_equal(digest_check(digests, count, 9), expected);
+        assert_int_not_equal(digest_check(digests, count, 8), expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +195,7 @@ int main(void)
         cmocka_unit_test(both_halves_count),
         cmocka_unit_test(stored_bytes_are_little_endian),
         cmocka_unit_test(buckets_are_by_the_ids_hash),
+        cmocka_unit_test(a_check_is_the_hash_of_rev_and_digests),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

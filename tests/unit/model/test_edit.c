@@ -207,6 +207,7 @@ static void a_counter_that_was_added_to_is_not_set_from_an_old_form(void **state
     assert_true(edit_sums_were_shown(record, &all, &set, 1, &error));
     assert_true(edit_sums_were_shown(record, &before, &add, 1, &error));
     assert_true(edit_sums_were_shown(record, &before, &other, 1, &error));
+    assert_true(edit_sums_were_shown(record_new(&arena, THING, TEST_ID), &before, &set, 1, &error));
     expect_one(record_as_shown(record, &before, &arena), TOTAL, ASSIGN_ADD, "2", "23+2<1.1;");
 }
 

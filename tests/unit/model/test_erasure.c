@@ -4,6 +4,8 @@
 #include "model/erasure.h"
 #include "model/merge.h"
 
+#include <stdio.h>
+
 static struct arena arena;
 static struct error error;
 
@@ -53,6 +55,86 @@ static void the_target_is_found_again(void **state)
     assert_false(erasure_target(record_new(&arena, 4, TEST_ID), &type, id));
 }
 
+/* The record that this text would be the target of, by its own id. */
+static bool reads_target(const char *target, uint32_t type)
+{
+    uint8_t id[RECORD_ID_BYTES], read[RECORD_ID_BYTES];
+    uint32_t read_type;
+    erasure_record_id(type, TEST_ID, id);
+    Hopnhat__Record *erasure = record_new(&arena, HOPNHAT__BUILT_IN_TYPE__TYPE_ERASURE, id);
+    put_row(&arena, erasure,
+            &(struct row){.field = ERASURE_TARGET, .replica = HQ, .seq = 3, .value = target});
+    return erasure_target(erasure, &read_type, read) && read_type == type &&
+           memcmp(read, TEST_ID, sizeof read) == 0;
+}
+
+static void a_target_that_cannot_be_is_none(void **state)
+{
+    (void)state;
+    char good[ERASURE_TARGET_TEXT_BYTES], spoiled[ERASURE_TARGET_TEXT_BYTES + 1];
+    erasure_target_text(THING, TEST_ID, good);
+    assert_true(reads_target(good, THING));
+    snprintf(spoiled, sizeof spoiled, "%s", good);
+    *strchr(spoiled, '/') = '.';
+    assert_false(reads_target(spoiled, THING));
+    snprintf(spoiled, sizeof spoiled, "%s", good);
+    *strchr(spoiled, '-') = '.';
+    assert_false(reads_target(spoiled, THING));
+    memset(spoiled, '1', ERASURE_TARGET_TEXT_BYTES);
+    spoiled[ERASURE_TARGET_TEXT_BYTES] = '\0';
+    assert_false(reads_target(spoiled, THING));
+    assert_false(reads_target(NULL, THING));
+    erasure_target_text(THING - 1, TEST_ID, good); /* built-in records are never erased from */
+    assert_false(reads_target(good, THING - 1));
+    Hopnhat__Record *erasure = erasure_of("16", 1);
+    Hopnhat__Record *unnamed = record_new(&arena, HOPNHAT__BUILT_IN_TYPE__TYPE_ERASURE, erasure->id.data);
+    assert_non_null(record_field_make(&arena, unnamed, ERASURE_TARGET)); /* all that stood there is gone */
+    uint8_t id[RECORD_ID_BYTES];
+    uint32_t type;
+    assert_false(erasure_target(unnamed, &type, id));
+}
+
+/* What is gone without an erasure of its field was lost, or altered by somebody. */
+static void only_erased_fields_explain_what_is_gone(void **state)
+{
+    (void)state;
+    struct new_op ops[] = {{.field = NAME, .value = text("a")}, {.field = LEADER, .value = text("b")}};
+    struct change change = change_of_ops(&arena, OWN, 1, THING, ops, LENGTH(ops));
+    bool takes[] = {true, false};
+    struct bytes stored;
+    assert_true(erasure_explains(NULL, &change, 0));
+    assert_true(change_erase(&change, takes, &arena, &stored, &error));
+    assert_true(change_unpack(&change, (struct dot){OWN, 1}, stored, &arena, &error));
+    assert_true(erasure_explains(erasure_of("16", 1), &change, 0));
+    assert_false(erasure_explains(erasure_of("17", 1), &change, 0));
+    assert_false(erasure_explains(NULL, &change, 0));
+    assert_false(erasure_mark(erasure_of("16", 1), &change, 0, takes)); /* it is gone already */
+    assert_false(erasure_mark(NULL, &change, 0, takes));
+    assert_true(erasure_mark(erasure_of("17", 1), &change, 0, takes));
+}
+
+static void what_was_seen_stays_named(void **state)
+{
+    (void)state;
+    struct entry_id seen[] = {{{OWN, 1}, 0}, {{HQ, 4}, 0}};
+    struct new_op ops[] = {{.field = NAME, .value = text("a"), .superseded = {seen, 2}},
+                           {.field = LEADER, .value = text("b"), .superseded = {seen, 1}},
+                           {.field = NAME, .kind = HOPNHAT__OP_KIND__DROP, .superseded = {seen, 1}}};
+    struct new_edit edit = {.type = THING, .ops = ops, .op_count = LENGTH(ops)};
+    assert_true(erasure_name(NULL, &edit, &arena, &error));
+    assert_ptr_equal(edit.ops, ops);
+    struct change change = change_of_ops(&arena, OWN, 2, THING, ops, 1);
+    assert_true(erasure_takes(erasure_of("16", 1), &change, change.body->edits[0]->ops[0]));
+    assert_true(erasure_name(erasure_of("16", 1), &edit, &arena, &error));
+    assert_int_equal(edit.ops[0].superseded.count, 3);
+    assert_memory_equal(edit.ops[0].superseded.ids, seen, sizeof seen);
+    assert_int_equal(entry_id_compare(edit.ops[0].superseded.ids[2], (struct entry_id){{HQ, 3}, 0}), 0);
+    assert_int_equal(edit.ops[1].superseded.count, 1); /* not erased */
+    assert_int_equal(edit.ops[2].superseded.count, 1); /* it writes nothing */
+    change = change_of_ops(&arena, OWN, 2, THING, edit.ops, 1);
+    assert_false(erasure_takes(erasure_of("16", 1), &change, change.body->edits[0]->ops[0]));
+}
+
 static void fields_are_covered_one_by_one_or_all(void **state)
 {
     (void)state;
@@ -61,6 +143,7 @@ static void fields_are_covered_one_by_one_or_all(void **state)
     assert_true(erasure_covers(erasure_of("*", 1), LEADER));
     assert_false(erasure_covers(erasure_of("*", 1), HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP));
     assert_false(erasure_covers(NULL, NAME));
+    assert_false(erasure_covers(record_new(&arena, HOPNHAT__BUILT_IN_TYPE__TYPE_ERASURE, TEST_ID), NAME));
 }
 
 static void who_has_been_told_keeps_what_he_wrote(void **state)
@@ -157,6 +240,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_target_is_found_again),
+        cmocka_unit_test(a_target_that_cannot_be_is_none),
+        cmocka_unit_test(only_erased_fields_explain_what_is_gone),
+        cmocka_unit_test(what_was_seen_stays_named),
         cmocka_unit_test(fields_are_covered_one_by_one_or_all),
         cmocka_unit_test(who_has_been_told_keeps_what_he_wrote),
         cmocka_unit_test(a_form_from_before_is_told),

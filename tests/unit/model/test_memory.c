@@ -1,7 +1,9 @@
 /* The merge, the folds and the codecs where memory runs out: each is run with room for nothing, then for a
  * little more and more until it succeeds. Every failure is told as one, and takes nothing with it. */
 #include "base/limits.h"
+#include "model/brief.h"
 #include "model/edit.h"
+#include "model/erasure.h"
 #include "model/fold.h"
 #include "model/merge.h"
 #include "unit/lib/model.h"
@@ -170,6 +172,8 @@ static void edits(void **state)
         wish.count = 1;
         assert_true(starve(make_edit, &wish) > 10);
     }
+    wish.assignments[0] = (struct assignment){type_field(thing, TOTAL), ASSIGN_ADD, two + 1, 1};
+    assert_true(starve(make_edit, &wish) > 3);
     wish.count = 0; /* nothing but its return */
     assert_true(starve(make_edit, &wish) < 4);
 }
@@ -262,6 +266,75 @@ static void changes(void **state)
     assert_true(starve(merge, &merging) > 3);
 }
 
+static bool erase(const void *input, struct arena *scarce, struct error *error)
+{
+    static const bool takes[] = {true, false, true, false, true};
+    struct bytes stored;
+    return change_erase(input, takes, scarce, &stored, error);
+}
+
+struct naming {
+    const Hopnhat__Record *erasure;
+    struct new_edit edit;
+};
+
+static bool name_erasures(const void *input, struct arena *scarce, struct error *error)
+{
+    const struct naming *naming = input;
+    struct new_edit edit = naming->edit;
+    return erasure_name(naming->erasure, &edit, scarce, error);
+}
+
+static void erasures(void **state)
+{
+    (void)state;
+    const struct row rows[] = {{ERASURE_FIELDS, 1, 2, 1, "16", 0, 5}, {ERASURE_FIELDS, 1, 3, 1, "17", 0, 5}};
+    struct new_op ops[5];
+    for (uint32_t i = 0; i < LENGTH(ops); i++)
+        ops[i] = (struct new_op){.field = NAME + i, .value = text("x")};
+    struct change change = change_of_ops(&arena, 9, 5, THING, ops, LENGTH(ops));
+    assert_true(starve(erase, &change) > 5);
+    struct naming naming = {record_of(&arena, HOPNHAT__BUILT_IN_TYPE__TYPE_ERASURE, rows, LENGTH(rows)),
+                            {.type = THING, .ops = ops, .op_count = LENGTH(ops)}};
+    assert_true(starve(name_erasures, &naming) > 3);
+}
+
+struct shortening {
+    struct change change;
+    struct bytes stored;
+    Hopnhat__Change before;
+    const Hopnhat__BriefChange *brief; /* NULL: it is to be made */
+};
+
+static bool shorten(const void *input, struct arena *scarce, struct error *error)
+{
+    const struct shortening *it = input;
+    const struct brief brief = {it->brief, it->change.dot, &it->before, THING, TEST_ID, NULL};
+    struct bytes stored;
+    if (it->brief)
+        return brief_expand(&brief, scarce, &stored, error);
+    error->code = ERROR_MEMORY; /* it says it by NULL, and the change is sent whole */
+    return brief_make(&it->change, it->stored, &it->before, NULL, scarce) != NULL;
+}
+
+static void brief_forms(void **state)
+{
+    (void)state;
+    struct error error;
+    struct entry_id seen = {{1, 2}, 0};
+    struct new_op op = {.field = NAME, .value = text("new"), .superseded = {&seen, 1}};
+    struct new_change made = full_change(&op, 1);
+    struct shortening it = {.before = HOPNHAT__CHANGE__INIT};
+    struct new_edit edit = made.edits[0];
+    edit.note = NULL; /* a note is in no brief form */
+    made.edits = &edit;
+    assert_true(change_pack(&made, &arena, &it.stored, &error));
+    it.change = change_of(&arena, &made, 5);
+    assert_true(starve(shorten, &it) > 3);
+    it.brief = brief_make(&it.change, it.stored, &it.before, NULL, &arena);
+    assert_true(starve(shorten, &it) > 3);
+}
+
 static bool refused_without_end(void *context, struct entry_id id, struct arena *scarce,
                                 struct entry_list *superseded)
 {
@@ -327,6 +400,8 @@ int main(void)
         cmocka_unit_test(folds),
         cmocka_unit_test(edits),
         cmocka_unit_test(changes),
+        cmocka_unit_test(erasures),
+        cmocka_unit_test(brief_forms),
         cmocka_unit_test(refusals_do_not_expand_without_bound),
         cmocka_unit_test(a_total_has_a_bound),
     };
