@@ -5,6 +5,9 @@
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
+
+enum { CONNECT_TRIES = 10, CONNECT_PAUSE_NS = 100 * 1000 * 1000 };
 
 struct http_client {
     CURL *curl;
@@ -113,6 +116,11 @@ static bool perform(struct http_client *client, struct http_answer *answer, stru
     client->size = 0;
     client->too_large = false;
     CURLcode code = curl_easy_perform(client->curl);
+    /* a daemon that makes its store anew is away for a moment; nothing of the call has reached it */
+    for (int i = 0; code == CURLE_COULDNT_CONNECT && i < CONNECT_TRIES; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = CONNECT_PAUSE_NS}, NULL);
+        code = curl_easy_perform(client->curl);
+    }
     if (code != CURLE_OK)
         return fail(client, code, error);
     curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
