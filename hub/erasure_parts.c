@@ -178,20 +178,68 @@ bool erasing_take_logged(struct taking *taking, take_increment_function *take_in
     return done && !store_failed(taking, error);
 }
 
+/* Whether the row shows a value that goes: those of writers who had been told of the erasure stay. */
+static bool shows_taken(struct taking *taking, const Hopnhat__Resolution *row, bool *shows,
+                        struct error *error)
+{
+    struct arena step;
+    bool done = true;
+    arena_init(&step, STEP_ARENA_BYTES);
+    *shows = false;
+    for (size_t i = 0; i <= row->n_candidates && done && !*shows; i++) {
+        struct entry_id id = {{0, 0}, 0};
+        if (i < row->n_candidates)
+            id = entry_id_of(row->candidates[i]->entry);
+        else if (row->chosen)
+            id = (struct entry_id){{row->chosen->replica, row->chosen->seq}, row->chosen->index};
+        arena_reset(&step);
+        if (id.dot.seq)
+            done = erasing_takes_entry(taking, id, shows, &step, error);
+    }
+    arena_release(&step);
+    return done;
+}
+
+/* What stands side by side in the field without what was taken is a conflict of its own. */
+static bool open_again(struct taking *taking, uint32_t number, struct error *error)
+{
+    const struct catalog *catalog = taking->admission->hub->catalog;
+    const struct catalog_type *type = catalog_type(catalog, taking->type);
+    const Hopnhat__FieldDefinition *field = type ? type_field(type, number) : NULL;
+    bool deleted;
+    if (!field || field->retired || !taking->record || !journal_concurrent(catalog, taking->record, field))
+        return true;
+    return journal_deleted(catalog, taking->record, taking->arena, &deleted, error) &&
+           journal_open(taking->admission, taking->record, field, deleted, NULL, error);
+}
+
+static bool take_row(struct taking *taking, Hopnhat__Resolution *row, struct error *error)
+{
+    bool shows, settled = row->state == HOPNHAT__RESOLUTION_STATE__RESOLUTION_SETTLED;
+    if (!erasure_covers(taking->erasure, row->field))
+        return true;
+    if (!shows_taken(taking, row, &shows, error))
+        return false;
+    if (!shows)
+        return true;
+    journal_erase(taking->admission, row);
+    return settled || open_again(taking, row->field, error);
+}
+
 bool erasing_take_journal(struct taking *taking, struct error *error)
 {
     Hopnhat__Resolution *row;
     struct key key, prefix;
     struct arena arena;
+    bool done = true;
     arena_init(&arena, STEP_ARENA_BYTES);
     key_record(&key, taking->type, taking->id);
     prefix = key;
-    while ((row = next_row(taking, HUB_CONFLICT, &key, &hopnhat__resolution__descriptor, &arena)) &&
+    while (done && (row = next_row(taking, HUB_CONFLICT, &key, &hopnhat__resolution__descriptor, &arena)) &&
            memcmp(key.data, prefix.data, prefix.size) == 0)
-        if (erasure_covers(taking->erasure, row->field))
-            journal_erase(taking->admission, row);
+        done = take_row(taking, row, error);
     arena_release(&arena);
-    return !store_failed(taking, error);
+    return done && !store_failed(taking, error);
 }
 
 static bool covers(void *context, uint32_t field)
