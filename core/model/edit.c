@@ -77,15 +77,18 @@ static struct new_op *add_op(struct maker *maker, uint32_t field, Hopnhat__OpKin
     return &edit->ops[edit->op_count++];
 }
 
-/* Names the shown entries of the op's field: all of them, or with `only` those of that value. */
+/* Names the shown entries of the op's field: all of them, or with `only` those of that value. They are
+ * counted before there is room made for them: a bag may be dropped value by value. */
 static bool supersede(struct maker *maker, struct new_op *op, const struct bytes *only)
 {
     const Hopnhat__Field *field = record_field(maker->shown, op->field);
-    size_t count = field ? field->n_entries : 0;
+    size_t shown = field ? field->n_entries : 0, count = 0;
+    for (size_t i = 0; i < shown; i++)
+        count += !only || bytes_equal(entry_value(field->entries[i]), *only);
     op->superseded.ids = arena_alloc(maker->arena, count * sizeof *op->superseded.ids);
     if (!op->superseded.ids)
         return out_of_memory(maker->error);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < shown; i++)
         if (!only || bytes_equal(entry_value(field->entries[i]), *only))
             op->superseded.ids[op->superseded.count++] = entry_id_of(field->entries[i]);
     return true;

@@ -1,5 +1,6 @@
 #include "model/edit.h"
 
+#include "base/limits.h"
 #include "model/merge.h"
 #include "unit/lib/model.h"
 
@@ -268,6 +269,32 @@ static void a_set_may_be_given_many_members(void **state)
     assert_int_equal(edit.op_count, 40);
 }
 
+/* Room for what a full bag needs a few times over, not once for each member. */
+static void a_full_bag_is_cleared_in_little_memory(void **state)
+{
+    (void)state;
+    static const uint32_t bags[] = {TAGS, POSTS};
+    static struct row rows[LIMIT_ENTRIES_PER_FIELD];
+    static char values[LIMIT_ENTRIES_PER_FIELD][8];
+    for (size_t i = 0; i < LENGTH(bags); i++) {
+        struct arena little;
+        struct new_edit edit;
+        const struct assignment nothing = {type_field(thing, bags[i]), ASSIGN_SET, NULL, 0};
+        for (size_t j = 0; j < LENGTH(rows); j++) {
+            snprintf(values[j], sizeof values[j], "%zu", j);
+            rows[j] = (struct row){bags[i], 1, j + 1, 0, values[j], 0, 5};
+        }
+        arena_init(&little, 4 * 1024 * 1024);
+        if (!edit_make(thing, record_of(&arena, THING, rows, LENGTH(rows)), &nothing, 1, &little, &edit,
+                       &error))
+            fail_msg("%s", error.text);
+        assert_int_equal(edit.op_count, LENGTH(rows));
+        for (size_t j = 0; j < edit.op_count; j++)
+            assert_int_equal(edit.ops[j].superseded.count, 1);
+        arena_release(&little);
+    }
+}
+
 static void a_unit_whose_others_are_retired_is_one_field(void **state)
 {
     (void)state;
@@ -443,6 +470,7 @@ int main(void)
         cmocka_unit_test(a_unit_written_apart_is_settled_by_writing_it_as_it_reads),
         cmocka_unit_test(a_field_given_twice_is_refused),
         cmocka_unit_test(a_set_may_be_given_many_members),
+        cmocka_unit_test(a_full_bag_is_cleared_in_little_memory),
         cmocka_unit_test(a_unit_whose_others_are_retired_is_one_field),
         cmocka_unit_test(an_edit_after_a_deletion_restores),
         cmocka_unit_test(a_deletion_that_was_not_shown_is_not_superseded),
