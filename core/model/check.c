@@ -123,6 +123,19 @@ static bool policy_knows(const Hopnhat__FieldDefinition *definition, Hopnhat__Op
     }
 }
 
+/* Whether the field holds the value as it stands. A unit is written whole, and what its author left as it was is
+ * not to be refused because the catalog has been narrowed since. */
+static bool is_left_as_is(const struct check *check, const Hopnhat__FieldDefinition *definition,
+                          struct bytes value)
+{
+    const Hopnhat__Field *field =
+        check->before && definition->unit ? record_field(check->before, definition->number) : NULL;
+    for (size_t i = 0; field && i < field->n_entries; i++)
+        if (bytes_equal(entry_value(field->entries[i]), value))
+            return true;
+    return false;
+}
+
 static bool check_value(const struct check *check, const Hopnhat__FieldDefinition *definition,
                         Hopnhat__OpKind kind, struct bytes value)
 {
@@ -130,6 +143,8 @@ static bool check_value(const struct check *check, const Hopnhat__FieldDefinitio
         return tombstone_check(value, check->error);
     if (definition->number == HOPNHAT__SYSTEM_FIELD__SYSTEM_PURGED && value.size)
         return error_set(check->error, ERROR_INPUT, "a purge has no value");
+    if (is_left_as_is(check, definition, value))
+        return true;
     if (definition->required && kind == HOPNHAT__OP_KIND__PUT && value.size == 0)
         return error_set(check->error, ERROR_INPUT, "%s is required and cannot be cleared", definition->name);
     if (kind == HOPNHAT__OP_KIND__ADD && value.size == 0)

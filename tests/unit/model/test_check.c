@@ -27,7 +27,9 @@ static const char RULES[] =
     "      {number: 20, name: count, kind: integer, policy: sum, most: '100'},\n"
     "      {number: 21, name: day, kind: date},\n"
     "      {number: 22, name: starts, kind: date, unit: period},\n"
-    "      {number: 23, name: ends, kind: date, unit: period, not_before: starts}]}\n"
+    "      {number: 23, name: ends, kind: date, unit: period, not_before: starts},\n"
+    "      {number: 24, name: area, kind: integer, most: '10', unit: size},\n"
+    "      {number: 25, name: rooms, kind: integer, most: '10', unit: size}]}\n"
     "  - {number: 21, name: eithers, write: owner_or_headquarters, fields: [{number: 16, name: name}]}\n"
     "  - {number: 22, name: owners, write: owner, fields: [{number: 16, name: name}]}\n"
     "  - {number: 23, name: headquarters, write: headquarters, fields: [{number: 16, name: name}]}\n"
@@ -184,6 +186,17 @@ static void dates_keep_their_order(void **state)
     REFUSED(&hue, record, ANYBODYS, wrong, PUT(23, "2024"), PUT(22, "2025-01-31"));
     REFUSED(hub, record, ANYBODYS, wrong, PUT(22, "2025"), PUT(23, "2024-12-31"));
     ALLOWED(&hue, record, ANYBODYS, PUT(23, "1999")); /* of an older catalog, in which they stood alone */
+}
+
+static void what_a_unit_leaves_as_it_is_is_not_checked_anew(void **state)
+{
+    (void)state;
+    Hopnhat__Record *record = record_in(ANYBODYS, "everyone");
+    put_row(&arena, record, &(struct row){24, 1, 2, 1, "11", 0, 5}); /* of an older catalog */
+    ALLOWED(&hue, record, ANYBODYS, PUT(24, "11"), PUT(25, "3"));
+    REFUSED(&hue, record, ANYBODYS, wrong, PUT(24, "12"), PUT(25, "3"));
+    REFUSED(&hue, record, ANYBODYS, wrong, PUT(24, "11"), PUT(25, "11"));
+    REFUSED(&hue, record_in(ANYBODYS, "everyone"), ANYBODYS, wrong, PUT(24, "11"), PUT(25, "3"));
 }
 
 static void texts_are_merged_by_the_hub_alone(void **state)
@@ -372,6 +385,7 @@ int main(void)
         cmocka_unit_test(each_policy_knows_its_operations),
         cmocka_unit_test(a_full_field_is_told_by_its_name),
         cmocka_unit_test(dates_keep_their_order),
+        cmocka_unit_test(what_a_unit_leaves_as_it_is_is_not_checked_anew),
         cmocka_unit_test(texts_are_merged_by_the_hub_alone),
         cmocka_unit_test(a_deletion_is_one_that_can_be_read),
         cmocka_unit_test(ranks_are_of_the_author_as_the_record_stands),
