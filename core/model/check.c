@@ -123,8 +123,8 @@ static bool policy_knows(const Hopnhat__FieldDefinition *definition, Hopnhat__Op
     }
 }
 
-/* Whether the field holds the value as it stands. A unit is written whole, and what its author left as it was is
- * not to be refused because the catalog has been narrowed since. */
+/* Whether the field holds the value as it stands. A unit is written whole, and what its author left as it was
+ * is not to be refused because the catalog has been narrowed since. */
 static bool is_left_as_is(const struct check *check, const Hopnhat__FieldDefinition *definition,
                           struct bytes value)
 {
