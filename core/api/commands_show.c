@@ -203,7 +203,7 @@ const struct cli_command command_conflicts = {
     .arguments = "[--settled|--all]",
     .help =
         "show the fields that a person has to settle, the oldest first; --all: also those that are settled, "
-        "or read by rule",
+        "or read by rule, which headquarters alone keeps: an office knows only what is open",
     .options = conflicts_options,
     .run = run_conflicts,
 };

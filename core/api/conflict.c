@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/uuid.h"
 #include "model/clock.h"
+#include "model/office.h"
 
 #include <stdlib.h>
 
@@ -309,13 +310,30 @@ static bool read_place(const char *text, uint8_t place[CONFLICT_PLACE_BYTES], st
     return true;
 }
 
+/* Whether the page's office is one whose record is known here, or headquarters. */
+static bool knows_office(const struct page *page)
+{
+    const struct records *records = page->call->records;
+    uint8_t id[RECORD_ID_BYTES];
+    if (!page->office || strcmp(page->office, "headquarters") == 0)
+        return true;
+    office_record_id(page->office, id);
+    if (records->get(records->context, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, id, page->call->arena,
+                     page->error))
+        return true;
+    if (page->error->code == ERROR_NOT_FOUND)
+        error_set(page->error, ERROR_NOT_FOUND, "there is no office %.60s", page->office);
+    return false;
+}
+
 static bool fill_page(struct page *page, struct bytes after)
 {
     const struct records *records = page->call->records;
     if (!records->begin(records->context, page->error))
         return false;
     page->error->code = ERROR_NONE;
-    bool done = records->conflicts(records->context, &page->filter, after, page->call->arena, visit, page,
+    bool done = knows_office(page) &&
+                records->conflicts(records->context, &page->filter, after, page->call->arena, visit, page,
                                    page->error) &&
                 page->error->code == ERROR_NONE;
     records->end(records->context);

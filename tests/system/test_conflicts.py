@@ -106,6 +106,8 @@ def test_lists_by_type_office_and_age(bench):
         equal(ids_of(conflicts(daemon, "--type", "partner")), sorted([record, second]), "by type")
         equal(ids_of(conflicts(daemon, "--office", "ha-noi")), [second], "by office")
         equal(ids_of(conflicts(daemon, "--office", "headquarters")), [project, project], "of headquarters")
+        told = daemon.do("conflicts", "--office", "nope", status=1).err
+        check("there is no office nope" in told, f"a wrong office: {told}")
         equal(conflicts(daemon, "--older-than", "1h"), [], "none is that old")
         equal(len(conflicts(daemon, "--older-than", "0s")), 4, "by age")
         equal({row["field"] for row in conflicts(daemon, "--type", "aid_project")},

@@ -167,6 +167,13 @@ static void conflicts_come_in_pages(void **state)
     fake_refused(fake, 400, "GET", "/v1/conflicts?after=zz", NULL, "after");
 }
 
+static void conflicts_of_an_office_that_is_not_there_are_refused(void **state)
+{
+    struct fake *fake = *state;
+    fake_refused(fake, 404, "GET", "/v1/conflicts?office=nope", NULL, "there is no office nope");
+    json_decref(conflicts(fake, "?office=headquarters"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +184,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_token_keeps_the_numbers, fake_setup, fake_teardown),
         cmocka_unit_test_setup_teardown(a_unit_is_taken_whole, fake_setup, fake_teardown),
         cmocka_unit_test_setup_teardown(conflicts_come_in_pages, fake_setup, fake_teardown),
+        cmocka_unit_test_setup_teardown(conflicts_of_an_office_that_is_not_there_are_refused, fake_setup,
+                                        fake_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
