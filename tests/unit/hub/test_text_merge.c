@@ -2,9 +2,42 @@
 
 #include "unit/lib/model.h"
 
+#include <git2.h>
 #include <stdio.h>
 
 static struct arena arena;
+
+/* libgit2 where it fails: the linker puts these in the place of its own (tests/CMakeLists.txt). */
+static const char *reason; /* NULL: it does not fail; empty: it does not say why */
+
+int __real_git_libgit2_init(void);
+int __real_git_merge_file(git_merge_file_result *out, const git_merge_file_input *base,
+                          const git_merge_file_input *left, const git_merge_file_input *right,
+                          const git_merge_file_options *options);
+int __wrap_git_libgit2_init(void);
+int __wrap_git_merge_file(git_merge_file_result *out, const git_merge_file_input *base,
+                          const git_merge_file_input *left, const git_merge_file_input *right,
+                          const git_merge_file_options *options);
+
+static int fail_for_a_reason(void)
+{
+    git_error_clear();
+    if (*reason)
+        git_error_set_str(GIT_ERROR_MERGE, reason);
+    return -1;
+}
+
+int __wrap_git_libgit2_init(void)
+{
+    return reason ? fail_for_a_reason() : __real_git_libgit2_init();
+}
+
+int __wrap_git_merge_file(git_merge_file_result *out, const git_merge_file_input *base,
+                          const git_merge_file_input *left, const git_merge_file_input *right,
+                          const git_merge_file_options *options)
+{
+    return reason ? fail_for_a_reason() : __real_git_merge_file(out, base, left, right, options);
+}
 
 static int setup(void **state)
 {
@@ -158,6 +191,26 @@ static void memory_that_ends_is_told_as_that(void **state)
     }
 }
 
+static void a_library_that_fails_is_told(void **state)
+{
+    (void)state;
+    static const char *const reasons[] = {"the tables are full", ""};
+    for (size_t i = 0; i < LENGTH(reasons); i++) {
+        struct bytes merged;
+        struct error error = {0}, at_start = {0};
+        bool clean;
+        reason = reasons[i];
+        bool started = text_merge_start(&at_start);
+        bool done = text_merge(text("a"), text("b"), text("a"), &arena, &merged, &clean, &error);
+        reason = NULL;
+        assert_false(started);
+        assert_false(done);
+        assert_int_equal(at_start.code, ERROR_INTERNAL);
+        assert_int_equal(error.code, ERROR_INTERNAL);
+        assert_non_null(strstr(error.text, *reasons[i] ? reasons[i] : "libgit2"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +221,7 @@ int main(void)
         cmocka_unit_test(far_alterations_are_never_lost),
         cmocka_unit_test(a_long_text_is_merged),
         cmocka_unit_test(memory_that_ends_is_told_as_that),
+        cmocka_unit_test(a_library_that_fails_is_told),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
