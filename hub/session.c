@@ -36,14 +36,14 @@ bool hub_admits(struct hub *hub, const uint8_t key[LINK_KEY_BYTES], const char *
         installation = registry_announced(hub, key);
     if (installation)
         return !installation->revoked;
-    if (hub_was_restored(hub))
-        return true;
     if (throttle_wait_ms(&hub->strangers, &by_address, from, wall_ms) ||
         !budget_take(&hub->lookups, LOOKUPS_AT_ONCE, LOOKUP_EVERY_MS, wall_ms))
         return false;
     if (enrolment_knows(hub, key, wall_ms))
         return true;
     throttle_failed(&hub->strangers, &by_address, from, wall_ms);
+    if (hub_was_restored(hub))
+        return true;
     log_with(LOG_LEVEL_WARNING, "HOPNHAT_PEER", address,
              "a key that is not known here was turned away, from %s", address ? address : "?");
     return false;

@@ -82,8 +82,8 @@ struct hub_session {
 
 /* Whether a key may connect: an installation that is not revoked, the one-time key of a code, or, at a hub
  * that came back from a backup, anybody who may yet show a certificate. From an address (NULL: not known)
- * that keeps coming with keys that nobody knows, and past what the hub looks up in a second, codes are not
- * looked for.
+ * that keeps coming with keys that nobody knows, and past what the hub looks up in a second, neither codes
+ * nor certificates are looked at: a certificate that is shown makes its key known, and known keys never wait.
  */
 bool hub_admits(struct hub *hub, const uint8_t key[LINK_KEY_BYTES], const char *address, uint64_t wall_ms);
 

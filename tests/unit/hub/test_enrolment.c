@@ -136,6 +136,26 @@ static void test_who_tries_keys_is_slowed(void **state)
     assert_true(hub_admits(made->hub, once.public_key, "192.0.2.3", WALL_MS + 2000));
 }
 
+/* Anybody may show a certificate there, and still not at any pace. */
+static void test_a_restored_hub_slows_strangers_too(void **state)
+{
+    struct made_hub *made = *state;
+    struct error error;
+    struct link_keys once = new_code(made, "hue"), stranger;
+    struct asking known;
+    new_keys(&known);
+    assert_non_null(join_at(made, &once, &known, WALL_MS, &error));
+    assert_true(hub_mark_restored(made->hub, NULL, &error));
+    link_keys_generate(&stranger);
+    for (int i = 0; i < 10; i++)
+        assert_true(hub_admits(made->hub, stranger.public_key, "192.0.2.1", WALL_MS));
+    assert_false(hub_admits(made->hub, stranger.public_key, "192.0.2.1", WALL_MS + 999));
+    assert_true(hub_admits(made->hub, known.link.public_key, "192.0.2.1", WALL_MS + 999));
+    assert_true(hub_admits(made->hub, stranger.public_key, "192.0.2.2", WALL_MS + 999));
+    assert_true(hub_admits(made->hub, stranger.public_key, "192.0.2.1", WALL_MS + 1000));
+    assert_false(hub_admits(made->hub, stranger.public_key, "192.0.2.1", WALL_MS + 1001));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +163,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_every_refusal_is_the_same, made_setup, made_teardown),
         cmocka_unit_test_setup_teardown(test_codes_past_their_time_are_swept, made_setup, made_teardown),
         cmocka_unit_test_setup_teardown(test_who_tries_keys_is_slowed, made_setup, made_teardown),
+        cmocka_unit_test_setup_teardown(test_a_restored_hub_slows_strangers_too, made_setup, made_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
