@@ -298,7 +298,7 @@ static bool open_http(struct agent_daemon *daemon, const char *data, const char 
     if (!path)
         return error_set(error, ERROR_MEMORY, "out of memory");
     if (*http)
-        daemon->http = http_server_open_tcp(daemon->loop, http, NULL, &handler, error);
+        daemon->http = http_server_open_tcp(daemon->loop, http, daemon->settings.http_names, &handler, error);
     if (!*http || daemon->http)
         daemon->local = http_server_open_unix(daemon->loop, path, &handler, error);
     free(path);

@@ -12,7 +12,7 @@
 
 enum { BOTH = SETTINGS_AGENT | SETTINGS_HUB, CHOICES = 4, TEXT_BYTES = 1024, FILE_BYTES = 64 * 1024 };
 
-enum kind { KIND_TEXT, KIND_PATH, KIND_HOURS, KIND_NUMBER, KIND_CHOICE };
+enum kind { KIND_TEXT, KIND_PATH, KIND_NAMES, KIND_HOURS, KIND_NUMBER, KIND_CHOICE };
 
 struct setting {
     const char *key;
@@ -49,6 +49,15 @@ static const struct setting table[] = {
      .help = "HTTP besides the Unix socket in the data directory, for the holders of accounts. It is not "
              "encrypted:\n"
              "keep it on 127.0.0.1, behind a proxy with TLS where others are to reach it."},
+    {.key = "http_names",
+     .programs = BOTH,
+     .kind = KIND_NAMES,
+     .offset = AT(http_names),
+     .absent = "",
+     .unit = "host names, with commas between them",
+     .help =
+         "The names under which others reach it by that proxy, as in records.example.org. What comes under\n"
+         "another name than these, the address itself and localhost is turned away."},
     {.key = "log_level",
      .programs = BOTH,
      .kind = KIND_CHOICE,
@@ -216,6 +225,12 @@ bool settings_hours_hold(const char *hours, unsigned minute)
     return from < to ? now >= from && now < to : now >= from || now < to;
 }
 
+static bool are_names(const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-, ";
+    return !text[strspn(text, plain)];
+}
+
 static bool set_text(struct settings *settings, const struct setting *row, const char *value,
                      struct error *error)
 {
@@ -224,6 +239,10 @@ static bool set_text(struct settings *settings, const struct setting *row, const
         return error_set(error, ERROR_INPUT, "%s: more than %d bytes", row->key, TEXT_BYTES);
     if (row->kind == KIND_PATH && size && value[0] != '/')
         return error_set(error, ERROR_INPUT, "%s: \"%.200s\" does not begin with /", row->key, value);
+    if (row->kind == KIND_NAMES && !are_names(value))
+        return error_set(error, ERROR_INPUT,
+                         "%s: \"%.200s\" are not names such as records.example.org, with commas between them",
+                         row->key, value);
     int from, to;
     if (row->kind == KIND_HOURS && size && !read_hours(value, &from, &to))
         return error_set(error, ERROR_INPUT, "%s: \"%.40s\" is not like 19:00-06:00", row->key, value);
@@ -347,7 +366,8 @@ static bool set_given(struct settings *settings, const struct settings_source *s
 static bool read_all(struct settings *settings, const struct settings_source *source, struct error *error)
 {
     bool done = true;
-    *settings = (struct settings){.listen = "", .http = "", .backup_directory = "", .link_bulk_hours = ""};
+    *settings = (struct settings){
+        .listen = "", .http = "", .http_names = "", .backup_directory = "", .link_bulk_hours = ""};
     arena_init(&settings->arena, FILE_BYTES);
     for (size_t i = 0; i < SETTINGS && done; i++)
         if (table[i].programs & source->program)

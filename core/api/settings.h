@@ -17,6 +17,7 @@ enum settings_program { SETTINGS_AGENT = 1, SETTINGS_HUB = 2 };
 struct settings {
     const char *listen;                    /* the hub: where agents connect */
     const char *http;                      /* address of HTTP over TCP */
+    const char *http_names;                /* as http_server_open_tcp has them */
     uint64_t custody_wait_s;               /* the hub: hub/custody.h */
     uint64_t log_level;                    /* enum log_level */
     uint64_t link_up_kbit, link_down_kbit; /* the agent: bounds a second; 0: none */

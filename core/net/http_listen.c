@@ -142,7 +142,7 @@ static bool is_loopback(const char *host, size_t length)
     return inet_pton(AF_INET, text, &number) == 1 && ntohl(number.s_addr) >> 24 == 127;
 }
 
-bool http_host_is_ours(const char *host, const char *address, char *const *names)
+bool http_host_is_ours(const char *host, const char *address, const char *names)
 {
     if (!host)
         return false;
@@ -151,9 +151,12 @@ bool http_host_is_ours(const char *host, const char *address, char *const *names
         return false;
     if (is_loopback(host, length) || same_host(host, length, address, host_length(address)))
         return true;
-    for (; names && *names; names++)
-        if (same_host(host, length, *names, strlen(*names)))
+    size_t size = 0;
+    for (; names && *(names += strspn(names, ", ")); names += size) {
+        size = strcspn(names, ", ");
+        if (same_host(host, length, names, size))
             return true;
+    }
     return false;
 }
 

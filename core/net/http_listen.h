@@ -12,8 +12,8 @@ int http_listen_unix(const char *path, struct error *error);
 int http_listen_tcp(const char *address, unsigned *port, struct error *error);
 
 /* Whether a Host field (which may be NULL) names this machine's loopback, the host of `address`, or one of
- * names. */
-bool http_host_is_ours(const char *host, const char *address, char *const *names);
+ * names, as in http_server_open_tcp. */
+bool http_host_is_ours(const char *host, const char *address, const char *names);
 
 /* Whether an Origin field is the place that the Host field names. */
 bool http_origin_is_host(const char *origin, const char *host);

@@ -42,7 +42,7 @@ struct http_server {
     struct http_connection *waiting; /* suspended: kept by the handler for later */
     char *unix_path;                 /* NULL for TCP */
     char *address;                   /* NULL for a Unix socket */
-    char **names;
+    char *names;
     unsigned port;
     bool resumed; /* a suspended connection has its answer */
 };
@@ -136,7 +136,7 @@ static enum MHD_Result begin(struct http_connection *state)
     const char *length = http_request_header(&state->request, "Content-Length");
     if (!is_from_here(state))
         return queue_error(state, MHD_HTTP_FORBIDDEN, "refused",
-                           "the request's Host or Origin is not this server's; see the option for its names");
+                           "the request's Host or Origin is not this server's; see the setting http_names");
     if (state->request.local && !read_peer(state))
         return queue_error(state, MHD_HTTP_FORBIDDEN, "refused",
                            "this socket serves root and the user that the daemon runs as");
@@ -316,29 +316,15 @@ static bool start(struct http_server *server, int fd, struct error *error)
     return server->timer != NULL;
 }
 
-static bool copy_names(struct http_server *server, const char *const *names)
-{
-    size_t count = 0;
-    while (names && names[count])
-        count++;
-    server->names = calloc(count + 1, sizeof *server->names);
-    if (!server->names)
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (!(server->names[i] = strdup(names[i])))
-            return false;
-    return true;
-}
-
 static struct http_server *new_server(struct loop *loop, const struct http_handler *handler,
-                                      const char *const *names, struct error *error)
+                                      const char *names, struct error *error)
 {
     struct http_server *server = calloc(1, sizeof *server);
     if (server) {
         server->loop = loop;
         server->handler = *handler;
     }
-    if (!server || !copy_names(server, names)) {
+    if (!server || !(server->names = strdup(names))) {
         http_server_free(server);
         error_set(error, ERROR_MEMORY, "out of memory for the HTTP server");
         return NULL;
@@ -357,7 +343,7 @@ static struct http_server *start_or_free(struct http_server *server, int fd, str
 struct http_server *http_server_open_unix(struct loop *loop, const char *path,
                                           const struct http_handler *handler, struct error *error)
 {
-    struct http_server *server = new_server(loop, handler, NULL, error);
+    struct http_server *server = new_server(loop, handler, "", error);
     if (!server)
         return NULL;
     int fd = http_listen_unix(path, error);
@@ -369,7 +355,7 @@ struct http_server *http_server_open_unix(struct loop *loop, const char *path,
     return start_or_free(server, fd, error);
 }
 
-struct http_server *http_server_open_tcp(struct loop *loop, const char *address, const char *const *names,
+struct http_server *http_server_open_tcp(struct loop *loop, const char *address, const char *names,
                                          const struct http_handler *handler, struct error *error)
 {
     struct http_server *server = new_server(loop, handler, names, error);
@@ -401,8 +387,6 @@ void http_server_free(struct http_server *server)
     }
     if (server->unix_path)
         unlink(server->unix_path);
-    for (char **name = server->names; name && *name; name++)
-        free(*name);
     free(server->names);
     free(server->unix_path);
     free(server->address);

@@ -29,9 +29,9 @@ struct http_server *http_server_open_unix(struct loop *loop, const char *path,
 
 /* Listens on exactly this numeric address, "127.0.0.1:8080", "[::1]:8080" or "localhost:8080"; port 0 for any
  * free one. Answers only requests whose Host is this machine's loopback, the address itself, or one of
- * `names` (NULL-ended, copied; NULL for none), and whose Origin, where a browser sends one, is the same
- * place. Errors as above. */
-struct http_server *http_server_open_tcp(struct loop *loop, const char *address, const char *const *names,
+ * `names` (host names between commas or blanks, copied; "" for none), and whose Origin, where a browser sends
+ * one, is the same place. Errors as above. */
+struct http_server *http_server_open_tcp(struct loop *loop, const char *address, const char *names,
                                          const struct http_handler *handler, struct error *error);
 
 /* Stops; a request that was kept for later is answered with 503, and its keeper must forget it before. The

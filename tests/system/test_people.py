@@ -18,13 +18,15 @@ def people_of(daemon):
     for role in ROLES:
         daemon.do("account", "add", role[:3], "--role", role, given=PASSWORD.format(role) + "\n")
 
+NAME = "records.example"  # of the proxy
+
 
 def serve(bench, world, name=None):
     """The hub (or the office) also over TCP, with an account of each role: (daemon, Web of nobody)."""
     daemon, port = (world[name] if name else world.hub), bench.free_port()
     daemon.stop()
     extra = [] if name else ["--listen", world.address]
-    daemon.start(*extra, "--http", f"127.0.0.1:{port}")
+    daemon.start(*extra, "--http", f"127.0.0.1:{port}", "--set", f"http_names={NAME}")
     people_of(daemon)
     return daemon, Web(port)
 
@@ -177,6 +179,8 @@ def test_a_foreign_page_gets_nothing_through_a_browser(bench):
                   {**here, "Host": "evil.example"}):
         equal(browser.status("POST", "/v1/records/partner", body, wrong), 403, f"writing with {wrong}")
     equal(browser.status("GET", "/v1/records/partner", None, {"Host": "evil.example"}), 403, "rebinding")
+    by_proxy = {"Host": NAME, "Origin": f"https://{NAME}", "X-Forwarded-Proto": "https"}
+    equal(browser.status("POST", "/v1/records/partner", body, by_proxy), 200, "a name that is set")
     equal(nobody.status("GET", "/v1/status", None, {"Cookie": "hopnhat_session=" + "0" * 64}), 401, "a guess")
 
 

@@ -69,6 +69,7 @@ static void defaults_hold_where_nothing_is_said(void **state)
         assert_true(settings_begin(&settings, &source, &error));
         assert_string_equal(settings.listen, "tcp://*:7410");
         assert_string_equal(settings.http, "");
+        assert_string_equal(settings.http_names, "");
         assert_int_equal(settings.backup_interval_h, 24);
         assert_int_equal(settings.backup_keep, 7);
         assert_int_equal(settings.log_level, LOG_LEVEL_INFO);
@@ -129,6 +130,8 @@ static void what_is_wrong_is_told_with_its_line(void **state)
                   ":1: log_level: \"loud\" is none of error, warning, info");
     assert_begins(wrong(SETTINGS_HUB, "backup_directory: backups\n", &error), ":1: backup_directory");
     assert_begins(wrong(SETTINGS_HUB, "http: a\nhttp: b\n", &error), ":2: the key \"http\" stands twice");
+    assert_begins(wrong(SETTINGS_HUB, "http_names: a.example:80\n", &error), ":1: http_names: ");
+    assert_begins(wrong(SETTINGS_HUB, "\nhttp_names: https://a.example\n", &error), ":2: http_names: ");
     assert_begins(wrong(SETTINGS_HUB, "- http\n", &error), ":1: lines of the form");
     assert_begins(wrong(SETTINGS_HUB, "http: \"a\n", &error), ":2: ");
 }

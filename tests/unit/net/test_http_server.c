@@ -370,13 +370,16 @@ static void tcp_answers_its_own_places_only(void **state)
 {
     struct fixture *fixture = *state;
     const struct http_handler handler = {.handle = handle, .user = fixture};
-    const char *const names[] = {"hopnhat.example", NULL};
+    const char *names = "records.example, hopnhat.example";
     fixture->server = http_server_open_tcp(fixture->loop, "127.0.0.1:0", names, &handler, &fixture->error);
     assert_non_null(fixture->server);
     assert_int_equal(ask(fixture, "localhost:8080", NULL), 200);
     assert_int_equal(ask(fixture, "127.0.0.1", NULL), 200);
     assert_int_equal(ask(fixture, "[::1]:80", NULL), 200);
     assert_int_equal(ask(fixture, "HopNhat.Example", NULL), 200);
+    assert_int_equal(ask(fixture, "records.example:443", NULL), 200);
+    assert_int_equal(ask(fixture, "records.exampl", NULL), 403);
+    assert_int_equal(ask(fixture, "records.example,", NULL), 403);
     assert_int_equal(ask(fixture, "evil.example", NULL), 403);
     assert_int_equal(ask(fixture, "localhost.evil.example", NULL), 403);
     assert_int_equal(ask(fixture, "127.0.0.1.evil.example", NULL), 403);
@@ -387,7 +390,7 @@ static void tcp_answers_its_own_places_only(void **state)
     assert_int_equal(ask(fixture, "localhost:8080", "http://localhost:9090"), 403);
     assert_int_equal(ask(fixture, "localhost:8080", "null"), 403);
     assert_int_equal(ask_raw(fixture, "GET /x HTTP/1.0\r\n\r\n"), 403);
-    assert_int_equal(fixture->handled, 6);
+    assert_int_equal(fixture->handled, 7);
 }
 
 static void addresses_that_cannot_be_are_named(void **state)
@@ -397,7 +400,7 @@ static void addresses_that_cannot_be_are_named(void **state)
                                         "[::1]", "[::1",      "[]:80",      "1.2.3:x"};
     const struct http_handler handler = {.handle = handle, .user = fixture};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        assert_null(http_server_open_tcp(fixture->loop, wrong[i], NULL, &handler, &fixture->error));
+        assert_null(http_server_open_tcp(fixture->loop, wrong[i], "", &handler, &fixture->error));
         assert_int_equal(fixture->error.code, ERROR_INPUT);
     }
 }
@@ -406,7 +409,7 @@ static void garbage_requests_do_no_harm(void **state)
 {
     struct fixture *fixture = *state;
     const struct http_handler handler = {.handle = handle, .user = fixture};
-    fixture->server = http_server_open_tcp(fixture->loop, "localhost:0", NULL, &handler, &fixture->error);
+    fixture->server = http_server_open_tcp(fixture->loop, "localhost:0", "", &handler, &fixture->error);
     assert_non_null(fixture->server);
     ask_raw(fixture, "\r\n\r\nxx\r\n\r\n");
     ask_raw(fixture, "POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999\r\n\r\n");
