@@ -3,6 +3,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "model/catalog_yaml_tree.h"
+#include "net/http_listen.h"
+#include "net/link_socket.h"
 #include "net/service_manager.h"
 
 #include <errno.h>
@@ -12,7 +14,7 @@
 
 enum { BOTH = SETTINGS_AGENT | SETTINGS_HUB, CHOICES = 4, TEXT_BYTES = 1024, FILE_BYTES = 64 * 1024 };
 
-enum kind { KIND_TEXT, KIND_PATH, KIND_NAMES, KIND_HOURS, KIND_NUMBER, KIND_CHOICE };
+enum kind { KIND_ENDPOINT, KIND_ADDRESS, KIND_PATH, KIND_NAMES, KIND_HOURS, KIND_NUMBER, KIND_CHOICE };
 
 struct setting {
     const char *key;
@@ -35,14 +37,14 @@ struct setting {
 static const struct setting table[] = {
     {.key = "listen",
      .programs = SETTINGS_HUB,
-     .kind = KIND_TEXT,
+     .kind = KIND_ENDPOINT,
      .offset = AT(listen),
      .absent = "tcp://*:7410",
      .unit = "tcp://ADDRESS:PORT",
      .help = "Where the offices' agents connect. The firewall has to let this port in."},
     {.key = "http",
      .programs = BOTH,
-     .kind = KIND_TEXT,
+     .kind = KIND_ADDRESS,
      .offset = AT(http),
      .absent = "",
      .unit = "ADDRESS:PORT, the address in numbers",
@@ -239,6 +241,9 @@ static bool set_text(struct settings *settings, const struct setting *row, const
         return error_set(error, ERROR_INPUT, "%s: more than %d bytes", row->key, TEXT_BYTES);
     if (row->kind == KIND_PATH && size && value[0] != '/')
         return error_set(error, ERROR_INPUT, "%s: \"%.200s\" does not begin with /", row->key, value);
+    if ((row->kind == KIND_ENDPOINT && !link_endpoint_check(value, true, error)) ||
+        (row->kind == KIND_ADDRESS && size && !http_address_check(value, error)))
+        return error_prefix(error, "%s", row->key);
     if (row->kind == KIND_NAMES && !are_names(value))
         return error_set(error, ERROR_INPUT,
                          "%s: \"%.200s\" are not names such as records.example.org, with commas between them",

@@ -98,20 +98,41 @@ static unsigned bound_port(int fd)
                                              : ((struct sockaddr_in *)&bound)->sin_port);
 }
 
-int http_listen_tcp(const char *address, unsigned *port, struct error *error)
+/* The address in the system's form, for freeaddrinfo. NULL: ERROR_INPUT. */
+static struct addrinfo *resolve(const char *address, struct error *error)
 {
+    enum { MOST_PORT = 65535, PORT_DIGITS = 5 };
     char host[HOST_BYTES];
     const char *service = NULL;
-    const int on = 1;
     if (!split_address(address, host, &service, error))
-        return -1;
-    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-                             .ai_socktype = SOCK_STREAM};
+        return NULL;
+    const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+                                   .ai_socktype = SOCK_STREAM};
     struct addrinfo *found;
-    if (getaddrinfo(host, service, &hints, &found) != 0) {
+    size_t digits = strspn(service, "0123456789");
+    /* getaddrinfo would take a larger port for what is left of it in sixteen bits */
+    if (service[digits] || digits > PORT_DIGITS || strtoul(service, NULL, 10) > MOST_PORT ||
+        getaddrinfo(host, service, &hints, &found) != 0) {
         error_set(error, ERROR_INPUT, "%s is not of the form ADDRESS:PORT with numbers", address);
-        return -1;
+        return NULL;
     }
+    return found;
+}
+
+bool http_address_check(const char *address, struct error *error)
+{
+    struct addrinfo *found = resolve(address, error);
+    if (found)
+        freeaddrinfo(found);
+    return found != NULL;
+}
+
+int http_listen_tcp(const char *address, unsigned *port, struct error *error)
+{
+    const int on = 1;
+    struct addrinfo *found = resolve(address, error);
+    if (!found)
+        return -1;
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     bool listening =
         fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&

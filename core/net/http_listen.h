@@ -1,4 +1,4 @@
-/* The listening sockets of the HTTP server, and the places that may talk to it. Used by core/net alone. */
+/* The listening sockets of the HTTP server, and the places that may talk to it. */
 #ifndef HOPNHAT_NET_HTTP_LISTEN_H
 #define HOPNHAT_NET_HTTP_LISTEN_H
 
@@ -6,6 +6,9 @@
 
 /* A listening, non-blocking Unix socket of mode 0600. -1 with an error as http_server_open_unix. */
 int http_listen_unix(const char *path, struct error *error);
+
+/* Whether the address is one for http_listen_tcp: numbers, and a port to 65535. ERROR_INPUT. */
+bool http_address_check(const char *address, struct error *error);
 
 /* A listening, non-blocking TCP socket on exactly this address; *port gets the real one. -1 with an error as
  * http_server_open_tcp. */

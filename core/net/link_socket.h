@@ -1,4 +1,4 @@
-/* What both ends of the link ask of libzmq. Used by core/net alone. */
+/* What both ends of the link ask of libzmq. Used by core/net alone, but for the check of an endpoint. */
 #ifndef HOPNHAT_NET_LINK_SOCKET_H
 #define HOPNHAT_NET_LINK_SOCKET_H
 

@@ -130,6 +130,11 @@ static void what_is_wrong_is_told_with_its_line(void **state)
                   ":1: log_level: \"loud\" is none of error, warning, info");
     assert_begins(wrong(SETTINGS_HUB, "backup_directory: backups\n", &error), ":1: backup_directory");
     assert_begins(wrong(SETTINGS_HUB, "http: a\nhttp: b\n", &error), ":2: the key \"http\" stands twice");
+    assert_begins(wrong(SETTINGS_HUB, "http: 127.0.0.1:70000\n", &error), ":1: http: 127.0.0.1:70000 is not");
+    assert_begins(wrong(SETTINGS_AGENT, "\nhttp: records.example:80\n", &error), ":2: http: ");
+    assert_begins(wrong(SETTINGS_HUB, "listen: tcp://*:99999\n", &error),
+                  ":1: listen: 'tcp://*:99999' is not");
+    assert_begins(wrong(SETTINGS_HUB, "listen: 127.0.0.1:7410\n", &error), ":1: listen: ");
     assert_begins(wrong(SETTINGS_HUB, "http_names: a.example:80\n", &error), ":1: http_names: ");
     assert_begins(wrong(SETTINGS_HUB, "\nhttp_names: https://a.example\n", &error), ":2: http_names: ");
     assert_begins(wrong(SETTINGS_HUB, "- http\n", &error), ":1: lines of the form");
@@ -174,6 +179,11 @@ static void a_reload_changes_what_may_change_and_nothing_where_it_is_wrong(void 
     assert_string_equal(settings.listen, "tcp://*:1"); /* needs a new start */
     assert_int_equal(settings.backup_keep, 4);
     assert_string_equal(settings.backup_directory, "/b");
+    write_file("backup_keep: 5\nhttp: 127.0.0.1:70000\n"); /* even if it had needed a new start */
+    assert_false(settings_reload(&settings, &source, &error));
+    assert_string_equal(error.text + strlen(path),
+                        ":2: http: 127.0.0.1:70000 is not of the form ADDRESS:PORT with numbers");
+    assert_int_equal(settings.backup_keep, 4);
     write_file("backup_keep: 5\nbackup_directory: c\n");
     assert_false(settings_reload(&settings, &source, &error));
     assert_int_equal(error.code, ERROR_INPUT);

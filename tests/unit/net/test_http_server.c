@@ -396,8 +396,9 @@ static void tcp_answers_its_own_places_only(void **state)
 static void addresses_that_cannot_be_are_named(void **state)
 {
     struct fixture *fixture = *state;
-    static const char *const wrong[] = {"",      "127.0.0.1", "127.0.0.1:", ":8080",  "example.org:80",
-                                        "[::1]", "[::1",      "[]:80",      "1.2.3:x"};
+    static const char *const wrong[] = {
+        "",     "127.0.0.1", "127.0.0.1:", ":8080",           "example.org:80", "[::1]",
+        "[::1", "[]:80",     "1.2.3:x",    "127.0.0.1:70000", "[::1]:65536",    "127.0.0.1:000080"};
     const struct http_handler handler = {.handle = handle, .user = fixture};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_null(http_server_open_tcp(fixture->loop, wrong[i], "", &handler, &fixture->error));
