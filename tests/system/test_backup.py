@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Backups of running daemons, and stores that come back from them: an agent's, the hub's, both."""
 import os
+import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add, comparable, fields  # noqa: E402
-from hopnhat_test import check, equal, main, wait_until  # noqa: E402
+from hopnhat_test import check, equal, main, skip, wait_until  # noqa: E402
 
 SYNC = ("sync", "--wait", "--timeout", "60")
 
@@ -41,6 +42,28 @@ def same_everywhere(world, type_name):
         got = content(agent, type_name)
         equal(got, wanted, f"{type_name}s of {agent.name}")
     return wanted
+
+
+def test_root_gives_the_files_to_the_user_of_the_service(bench):
+    """As the pages have it: commands of root read files as the owner of the data directory."""
+    nobody = 65534
+    if os.geteuid() != 0:
+        skip("root only")
+    hub = bench.hub()
+    hub.do("init")
+    files = [bench.path("hub.backup"), bench.path("key")]
+    hub.do("recovery-key", files[1])
+    hub.do("backup", files[0])
+    os.chmod(bench.directory, 0o755)
+    shutil.rmtree(hub.data)
+    os.makedirs(hub.data)
+    os.chown(hub.data, nobody, nobody)
+    result = hub.do("restore", files[0], "--recovery-key", files[1], status=1)
+    check("Permission denied" in result.err, f"root's own files: {result.err}")
+    for file in files:
+        os.chown(file, nobody, nobody)
+    hub.do("restore", files[0], "--recovery-key", files[1])
+    equal(os.stat(os.path.join(hub.data, "store", "data.mdb")).st_uid, nobody, "whose the store is")
 
 
 def test_a_running_hub_and_agent_are_backed_up_and_verified(bench):
