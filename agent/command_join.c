@@ -29,8 +29,8 @@ static void refuse(struct attempt *attempt)
     attempt->ended = true;
     error_set(
         attempt->error, ERROR_REFUSED,
-        "the code does not hold: it was mistyped, has been used, or is past its time; ask headquarters for "
-        "a new one");
+        "the code does not hold: it was mistyped, has been used, or is past its time, or too much was tried "
+        "from this address: look at it again, wait some minutes, and then ask headquarters for a new one");
 }
 
 static void send_join(struct attempt *attempt)
