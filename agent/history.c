@@ -51,8 +51,10 @@ static Hopnhat__HistoryValue *old_value(struct listing *listing, struct entry_id
     if (!agent_log(listing->agent, id.dot.replica))
         return old;
     old->office = (char *)(uintptr_t)listing->agent->office_code;
-    if (!log_change(listing->snapshot, id.dot, &listing->scratch, &change) || id.index >= change.op_count ||
-        change_is_erased(&change, id.index))
+    if (!log_change(listing->snapshot, id.dot, &listing->scratch, &change) || id.index >= change.op_count)
+        return old;
+    old->has_erased = old->erased = change_is_erased(&change, id.index);
+    if (old->erased)
         return old;
     old->has_withheld = old->withheld = false;
     return put_value(listing, change_value(&change, id.index), &old->has_value, &old->value) ? old : NULL;

@@ -106,7 +106,10 @@ static Hopnhat__HistoryValue *old_value(struct listing *listing, const struct hi
     if (!row ||
         !change_unpack(&change, id.dot, bytes_of(row->logged.data, row->logged.len), listing->arena,
                        &unreadable) ||
-        id.index >= change.op_count || change_is_erased(&change, id.index))
+        id.index >= change.op_count)
+        return old;
+    old->has_erased = old->erased = change_is_erased(&change, id.index);
+    if (old->erased)
         return old;
     struct bytes value = change_value(&change, id.index);
     if (listing->old_bytes + value.size > OLD_BYTES)

@@ -11,6 +11,20 @@ static const char *text_of(const json_t *object, const char *key)
     return text ? text : "";
 }
 
+/* The value between these quotes, or that it was erased, which the key says. Malloc'd; NULL without memory.
+ */
+static char *value_text(const json_t *object, const char *erased, const char *quote)
+{
+    char *value = table_text(json_object_get(object, "value")), *whole = NULL;
+    const char *known = json_is_true(json_object_get(object, "withheld")) ? "?" : value;
+    if (json_is_true(json_object_get(object, erased)))
+        whole = strdup("(erased)");
+    else if (known && asprintf(&whole, "%s%s%s", quote, known, quote) < 0)
+        whole = NULL;
+    free(value);
+    return whole;
+}
+
 /* The values that were superseded, each once, with the office where several were. Malloc'd; NULL without
  * memory. */
 static char *old_text(const json_t *superseded)
@@ -19,13 +33,12 @@ static char *old_text(const json_t *superseded)
     size_t count = json_array_size(superseded);
     for (size_t i = 0; all && i < count; i++) {
         const json_t *old = json_array_get(superseded, i);
-        char *value = table_text(json_object_get(old, "value")), *longer = NULL;
-        const char *shown = json_is_true(json_object_get(old, "withheld")) ? "?" : value;
+        char *shown = value_text(old, "erased", "\""), *longer = NULL;
         const char *office = count > 1 ? text_of(old, "office") : "";
         if (!shown ||
-            asprintf(&longer, "%s%s\"%s\"%s%s", all, i ? ", " : "", shown, *office ? " of " : "", office) < 0)
+            asprintf(&longer, "%s%s%s%s%s", all, i ? ", " : "", shown, *office ? " of " : "", office) < 0)
             longer = NULL;
-        free(value);
+        free(shown);
         free(all);
         all = longer;
     }
@@ -36,9 +49,9 @@ static bool print_field(const json_t *field, struct error *error)
 {
     const char *operation = text_of(field, "operation"), *name = text_of(field, "field");
     const json_t *superseded = json_object_get(field, "superseded");
-    char *value = table_text(json_object_get(field, "value")), *old = old_text(superseded);
-    const char *shown = json_is_true(json_object_get(field, "withheld")) ? "?" : value;
-    bool done = value && old;
+    char *shown = value_text(field, "withheld", strcmp(operation, "add") == 0 ? "" : "\""),
+         *old = old_text(superseded);
+    bool done = shown && old;
     if (!done)
         error_set(error, ERROR_MEMORY, "out of memory");
     else if (strcmp(name, "deleted") == 0)
@@ -48,11 +61,11 @@ static bool print_field(const json_t *field, struct error *error)
     else if (strcmp(operation, "drop") == 0)
         printf("    %s: - %s\n", name, old);
     else if (json_array_size(superseded))
-        printf("    %s: %s -> \"%s\"%s\n", name, old, shown,
+        printf("    %s: %s -> %s%s\n", name, old, shown,
                json_is_true(json_object_get(field, "merged")) ? "   (merged by the hub)" : "");
     else
-        printf("    %s: \"%s\"\n", name, shown);
-    free(value);
+        printf("    %s: %s\n", name, shown);
+    free(shown);
     free(old);
     return done;
 }

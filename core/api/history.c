@@ -37,6 +37,8 @@ static json_t *old_json(const Hopnhat__FieldDefinition *definition, const Hopnha
                              text_or_null(old->office));
     if (json && old->withheld)
         json_object_set_new(json, "withheld", json_true());
+    if (json && old->erased)
+        json_object_set_new(json, "erased", json_true());
     return json;
 }
 

@@ -83,7 +83,10 @@ def test_values_leave_every_file(bench):
           ': ""' not in journal, f"the journal: {journal}")
     row, = world.hub.do("conflicts", "--all", "--json").lines()
     check(row["erased"] and not any(value["chosen"] for value in row["values"]), f"the row: {row}")
-    check("an@example.org" in world["hue"].do("history", "partner", person).out, "the history tells the rest")
+    for daemon in (world.hub, world["hue"]):
+        told = daemon.do("history", "partner", person).out
+        check("an@example.org" in told, f"the history of {daemon.name} tells the rest: {told}")
+        check("address: (erased)" in told and '"?"' not in told, f"what was erased is said so: {told}")
     # what is written by who has been told stays
     world["hue"].do("set", "partner", person, "address=+1")
     world.sync()
