@@ -12,6 +12,36 @@ static const char *text_of(const json_t *object, const char *key)
     return text ? text : "";
 }
 
+static void print_deletion(const struct cli *cli, const json_t *row, const char *own)
+{
+    const json_t *winner = json_object_get(row, "winner");
+    const char *by = text_of(row, "by"), *office = text_of(winner, "office"), *type = text_of(row, "type"),
+               *id = text_of(row, "id"), *program = cli->program->name;
+    office = *office ? office : "another office";
+    if (strcmp(by, "edit") == 0) {
+        printf("%s \"%s\" was deleted here, and stands\n", type, text_of(row, "title"));
+        if (*text_of(winner, "time"))
+            printf("    written to by %s, %s, which had not been seen here\n", office,
+                   text_of(winner, "time"));
+        printf("    delete it again: %s delete %s %s\n\n", program, type, id);
+        return;
+    }
+    printf("%s of %s \"%s\"\n    written here: \"%s\"\n", text_of(row, "field"), type, text_of(row, "title"),
+           own);
+    if (strcmp(by, "purge") == 0)
+        printf("    deleted by somebody who had not seen that, and %s is not here any more\n"
+               "    show it no more: %s outvoted dismiss %s %s %s\n\n",
+               id, program, type, id, text_of(row, "field"));
+    else
+        printf("    deleted by %s, %s, which had not seen that\n    bring it back: %s undelete %s %s\n\n",
+               office, text_of(winner, "time"), program, type, id);
+}
+
+static bool is_of_deletion(const char *by)
+{
+    return strcmp(by, "deletion") == 0 || strcmp(by, "purge") == 0 || strcmp(by, "edit") == 0;
+}
+
 static bool print_row(void *user, json_t *row, struct error *error)
 {
     const struct cli *cli = user;
@@ -23,7 +53,9 @@ static bool print_row(void *user, json_t *row, struct error *error)
     char *own = table_text(json_object_get(row, "value")),
          *read = table_text(json_object_get(winner, "value"));
     const char *by = text_of(row, "by"), *office = text_of(winner, "office");
-    if (own && read)
+    if (own && read && is_of_deletion(by))
+        print_deletion(cli, row, own);
+    else if (own && read)
         printf("%s of %s \"%s\"\n    written here: \"%s\"\n    read is:      \"%s\" of %s, %s%s\n"
                "    bring it back: %s outvoted take-back %s %s %s\n\n",
                text_of(row, "field"), text_of(row, "type"), text_of(row, "title"), own, read,
@@ -71,7 +103,8 @@ static bool run_dismiss(struct cli *cli, struct error *error)
 const struct cli_command agent_command_outvoted = {
     .name = "outvoted",
     .arguments = "",
-    .help = "show values that were written here and are not what is read, with what is read instead",
+    .help = "show values that were written here and are not what is read, with what is read instead; those "
+            "that a deletion took along; and deletions that were overruled",
     .run = run_list,
 };
 const struct cli_command agent_command_take_back = {

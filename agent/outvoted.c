@@ -39,16 +39,26 @@ static void delete_row(struct transaction *transaction, const Hopnhat__Record *r
     transaction_delete(transaction, AGENT_OUTVOTED, key_bytes(&key));
 }
 
-/* The record is not to be seen any more. */
-static void delete_rows(struct transaction *transaction, uint32_t type, const uint8_t id[16])
+/* The record is not to be seen any more. What a deletion took along stays: it may have been purged. */
+static void leave_rows(struct transaction *transaction, uint32_t type, const uint8_t id[16],
+                       struct arena *arena)
 {
     struct cursor cursor;
-    struct key key;
+    struct key key, prefix;
     key_record(&key, type, id);
+    prefix = key;
     cursor_open(&cursor, transaction, AGENT_OUTVOTED);
     bool here = cursor_seek(&cursor, key_bytes(&key));
-    while (here && cursor_within(&cursor, key_bytes(&key))) {
-        cursor_delete(&cursor);
+    while (here && cursor_within(&cursor, key_bytes(&prefix))) {
+        Hopnhat__Outvoted *row = row_unpack(transaction, cursor.value, &hopnhat__outvoted__descriptor, arena);
+        field_key(&key, type, id, get_u32_be(cursor.key.data + prefix.size));
+        if (row && row->deleted && !row->dismissed) {
+            row->has_settled = row->settled = true;
+            row_put(transaction, AGENT_OUTVOTED, key_bytes(&key), &row->base);
+        } else {
+            cursor_delete(&cursor);
+        }
+        key_add(&key, "", 1);
         here = cursor_seek(&cursor, key_bytes(&key));
     }
     cursor_close(&cursor);
@@ -149,8 +159,12 @@ static bool fold_seen(const struct catalog_type *type, struct seen *seen, struct
     return true;
 }
 
-static void keep(struct transaction *transaction, const struct seen *seen, const Hopnhat__Entry *own,
-                 bool dismissed, bool settled)
+struct standing {
+    bool lost, settled, dismissed, deleted;
+};
+
+static void keep(struct transaction *transaction, const Hopnhat__Record *record, uint32_t field,
+                 const Hopnhat__Entry *own, struct standing standing)
 {
     Hopnhat__Outvoted row = HOPNHAT__OUTVOTED__INIT;
     row.replica = own->replica;
@@ -159,10 +173,16 @@ static void keep(struct transaction *transaction, const struct seen *seen, const
     row.index = own->index;
     row.has_value = own->has_value;
     row.value = own->value;
-    row.has_settled = row.settled = settled;
-    row.has_dismissed = row.dismissed = dismissed;
-    row.has_lost = row.lost = !bytes_equal(entry_value(own), seen->value);
-    put_row(transaction, seen->record, seen->definition->number, &row);
+    row.has_settled = row.settled = standing.settled;
+    row.has_dismissed = row.dismissed = standing.dismissed;
+    row.has_lost = row.lost = standing.lost;
+    row.has_deleted = row.deleted = standing.deleted;
+    put_row(transaction, record, field, &row);
+}
+
+static bool is_of(const Hopnhat__Outvoted *row, const Hopnhat__Entry *own)
+{
+    return row && row->replica == own->replica && row->seq == own->seq && row->index == own->index;
 }
 
 /* An own value stands beside others, or stood there. */
@@ -177,8 +197,9 @@ static void judge(const struct agent *agent, struct transaction *transaction, co
     if ((!contested && !row) || !fold_seen(type, seen, transaction, arena))
         return;
     if (contested) {
-        bool same = row && row->replica == own->replica && row->seq == own->seq && row->index == own->index;
-        keep(transaction, seen, own, same && row->dismissed, false);
+        keep(transaction, seen->record, seen->definition->number, own,
+             (struct standing){.lost = !bytes_equal(entry_value(own), seen->value),
+                               .dismissed = is_of(row, own) && row->dismissed});
         return;
     }
     struct bytes value = bytes_of(row->value.data, row->has_value ? row->value.len : 0);
@@ -190,6 +211,80 @@ static void judge(const struct agent *agent, struct transaction *transaction, co
     put_row(transaction, seen->record, seen->definition->number, row);
 }
 
+/* How the record's deletion stands. */
+struct deletion {
+    struct tombstones tombstones;
+    bool deleted, overruled;
+};
+
+static bool read_deletion(const struct catalog_type *type, const Hopnhat__Record *record,
+                          struct transaction *transaction, struct arena *arena, struct deletion *deletion)
+{
+    struct error error;
+    if (fold_deleted(type, record, arena, &deletion->deleted, &deletion->overruled, &error) &&
+        tombstones_read(record, arena, &deletion->tombstones, &error))
+        return true;
+    if (error.code == ERROR_MEMORY)
+        transaction_fail(transaction, &error);
+    return false;
+}
+
+/* A deletion that took along what was written here and its author had not seen: of each field, the latest.
+ * Returns whether the field's row is of that kind. */
+static bool judge_taken(const struct agent *agent, struct transaction *transaction, const struct seen *seen,
+                        const struct deletion *deletion, bool any_rows, struct arena *arena)
+{
+    const uint32_t number = seen->definition->number;
+    const Hopnhat__Entry *own = NULL;
+    for (size_t i = 0; deletion->deleted && seen->field && i < seen->field->n_entries; i++) {
+        const Hopnhat__Entry *entry = seen->field->entries[i];
+        if (agent_log(agent, entry->replica) && (!own || entry->time >= own->time) &&
+            !tombstones_list(&deletion->tombstones, entry_id_of(entry)))
+            own = entry;
+    }
+    const Hopnhat__Outvoted *row =
+        any_rows ? outvoted_row(transaction, seen->record->type, seen->record->id.data, number, arena) : NULL;
+    if (own) {
+        bool dismissed = is_of(row, own) && row->deleted && row->dismissed;
+        keep(transaction, seen->record, number, own,
+             (struct standing){.lost = true, .deleted = true, .dismissed = dismissed});
+        return true;
+    }
+    if (!row || !row->deleted)
+        return false;
+    if (deletion->deleted && !log_is_refused(transaction, (struct dot){row->replica, row->seq}))
+        return true;
+    delete_row(transaction, seen->record, number);
+    return false;
+}
+
+static void keep_deletion(struct transaction *transaction, const Hopnhat__Record *record, Hopnhat__Entry own,
+                          struct standing standing)
+{
+    own.has_value = false; /* what its author saw is nothing to show */
+    keep(transaction, record, HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED, &own, standing);
+}
+
+/* An own deletion that is overruled by what its author had not seen. */
+static void judge_deletion(const struct agent *agent, struct transaction *transaction,
+                           const Hopnhat__Record *record, const struct deletion *deletion, bool any_rows,
+                           struct arena *arena)
+{
+    const uint32_t number = HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED;
+    const Hopnhat__Entry *own = own_entry(agent, record_field(record, number));
+    Hopnhat__Outvoted *row =
+        any_rows ? outvoted_row(transaction, record->type, record->id.data, number, arena) : NULL;
+    if (deletion->overruled && own) {
+        keep_deletion(transaction, record, *own,
+                      (struct standing){.lost = true, .dismissed = is_of(row, own) && row->dismissed});
+    } else if (row && deletion->deleted) {
+        delete_row(transaction, record, number);
+    } else if (row && !row->settled) {
+        row->has_settled = row->settled = true;
+        put_row(transaction, record, number, row);
+    }
+}
+
 void outvoted_show(const struct agent *agent, struct transaction *transaction, uint32_t type,
                    const uint8_t id[16], const Hopnhat__Record *visible, struct arena *arena)
 {
@@ -197,18 +292,47 @@ void outvoted_show(const struct agent *agent, struct transaction *transaction, u
     bool any_rows = transaction_count(transaction, AGENT_OUTVOTED) > 0;
     if (!visible) {
         if (any_rows)
-            delete_rows(transaction, type, id);
+            leave_rows(transaction, type, id, arena);
         return;
     }
     const Hopnhat__TypeDefinition *definition = known ? type_definition(known) : NULL;
-    for (size_t i = 0; definition && i < definition->n_fields; i++) {
+    struct deletion deletion = {0};
+    if (!definition || !read_deletion(known, visible, transaction, arena, &deletion))
+        return;
+    judge_deletion(agent, transaction, visible, &deletion, any_rows, arena);
+    for (size_t i = 0; i < definition->n_fields; i++) {
         struct seen seen = {.record = visible, .definition = definition->fields[i]};
-        if (seen.definition->retired || !fold_reads_one(seen.definition->policy))
+        if (seen.definition->retired)
             continue;
         seen.field = record_field(visible, seen.definition->number);
+        if (((any_rows || deletion.deleted) &&
+             judge_taken(agent, transaction, &seen, &deletion, any_rows, arena)) ||
+            !fold_reads_one(seen.definition->policy))
+            continue;
         if (any_rows || (seen.field && seen.field->n_entries > 1))
             judge(agent, transaction, known, &seen, any_rows, arena);
     }
+}
+
+/* The own deletion, where it is not in the record that the hub has; and the own writing over one. */
+static void judge_deletion_op(const struct agent *agent, struct transaction *transaction,
+                              const struct catalog_type *type, const Hopnhat__Op *op, struct entry_id id,
+                              const Hopnhat__Record *mirror, struct arena *arena)
+{
+    const Hopnhat__Field *field = record_field(mirror, op->field);
+    struct deletion deletion = {0};
+    if (op->kind != HOPNHAT__OP_KIND__PUT) {
+        delete_row(transaction, mirror, op->field);
+        return;
+    }
+    if ((field && bag_find(field, id)) || own_entry(agent, field) ||
+        !read_deletion(type, mirror, transaction, arena, &deletion) || deletion.deleted)
+        return;
+    Hopnhat__Entry own = HOPNHAT__ENTRY__INIT;
+    own.replica = id.dot.replica;
+    own.seq = id.dot.seq;
+    own.index = id.index;
+    keep_deletion(transaction, mirror, own, (struct standing){.lost = true, .settled = true});
 }
 
 /* The op's own value, where it is not in the record that the hub has. */
@@ -220,7 +344,9 @@ static void judge_op(const struct agent *agent, struct transaction *transaction,
     struct seen seen = {.record = mirror, .definition = type_field(type, op->field)};
     Hopnhat__Entry own = HOPNHAT__ENTRY__INIT;
     seen.field = record_field(mirror, op->field);
-    if (op->field < HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED || op->kind != HOPNHAT__OP_KIND__PUT ||
+    if (op->field == HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED)
+        judge_deletion_op(agent, transaction, type, op, id, mirror, arena);
+    if (op->field <= HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED || op->kind != HOPNHAT__OP_KIND__PUT ||
         !seen.definition || seen.definition->retired || !fold_reads_one(seen.definition->policy) ||
         !seen.field || change_is_erased(change, number) || bag_find(seen.field, id) ||
         own_entry(agent, seen.field) ||
@@ -234,7 +360,7 @@ static void judge_op(const struct agent *agent, struct transaction *transaction,
     own.has_value = value.size != 0;
     own.value = (ProtobufCBinaryData){value.size, (uint8_t *)(uintptr_t)value.data};
     if (!seen.merged && !bytes_equal(value, seen.value))
-        keep(transaction, &seen, &own, false, true);
+        keep(transaction, mirror, op->field, &own, (struct standing){.lost = true, .settled = true});
 }
 
 void outvoted_admitted(const struct agent *agent, struct transaction *transaction,

@@ -23,18 +23,15 @@ static json_t *value_or_null(const Hopnhat__FieldDefinition *definition, struct 
     return value.size ? value_json(definition, value, arena, error) : json_null();
 }
 
-/* What is read instead. */
+/* What is read instead, or stands against it. */
 static json_t *winner_json(struct api_call *call, const Hopnhat__FieldDefinition *definition,
-                           const struct reading *reading, struct error *error)
+                           struct bytes value, const Hopnhat__Entry *entry, struct error *error)
 {
-    const Hopnhat__Entry *entry = reading->entries ? reading->entries[0] : NULL;
     struct entry_origin from = {0};
     char *time = entry ? wall_text(time_ms(entry->time), call->arena) : NULL;
     if (entry)
         call->records->origin(call->records->context, entry, call->arena, &from);
-    return json_pack("{s:o, s:o, s:o, s:s}", "value",
-                     value_or_null(definition, reading->count ? reading->values[0] : bytes_of(NULL, 0),
-                                   call->arena, error),
+    return json_pack("{s:o, s:o, s:o, s:s}", "value", value_or_null(definition, value, call->arena, error),
                      "office", text_or_null(from.office), "author", text_or_null(from.author), "time",
                      time ? time : "");
 }
@@ -45,12 +42,65 @@ static json_t *title_json(const struct catalog_type *type, const Hopnhat__Record
     const Hopnhat__FieldDefinition *title = type_title(type);
     struct reading reading;
     struct error ignored;
-    if (!title || !fold_field(type, record, title, arena, &reading, &ignored) || reading.count == 0)
+    if (!record || !title || !fold_field(type, record, title, arena, &reading, &ignored) ||
+        reading.count == 0)
         return json_null();
     return bytes_json(reading.values[0]);
 }
 
-/* One row as it stands now; *shown tells whether it is to be shown. NULL without error: it is not. */
+/* Why the own value does not count, and the entry that stands against it. */
+struct verdict {
+    const char *by;
+    struct bytes value;
+    const Hopnhat__Entry *entry;
+};
+
+/* The latest entry of the record that none of its tombstones lists. */
+static const Hopnhat__Entry *unlisted(const Hopnhat__Record *record, const struct tombstones *tombstones)
+{
+    const Hopnhat__Entry *latest = NULL;
+    for (size_t i = 0; i < record->n_fields; i++) {
+        const Hopnhat__Field *field = record->fields[i];
+        for (size_t j = 0; field->number != HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED && j < field->n_entries;
+             j++)
+            if ((!latest || field->entries[j]->time > latest->time) &&
+                !tombstones_list(tombstones, entry_id_of(field->entries[j])))
+                latest = field->entries[j];
+    }
+    return latest;
+}
+
+/* `record` may be NULL where a deletion took the value along: it has been purged, or is in no group of this
+ * office any more. */
+static bool judge(const struct catalog_type *type, const Hopnhat__FieldDefinition *definition,
+                  const Hopnhat__Outvoted *row, const Hopnhat__Record *record, struct arena *arena,
+                  struct verdict *verdict, struct error *error)
+{
+    const uint32_t number = HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED;
+    const Hopnhat__Field *deleted = record ? record_field(record, number) : NULL;
+    struct tombstones tombstones;
+    struct reading reading;
+    *verdict = (struct verdict){.by = record ? "deletion" : "purge"};
+    if (row->deleted) {
+        verdict->entry = deleted ? fold_latest(deleted) : NULL;
+        return true;
+    }
+    if (definition->number == number) {
+        verdict->by = "edit";
+        if (!tombstones_read(record, arena, &tombstones, error))
+            return false;
+        verdict->entry = tombstones.count ? unlisted(record, &tombstones) : NULL;
+        return true;
+    }
+    if (!fold_field(type, record, definition, arena, &reading, error))
+        return false;
+    verdict->by = row->settled ? "person" : reading.open ? "open" : "rule";
+    verdict->value = reading.count ? reading.values[0] : bytes_of(NULL, 0);
+    verdict->entry = reading.entries ? reading.entries[0] : NULL;
+    return true;
+}
+
+/* One row as it stands now. NULL without error: it is not to be shown. */
 static json_t *row_json(struct api_call *call, struct bytes key, const Hopnhat__Outvoted *row,
                         struct error *error)
 {
@@ -58,7 +108,7 @@ static json_t *row_json(struct api_call *call, struct bytes key, const Hopnhat__
     const struct catalog_type *type = catalog_type(records->catalog(records->context), get_u32_be(key.data));
     const Hopnhat__FieldDefinition *definition =
         type ? type_field(type, get_u32_be(key.data + RECORD_KEY_BYTES)) : NULL;
-    struct reading reading;
+    struct verdict verdict;
     struct record_id id;
     char id_text[RECORD_ID_TEXT_BYTES];
     if (!definition || row->dismissed || !row->lost)
@@ -66,23 +116,18 @@ static json_t *row_json(struct api_call *call, struct bytes key, const Hopnhat__
     memcpy(id.bytes, key.data + 4, RECORD_ID_BYTES);
     const Hopnhat__Record *record =
         records->get(records->context, type_definition(type)->number, id.bytes, call->arena, error);
-    if (!record) {
-        if (error->code == ERROR_NOT_FOUND)
-            error->code = ERROR_NONE;
-        return NULL;
-    }
-    if (!fold_field(type, record, definition, call->arena, &reading, error))
+    if (!record && error->code == ERROR_NOT_FOUND)
+        error->code = ERROR_NONE;
+    if ((!record && (error->code != ERROR_NONE || !row->deleted)) ||
+        !judge(type, definition, row, record, call->arena, &verdict, error))
         return NULL;
     struct bytes own = bytes_of(row->value.data, row->has_value ? row->value.len : 0);
     record_id_format(&id, id_text);
     json_t *json =
         json_pack("{s:s, s:s, s:o, s:s, s:o, s:s, s:o}", "type", type_definition(type)->name, "id", id_text,
                   "title", title_json(type, record, call->arena), "field", definition->name, "value",
-                  value_or_null(definition, own, call->arena, error), "by",
-                  row->settled   ? "person"
-                  : reading.open ? "open"
-                                 : "rule",
-                  "winner", winner_json(call, definition, &reading, error));
+                  value_or_null(definition, own, call->arena, error), "by", verdict.by, "winner",
+                  winner_json(call, definition, verdict.value, verdict.entry, error));
     if (!json)
         error_set(error, ERROR_MEMORY, "out of memory");
     return json;
@@ -175,7 +220,8 @@ static bool own_writing(struct api_call *call, const struct catalog_type *type,
     return true;
 }
 
-/* The edit that writes the own value again, over everything that stands there now. */
+/* The edit that writes the own value again, over everything that stands there now; what a deletion took along
+ * comes back with the record, and a deletion is deleting again. */
 static bool make_edit(struct api_call *call, const struct catalog_type *type,
                       const uint8_t id[RECORD_ID_BYTES], const Hopnhat__FieldDefinition *definition,
                       struct new_edit *edit, struct error *error)
@@ -189,10 +235,15 @@ static bool make_edit(struct api_call *call, const struct catalog_type *type,
     const Hopnhat__Outvoted *row =
         outvoted_row(&service->transaction, number, id, definition->number, call->arena);
     const Hopnhat__Record *record = records->get(records->context, number, id, call->arena, error);
-    bool done = record &&
-                (row || error_set(error, ERROR_NOT_FOUND, "no value of this office was outvoted there")) &&
-                own_writing(call, type, id, definition, row, &list, error) &&
-                edit_make(type, record, list.items, list.count, call->arena, edit, error);
+    bool done =
+        record && (row || error_set(error, ERROR_NOT_FOUND, "no value of this office was outvoted there"));
+    if (done && row->deleted)
+        done = edit_make_restoration(type, record, call->arena, edit, error);
+    else if (done && definition->number == HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED)
+        done = edit_make_deletion(record, call->arena, edit, error);
+    else if (done)
+        done = own_writing(call, type, id, definition, row, &list, error) &&
+               edit_make(type, record, list.items, list.count, call->arena, edit, error);
     records->end(records->context);
     return done;
 }
@@ -212,7 +263,9 @@ json_t *handle_take_back(struct api_call *call, struct error *error)
         error_set(error, ERROR_INPUT, "name a type, a record's id and a field");
         return NULL;
     }
-    const Hopnhat__FieldDefinition *definition = field_known(type, name, error);
+    const Hopnhat__FieldDefinition *definition = strcmp(name, "deleted") == 0
+                                                     ? type_field(type, HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED)
+                                                     : field_known(type, name, error);
     if (!definition)
         return NULL;
     if (json_is_true(json_object_get(call->body, "dismiss"))) {

@@ -37,10 +37,23 @@ struct bytes fold_owner(const Hopnhat__Record *record);
 
 /* Whether the record reads as deleted: it has tombstones, and every live entry outside the field `deleted` is
  * listed in one (EDIT_WINS) or there is a tombstone at all (DELETE_WINS). `altered` (may be NULL) tells that
- * a tombstone is there and was overruled by an edit that its author had not seen. Errors: ERROR_MEMORY,
- * ERROR_CORRUPT. */
+ * a tombstone is there and was overruled by an edit that its author had not seen (EDIT_WINS). Errors:
+ * ERROR_MEMORY, ERROR_CORRUPT. */
 bool fold_deleted(const struct catalog_type *type, const Hopnhat__Record *record, struct arena *arena,
                   bool *deleted, bool *altered, struct error *error);
+
+/* What the authors of a record's tombstones saw. */
+struct tombstones {
+    struct entry_list *lists;
+    size_t count;
+};
+
+/* Reads those of the record, into the arena. Errors: ERROR_MEMORY, ERROR_CORRUPT. */
+bool tombstones_read(const Hopnhat__Record *record, struct arena *arena, struct tombstones *tombstones,
+                     struct error *error);
+
+/* Whether any of them saw the entry. */
+bool tombstones_list(const struct tombstones *tombstones, struct entry_id id);
 
 /* The value of a tombstone over all entries of the record that stand outside the field `deleted`, in the
  * arena. Errors: ERROR_LIMIT, ERROR_MEMORY. */

@@ -43,23 +43,45 @@ static bool tombstone_unpack(const Hopnhat__Entry *entry, struct arena *arena, s
     return true;
 }
 
-static bool is_listed(const struct entry_list *lists, size_t count, struct entry_id id)
+bool tombstones_list(const struct tombstones *tombstones, struct entry_id id)
 {
-    for (size_t i = 0; i < count; i++)
-        if (lists[i].count && bsearch(&id, lists[i].ids, lists[i].count, sizeof id, by_id))
+    for (size_t i = 0; i < tombstones->count; i++) {
+        const struct entry_list *list = &tombstones->lists[i];
+        if (list->count && bsearch(&id, list->ids, list->count, sizeof id, by_id))
             return true;
+    }
     return false;
 }
 
-static bool all_listed(const Hopnhat__Record *record, const struct entry_list *lists, size_t count)
+static bool all_listed(const Hopnhat__Record *record, const struct tombstones *tombstones)
 {
     for (size_t i = 0; i < record->n_fields; i++) {
         const Hopnhat__Field *field = record->fields[i];
         if (field->number == HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED)
             continue;
         for (size_t j = 0; j < field->n_entries; j++)
-            if (!is_listed(lists, count, entry_id_of(field->entries[j])))
+            if (!tombstones_list(tombstones, entry_id_of(field->entries[j])))
                 return false;
+    }
+    return true;
+}
+
+bool tombstones_read(const Hopnhat__Record *record, struct arena *arena, struct tombstones *tombstones,
+                     struct error *error)
+{
+    const Hopnhat__Field *field = record_field(record, HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED);
+    *tombstones = (struct tombstones){0};
+    if (!field || field->n_entries == 0)
+        return true;
+    tombstones->lists = arena_alloc(arena, field->n_entries * sizeof *tombstones->lists);
+    if (!tombstones->lists)
+        return out_of_memory(error);
+    for (size_t i = 0; i < field->n_entries; i++) {
+        if (!field->entries[i]->has_value)
+            continue; /* a restore: it superseded the tombstones that its author saw */
+        if (!tombstone_unpack(field->entries[i], arena, &tombstones->lists[tombstones->count], error))
+            return false;
+        tombstones->count++;
     }
     return true;
 }
@@ -67,27 +89,16 @@ static bool all_listed(const Hopnhat__Record *record, const struct entry_list *l
 bool fold_deleted(const struct catalog_type *type, const Hopnhat__Record *record, struct arena *arena,
                   bool *deleted, bool *altered, struct error *error)
 {
-    const Hopnhat__Field *field = record_field(record, HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED);
-    size_t count = 0;
+    struct tombstones tombstones;
     *deleted = false;
     if (altered)
         *altered = false;
-    if (!field || field->n_entries == 0)
-        return true;
-    struct entry_list *lists = arena_alloc(arena, field->n_entries * sizeof *lists);
-    if (!lists)
-        return out_of_memory(error);
-    for (size_t i = 0; i < field->n_entries; i++) {
-        if (!field->entries[i]->has_value)
-            continue; /* a restore: it superseded the tombstones that its author saw */
-        if (!tombstone_unpack(field->entries[i], arena, &lists[count], error))
-            return false;
-        count++;
-    }
-    bool all = count && all_listed(record, lists, count);
-    *deleted = count && (all || type_definition(type)->deletion == HOPNHAT__DELETE_POLICY__DELETE_WINS);
+    if (!tombstones_read(record, arena, &tombstones, error))
+        return false;
+    *deleted = tombstones.count && (type_definition(type)->deletion == HOPNHAT__DELETE_POLICY__DELETE_WINS ||
+                                    all_listed(record, &tombstones));
     if (altered)
-        *altered = count && !all;
+        *altered = tombstones.count && !*deleted;
     return true;
 }
 

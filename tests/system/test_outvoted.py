@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add, fields
-from hopnhat_test import check, equal, main
+from hopnhat_test import ROOT, check, equal, main, wait_until
 
 
 def outvoted(daemon):
@@ -121,6 +121,101 @@ def test_a_unit_comes_back_whole(bench):
     got = fields(world.hub, "aid_project", project)
     equal((got["approval_no"], got["committed_usd"]), ("2", "200"), "one writing")
     equal(outvoted(world["hue"]), [], "nothing left")
+
+
+def delete_wins(bench, world):
+    """From now on a deleted partner stays deleted, whatever its deleter had not seen."""
+    with open(os.path.join(ROOT, "deploy", "catalog", "vufo.yaml"), encoding="utf-8") as file:
+        text = file.read()
+    name = "    name: partner\n"
+    equal(text.count(name), 1, "the type partner")
+    path = bench.path("delete-wins.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace("version: 1\n", "version: 2\n")
+                   .replace(name, name + "    deletion: delete_wins\n"))
+    world.hub.do("catalog", "apply", path)
+    world.sync()
+
+
+def test_a_deletion_took_it_along(bench):
+    world, record = start(bench)
+    delete_wins(bench, world)
+    other = add(world["hue"], "partner", "name=Two")
+    world.sync()
+    world.hub.stop()
+    for each in (record, other):
+        world["hue"].do("set", "partner", each, "address=Hue", "sectors+=education")
+        world.hub.do("delete", "partner", each)
+    world.start_hub()
+    world.sync()
+    got = world["hue"].do("get", "partner", record, "--json").json()
+    equal((got.get("deleted"), got.get("revived")), (True, None), "deleted, and not revived")
+    rows = {(row["id"], row["field"]): row for row in outvoted(world["hue"])}
+    equal(set(rows), {(each, field) for each in (record, other) for field in ("address", "sectors")}, "rows")
+    row = rows[record, "address"]
+    equal((row["value"], row["by"], row["winner"]["office"]), ("Hue", "deletion", "headquarters"), "the row")
+    equal(world["hue"].status()["outvoted"], 4, "in hue's status")
+    equal(outvoted(world["da-nang"]), [], "da-nang lost nothing")
+    check(f"undelete partner {record}" in world["hue"].do("outvoted").out, "the way back")
+    world["hue"].do("verify")
+    world["hue"].do("undelete", "partner", record)
+    world.sync()
+    equal(fields(world.hub, "partner", record)["address"], "Hue", "the address is back")
+    world["hue"].do("outvoted", "dismiss", "partner", other, "sectors")
+    row, = outvoted(world["hue"])
+    equal((row["id"], row["field"]), (other, "address"), "what is left")
+    purge = ("purge", "--purge-after", "0", "--json")
+    wait_until(lambda: world.sync() or world.hub.do(*purge).json()["purged"] == 1, 20, "it is purged")
+    world.sync()
+    world["hue"].do("get", "partner", other, status=1)
+    row, = outvoted(world["hue"])
+    equal((row["id"], row["value"], row["by"]), (other, "Hue", "purge"), "after the purge")
+    check("outvoted dismiss" in world["hue"].do("outvoted").out, "for people")
+    world["hue"].do("outvoted", "dismiss", "partner", other, "address")
+    equal((outvoted(world["hue"]), world["hue"].status()["outvoted"]), ([], 0), "dismissed")
+
+
+def test_erased_of_what_a_deletion_took(bench):
+    world, record = start(bench)
+    delete_wins(bench, world)
+    world.hub.stop()
+    world["hue"].do("set", "partner", record, "address=Hue")
+    world["da-nang"].do("delete", "partner", record)
+    world.start_hub()
+    world.sync()
+    row, = outvoted(world["hue"])
+    equal(row["winner"]["office"], "da-nang", "who deleted it")
+    world.hub.do("erase", "partner", record, "--reason", "case 1")
+    world.sync()
+    wait_until(lambda: outvoted(world["hue"]) == [], 20, "the erased value is not kept")
+
+
+def test_a_deletion_was_overruled(bench):
+    world, record = start(bench)
+    world.hub.stop()
+    world["hue"].do("delete", "partner", record)
+    world["da-nang"].do("set", "partner", record, "address=Da Nang")
+    world.start_hub()
+    world.sync()
+    check(world["hue"].do("get", "partner", record, "--json").json().get("revived"), "it is revived")
+    row, = outvoted(world["hue"])
+    equal((row["field"], row["value"], row["by"], row["winner"]["office"]),
+          ("deleted", None, "edit", "da-nang"), "the row")
+    equal(outvoted(world["da-nang"]), [], "da-nang lost nothing")
+    check(f"delete partner {record}" in world["hue"].do("outvoted").out, "the way back")
+    world["da-nang"].do("set", "partner", record, "address=Hai Chau")  # which settles it
+    world.sync()
+    row, = outvoted(world["hue"])
+    equal(row["by"], "edit", "still told")
+    world["hue"].do("outvoted", "take-back", "partner", record, "deleted")
+    world.sync()
+    check(world.hub.do("get", "partner", record, "--json").json().get("deleted"), "deleted again")
+    equal(outvoted(world["hue"]), [], "nothing left")
+    other = add(world["hue"], "partner", "name=Two")
+    world["hue"].do("delete", "partner", other)
+    world["hue"].do("undelete", "partner", other)
+    world.sync()
+    equal(outvoted(world["hue"]), [], "its own change of mind")
 
 
 if __name__ == "__main__":

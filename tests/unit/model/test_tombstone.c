@@ -155,7 +155,7 @@ static void delete_wins_where_the_type_says_so(void **state)
     put_tombstone(record, 3, tombstone_of(record));
     expect(record, true, false);
     put_row(&arena, record, &(struct row){NAME, 9, 9, 9, "later", 0, 0});
-    expect(record, true, true);
+    expect(record, true, false);
     bag_take(record_field(record, DELETED), (struct entry_id){{3, 50}, 0});
     expect(record, false, false);
 }
