@@ -8,9 +8,15 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { READERS = 126, LEAST_MAP_BYTES = 16 * 1024 * 1024 };
+enum {
+    READERS = 126,
+    LOCK_FILE_BYTES = 16 * 1024, /* more than those take */
+    LEAST_MAP_BYTES = 16 * 1024 * 1024,
+    FULL_DISK_BYTES = 1024 * 1024, /* left over where a large write finds none */
+};
 static const uint64_t MOST_MAP_BYTES = UINT64_C(1) << 40; /* that is tried for reading */
 
 bool environment_failed(struct error *error, int code, const char *what, const char *where)
@@ -40,6 +46,14 @@ bool environment_failed(struct error *error, int code, const char *what, const c
     return error_set(error, kind, "%s %s: %s%s", what, where, mdb_strerror(code), remedy);
 }
 
+int environment_disk_code(const char *directory, int code)
+{
+    struct statvfs disk;
+    if (code == EIO && statvfs(directory, &disk) == 0 && disk.f_bavail * disk.f_frsize < FULL_DISK_BYTES)
+        return ENOSPC;
+    return code;
+}
+
 static bool open_databases(struct environment *environment, const char *const *names, bool reading,
                            struct error *error)
 {
@@ -53,14 +67,31 @@ static bool open_databases(struct environment *environment, const char *const *n
         mdb_txn_abort(transaction);
         return environment_failed(error, code, "cannot open the databases of", environment->directory);
     }
-    code = mdb_txn_commit(transaction);
+    code = environment_disk_code(environment->directory, mdb_txn_commit(transaction));
     return code ? environment_failed(error, code, "cannot write to the store", environment->directory) : true;
+}
+
+/* Room on the disk for the table of readers. LMDB maps it, and writes to a hole that finds no room would end
+ * the process. */
+static int make_lock_file(const char *directory)
+{
+    char path[4096];
+    if (snprintf(path, sizeof path, "%s/lock.mdb", directory) >= (int)sizeof path)
+        return ENAMETOOLONG;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno == ENOSPC || errno == EDQUOT ? errno : 0; /* the rest is LMDB's to judge */
+    int code = posix_fallocate(fd, 0, LOCK_FILE_BYTES);
+    close(fd);
+    return code == ENOSPC || code == EDQUOT ? code : 0;
 }
 
 /* One attempt with that map; 0: as large as it was made. */
 static int try_open(struct environment *environment, uint64_t map_bytes, bool reading)
 {
-    int code = mdb_env_create(&environment->handle);
+    int code = reading ? 0 : make_lock_file(environment->directory);
+    if (!code)
+        code = mdb_env_create(&environment->handle);
     if (!code && map_bytes)
         code = mdb_env_set_mapsize(environment->handle, map_bytes);
     if (!code)
@@ -108,7 +139,8 @@ static bool open_handle(struct environment *environment, const char *const *name
     if (code == ENOENT && reading)
         return error_set(error, ERROR_NOT_FOUND, "there is no store in %s", directory);
     if (code)
-        return environment_failed(error, code, "cannot open the store", directory);
+        return environment_failed(error, environment_disk_code(directory, code), "cannot open the store",
+                                  directory);
     environment_check_readers(environment);
     return open_databases(environment, names, reading, error);
 }

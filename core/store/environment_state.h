@@ -22,6 +22,10 @@ struct environment {
     struct error trouble;  /* of the last commit; code 0: it was well */
 };
 
+/* LMDB says EIO also of a write that was cut short because the disk is full: ENOSPC then. What was to be
+ * committed is not stored: the room of the page that says so was there before. Any other code as it is. */
+int environment_disk_code(const char *directory, int code);
+
 /* Fills *error for an LMDB or system error code. Returns false. */
 bool environment_failed(struct error *error, int code, const char *what, const char *where);
 

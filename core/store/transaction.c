@@ -92,7 +92,7 @@ bool transaction_commit(struct transaction *transaction, struct error *error)
     }
     seal(transaction);
     struct environment *environment = transaction->environment;
-    int code = mdb_txn_commit(transaction->handle);
+    int code = environment_disk_code(environment->directory, mdb_txn_commit(transaction->handle));
     transaction->handle = NULL; /* LMDB has freed it, success or not */
     end_live(environment, code);
     if (code)
