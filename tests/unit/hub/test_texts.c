@@ -3,8 +3,10 @@
 #include "hub/headquarters.h"
 #include "hub/registry.h"
 #include "hub/repair.h"
+#include "hub/texts.h"
 #include "model/edit.h"
 #include "net/keys.h"
+#include "store/key.h"
 #include "store/rows.h"
 
 #include "unit/lib/model.h"
@@ -20,6 +22,29 @@ static const uint64_t WALL_MS = UINT64_C(1750000000000);
 static struct hub *hub;
 static struct arena arena;
 static char directory[64];
+
+/* How headquarters' own change fails: the linker puts this one in the place of the real one
+ * (tests/CMakeLists.txt). ERROR_NONE: it does not; ERROR_FULL: the store fails under it. */
+static enum error_code fault;
+
+bool __real_headquarters_write_in(struct hub *to, struct admission *admission, const struct new_edit *edits,
+                                  size_t count, const char *author, struct dot *dot, struct error *error);
+bool __wrap_headquarters_write_in(struct hub *to, struct admission *admission, const struct new_edit *edits,
+                                  size_t count, const char *author, struct dot *dot, struct error *error);
+
+bool __wrap_headquarters_write_in(struct hub *to, struct admission *admission, const struct new_edit *edits,
+                                  size_t count, const char *author, struct dot *dot, struct error *error)
+{
+    if (fault != ERROR_NONE && fault != ERROR_FULL)
+        return error_set(error, fault, "not taken");
+    bool done = __real_headquarters_write_in(to, admission, edits, count, author, dot, error);
+    if (fault == ERROR_FULL) {
+        error_set(error, fault, "the disk is full");
+        transaction_fail(&admission->transaction, error);
+    }
+    return done;
+}
+
 static const struct hub_options *options(void)
 {
     static struct hub_options given;
@@ -399,6 +424,122 @@ static void a_mended_store_lists_its_conflicts(void **state)
     transaction_abort(&snapshot);
 }
 
+/* What is merged would be longer than a value may be: each of the two is not. */
+static void too_long_together_stays(void **state)
+{
+    (void)state;
+    enum { MORE = 15 };
+    static char base_text[LIMIT_VALUE_BYTES - MORE], left[LIMIT_VALUE_BYTES + 1],
+        right[LIMIT_VALUE_BYTES + 1];
+    struct entry_id base = make_record();
+    memset(base_text, 'm', sizeof base_text - 1);
+    memcpy(base_text, "first\n", 6);
+    snprintf(left, sizeof left, "a longer %s", base_text);
+    snprintf(right, sizeof right, "%s\nand one more", base_text);
+    begin();
+    base = put(STORY, base_text, &base, 1);
+    put(STORY, left, &base, 1);
+    put(STORY, right, &base, 1);
+    commit();
+    assert_open(2);
+}
+
+static void a_place_is_noted_once(void **state)
+{
+    (void)state;
+    struct admission noting = {0};
+    struct error error;
+    uint8_t id[LENGTH_OF_ID] = {0};
+    for (unsigned round = 0; round < 2; round++)
+        for (id[0] = 0; id[0] < 100; id[0]++)
+            assert_true(texts_note(&noting, record_new(&arena, THING, id), STORY, &error));
+    assert_int_equal(noting.text_count, 100);
+    texts_forget(&noting);
+    assert_int_equal(noting.text_count, 0);
+    noting.text_count = LIMIT_TEXTS_PER_TURN; /* what is more stays open */
+    assert_true(texts_note(&noting, record_new(&arena, THING, id), STORY, &error));
+    assert_int_equal(noting.text_count, LIMIT_TEXTS_PER_TURN);
+}
+
+/* Stores a record with two values in the field, as no change makes it, notes the field `noted` and merges. */
+static void merge_odd(uint32_t type, uint32_t field, uint32_t noted, const char *tombstone)
+{
+    struct error error;
+    struct key key;
+    const struct row rows[] = {{field, 71, 1, 5, "x", 0, 5},
+                               {field, 72, 1, 3, "y", 0, 6},
+                               {HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED, 71, 2, 5, tombstone, 0, 7}};
+    uint64_t before = head();
+    Hopnhat__Record *record = record_of(&arena, type, rows, tombstone ? 3 : 2);
+    key_record(&key, type, TEST_ID);
+    row_put(&turn.transaction, HUB_RECORD, key_bytes(&key), &record->base);
+    assert_true(texts_note(&turn, record, noted, &error));
+    assert_true(texts_merge(&turn, &error));
+    assert_int_equal(head(), before);
+}
+
+static void what_is_no_text_is_left_alone(void **state)
+{
+    (void)state;
+    enum { NOWHERE = 99 };
+    struct error error;
+    begin();
+    merge_odd(THING, STORY, STORY, NULL); /* texts, of which the log says nothing */
+    merge_odd(THING, NAME, NAME, NULL);
+    merge_odd(THING, NAME, STORY, NULL);
+    merge_odd(THING, NOWHERE, NOWHERE, NULL);
+    merge_odd(NOWHERE, STORY, STORY, NULL);
+    merge_odd(THING, STORY, STORY, "no tombstone");
+    uint8_t other[LENGTH_OF_ID] = {9};
+    assert_true(texts_note(&turn, record_new(&arena, THING, other), STORY, &error)); /* it is not there */
+    assert_true(texts_merge(&turn, &error));
+    assert_true(admission_abort(&turn, &error));
+}
+
+/* What is refused stays open; what broke off half-way takes the whole admission with it. */
+static void a_merge_that_is_not_taken(void **state)
+{
+    (void)state;
+    static const enum error_code refusals[] = {ERROR_REFUSED, ERROR_INPUT, ERROR_LIMIT, ERROR_STORE,
+                                               ERROR_FULL};
+    struct entry_id base = make_record();
+    struct error error;
+    for (size_t i = 0; i < LENGTH(refusals); i++) {
+        uint64_t before = head();
+        begin();
+        put(STORY, "A\nb\nc\nd\ne", &base, 1);
+        put(STORY, "a\nb\nc\nd\nE", &base, 1);
+        fault = refusals[i];
+        bool merged = texts_merge(&turn, &error);
+        fault = ERROR_NONE;
+        assert_int_equal(merged, i < 3);
+        assert_int_equal(head(), before + 2 + (refusals[i] == ERROR_FULL));
+        if (!merged)
+            assert_int_equal(error.code, refusals[i]);
+        assert_true(admission_abort(&turn, &error));
+        assert_int_equal(head(), before);
+    }
+}
+
+static void a_damaged_log_ends_the_admission(void **state)
+{
+    (void)state;
+    struct entry_id base = make_record();
+    uint8_t other[LENGTH_OF_ID] = {9};
+    struct error error;
+    struct key key;
+    uint64_t before = head();
+    begin();
+    struct entry_id left = put(STORY, "A\nb\nc\nd\ne", &base, 1);
+    put(STORY, "a\nb\nc\nd\nE", &base, 1);
+    assert_true(texts_note(&turn, record_new(&arena, THING, other), STORY, &error));
+    key_dot(&key, left.dot.replica, left.dot.seq);
+    transaction_put(&turn.transaction, HUB_LOG, key_bytes(&key), text("no row"));
+    assert_false(admission_commit(&turn, &error));
+    assert_int_equal(error.code, ERROR_CORRUPT);
+    assert_int_equal(head(), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,6 +558,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_missing_is_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_deleted_record_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(a_mended_store_lists_its_conflicts, setup, teardown),
+        cmocka_unit_test_setup_teardown(too_long_together_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_place_is_noted_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_text_is_left_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_merge_that_is_not_taken, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_damaged_log_ends_the_admission, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
