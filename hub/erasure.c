@@ -257,14 +257,13 @@ static bool make_edit(const struct hub *hub, const struct erasing *erasing, cons
         made = put_unit(type, erasing->fields[i], before, edit, arena);
     if (made && erasing->field_count == 0)
         made = put_over(before, ERASURE_FIELDS, ERASURE_ALL, false, &edit->ops[edit->op_count++], arena);
-    made =
-        made && put_over(before, ERASURE_REASON, erasing->reason, true, &edit->ops[edit->op_count++], arena);
-    if (!made || before)
-        return made;
-    return put_over(NULL, ERASURE_TARGET, target, true, &edit->ops[edit->op_count++], arena) &&
-           put_over(NULL, HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, GROUP_EVERYONE, true,
+    /* the rest again each time: a restored hub may have lost the erasure before, and not this one */
+    return made &&
+           put_over(before, ERASURE_REASON, erasing->reason, true, &edit->ops[edit->op_count++], arena) &&
+           put_over(before, ERASURE_TARGET, target, true, &edit->ops[edit->op_count++], arena) &&
+           put_over(before, HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, GROUP_EVERYONE, true,
                     &edit->ops[edit->op_count++], arena) &&
-           put_over(NULL, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, HEADQUARTERS_OWNER, true,
+           put_over(before, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, HEADQUARTERS_OWNER, true,
                     &edit->ops[edit->op_count++], arena);
 }
 
