@@ -170,13 +170,29 @@ static void drop_views(const char *data)
             unlink(path);
 }
 
-/* Looks at the store that has become suspect. */
-static bool look(const struct recovery *recovery, struct error *error)
+/* Whether the daemon had crashed on a store that was verified and sound: what verify does not read, as LMDB's
+ * list of free pages, is wrong then, and a store that is made anew has another. */
+static bool crashed_on_sound(const char *data, bool *before)
+{
+    char path[4096];
+    if (snprintf(path, sizeof path, "%s/crashed", data) >= (int)sizeof path)
+        return false;
+    *before = unlink(path) == 0;
+    if (!*before)
+        make_mark(path);
+    return true;
+}
+
+/* Looks at the store that has become suspect; `crashed`: by the daemon's end. */
+static bool look(const struct recovery *recovery, bool crashed, struct error *error)
 {
     char text[LINE_BYTES];
+    bool before = false;
     drop_views(recovery->data);
     bool sound = check(recovery, recovery->data, error);
-    if (sound)
+    if (sound && crashed && crashed_on_sound(recovery->data, &before) && before)
+        sound = mend(recovery, error);
+    else if (sound)
         note(recovery->data, "the store was verified: it is sound, and in use again");
     else if (error->code == ERROR_CORRUPT)
         sound = mend(recovery, error);
@@ -223,7 +239,7 @@ bool recovery_run(const struct recovery *recovery, struct error *error)
     for (;;) {
         time_t began = time(NULL);
         enum run_end end = RUN_UNSOUND;
-        if (!suspect || look(recovery, error))
+        if (!suspect || look(recovery, !again, error))
             end = recovery->run(recovery->context, error);
         else if (error->code == ERROR_CORRUPT)
             return false;
