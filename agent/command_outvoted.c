@@ -77,17 +77,9 @@ static bool run_list(struct cli *cli, struct error *error)
 
 static bool send_decision(struct cli *cli, bool dismiss, struct error *error)
 {
-    json_t *answer = NULL;
     json_t *body =
         json_pack("{s:s, s:s, s:b}", "author", cli_author(), "field", cli->arguments[2], "dismiss", dismiss);
-    bool done = body ? cli_call(cli, "POST", body, &answer, error, "/v1/outvoted/%s/%s", cli->arguments[0],
-                                cli->arguments[1])
-                     : error_set(error, ERROR_USAGE, "what was given is no UTF-8 text");
-    json_decref(body);
-    if (done && cli->json)
-        cli_print_json(answer);
-    json_decref(answer);
-    return done;
+    return cli_send(cli, "POST", body, error, "/v1/outvoted/%s/%s", cli->arguments[0], cli->arguments[1]);
 }
 
 static bool run_take_back(struct cli *cli, struct error *error)

@@ -39,58 +39,62 @@ static void delete_row(struct transaction *transaction, const Hopnhat__Record *r
     transaction_delete(transaction, AGENT_OUTVOTED, key_bytes(&key));
 }
 
+/* The key of the next row, of one record (`within` is its key) or of all (`within` is empty). No cursor stays
+ * open: the caller may put and delete. */
+static bool next_row(struct transaction *transaction, struct bytes within, struct key *key)
+{
+    struct cursor cursor;
+    key_add(key, "", 1);
+    cursor_open(&cursor, transaction, AGENT_OUTVOTED);
+    bool here = cursor_seek(&cursor, key_bytes(key)) && cursor_within(&cursor, within);
+    if (here) {
+        key->size = 0;
+        key_add(key, cursor.key.data, cursor.key.size);
+    }
+    cursor_close(&cursor);
+    return here;
+}
+
+static uint32_t field_of(const struct key *key)
+{
+    return get_u32_be(key->data + RECORD_KEY_BYTES);
+}
+
 /* The record is not to be seen any more. What a deletion took along stays: it may have been purged. */
 static void leave_rows(struct transaction *transaction, uint32_t type, const uint8_t id[16],
                        struct arena *arena)
 {
-    struct cursor cursor;
-    struct key key, prefix;
-    key_record(&key, type, id);
-    prefix = key;
-    cursor_open(&cursor, transaction, AGENT_OUTVOTED);
-    bool here = cursor_seek(&cursor, key_bytes(&key));
-    while (here && cursor_within(&cursor, key_bytes(&prefix))) {
-        Hopnhat__Outvoted *row = row_unpack(transaction, cursor.value, &hopnhat__outvoted__descriptor, arena);
-        field_key(&key, type, id, get_u32_be(cursor.key.data + prefix.size));
+    struct key key, record;
+    key_record(&record, type, id);
+    for (key = record; next_row(transaction, key_bytes(&record), &key);) {
+        Hopnhat__Outvoted *row = outvoted_row(transaction, type, id, field_of(&key), arena);
         if (row && row->deleted && !row->dismissed) {
             row->has_settled = row->settled = true;
             row_put(transaction, AGENT_OUTVOTED, key_bytes(&key), &row->base);
         } else {
-            cursor_delete(&cursor);
+            transaction_delete(transaction, AGENT_OUTVOTED, key_bytes(&key));
         }
-        key_add(&key, "", 1);
-        here = cursor_seek(&cursor, key_bytes(&key));
     }
-    cursor_close(&cursor);
 }
 
 void outvoted_forget(struct transaction *transaction, uint32_t type, const uint8_t id[16],
                      const Hopnhat__Record *erasure)
 {
-    struct cursor cursor;
-    struct key key, prefix;
-    key_record(&key, type, id);
-    prefix = key;
-    cursor_open(&cursor, transaction, AGENT_OUTVOTED);
-    bool here = cursor_seek(&cursor, key_bytes(&key));
-    while (here && cursor_within(&cursor, key_bytes(&prefix))) {
-        uint32_t field = get_u32_be(cursor.key.data + prefix.size);
-        if (erasure_covers(erasure, field))
-            cursor_delete(&cursor);
-        field_key(&key, type, id, field + 1);
-        here = cursor_seek(&cursor, key_bytes(&key));
-    }
-    cursor_close(&cursor);
+    struct key key, record;
+    key_record(&record, type, id);
+    for (key = record; next_row(transaction, key_bytes(&record), &key);)
+        if (erasure_covers(erasure, field_of(&key)))
+            transaction_delete(transaction, AGENT_OUTVOTED, key_bytes(&key));
 }
 
 /* Whether the value that the row keeps has been erased, by the own log. Where that was trimmed, a value that
  * the mirror does not hold any more at the head counts as erased with its field. */
-static bool is_erased(struct transaction *transaction, struct bytes key, const Hopnhat__Outvoted *row,
+static bool is_erased(struct transaction *transaction, const struct key *key, const Hopnhat__Outvoted *row,
                       struct arena *arena)
 {
     const struct entry_id value = {{row->replica, row->seq}, row->index};
-    const uint8_t *id = key.data + 4;
-    uint32_t type = get_u32_be(key.data), field = get_u32_be(key.data + RECORD_KEY_BYTES);
+    const uint8_t *id = key->data + 4;
+    uint32_t type = get_u32_be(key->data), field = field_of(key);
     struct change change;
     if (log_change(transaction, value.dot, arena, &change))
         return value.index < change.op_count && change_is_erased(&change, value.index);
@@ -102,25 +106,11 @@ static bool is_erased(struct transaction *transaction, struct bytes key, const H
 
 void outvoted_drop_erased(struct transaction *transaction, struct arena *arena)
 {
-    struct key key = {0};
-    bool here = true;
-    while (here) {
-        struct cursor cursor;
-        bool gone = false;
-        arena_reset(arena);
-        cursor_open(&cursor, transaction, AGENT_OUTVOTED);
-        here = cursor_seek(&cursor, key_bytes(&key));
-        if (here) {
-            const Hopnhat__Outvoted *row =
-                row_unpack(transaction, cursor.value, &hopnhat__outvoted__descriptor, arena);
-            key.size = 0;
-            key_add(&key, cursor.key.data, cursor.key.size);
-            gone = row && is_erased(transaction, key_bytes(&key), row, arena);
-        }
-        cursor_close(&cursor);
-        if (gone)
+    for (struct key key = {0}; next_row(transaction, bytes_of(NULL, 0), &key); arena_reset(arena)) {
+        const Hopnhat__Outvoted *row =
+            outvoted_row(transaction, get_u32_be(key.data), key.data + 4, field_of(&key), arena);
+        if (row && is_erased(transaction, &key, row, arena))
             transaction_delete(transaction, AGENT_OUTVOTED, key_bytes(&key));
-        key_add(&key, "", 1);
     }
 }
 

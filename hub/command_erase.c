@@ -2,19 +2,13 @@
 
 static bool run_erase(struct cli *cli, struct error *error)
 {
-    json_t *answer = NULL, *fields = json_array();
+    json_t *fields = json_array();
     for (size_t i = 2; i < cli->argument_count; i++)
         json_array_append_new(fields, json_string(cli->arguments[i]));
     json_t *body = json_pack("{s:s, s:s*, s:o}", "author", cli_author(), "reason", cli_option(cli, "reason"),
                              "fields", fields);
-    bool done = body ? cli_call(cli, "POST", body, &answer, error, "/v1/records/%s/%s/erase",
-                                cli->arguments[0], cli->arguments[1])
-                     : error_set(error, ERROR_USAGE, "what was given is no UTF-8 text");
-    json_decref(body);
-    if (done && cli->json)
-        cli_print_json(answer);
-    json_decref(answer);
-    return done;
+    return cli_send(cli, "POST", body, error, "/v1/records/%s/%s/erase", cli->arguments[0],
+                    cli->arguments[1]);
 }
 
 static const char *const erase_options[] = {"reason", NULL};

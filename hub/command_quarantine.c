@@ -23,16 +23,8 @@ static bool run_show(struct cli *cli, struct error *error)
 
 static bool decide(struct cli *cli, const char *verb, struct error *error)
 {
-    json_t *answer = NULL;
     json_t *body = json_pack("{s:s, s:s*}", "author", cli_author(), "note", cli_option(cli, "note"));
-    bool done =
-        body ? cli_call(cli, "POST", body, &answer, error, "/v1/quarantine/%s/%s", cli->arguments[0], verb)
-             : error_set(error, ERROR_USAGE, "what was given is no UTF-8 text");
-    json_decref(body);
-    if (done && cli->json)
-        cli_print_json(answer);
-    json_decref(answer);
-    return done;
+    return cli_send(cli, "POST", body, error, "/v1/quarantine/%s/%s", cli->arguments[0], verb);
 }
 
 static bool run_release(struct cli *cli, struct error *error)

@@ -98,21 +98,18 @@ const char *cli_escape(struct cli *cli, const char *text)
     return escaped ? escaped : "";
 }
 
-bool cli_call(struct cli *cli, const char *method, json_t *body, json_t **answer, struct error *error,
-              const char *path_format, ...)
+/* The path in the cli's arena; NULL without memory. */
+static const char *path_of(struct cli *cli, const char *path_format, va_list arguments)
 {
     const char *parts[MOST_PATH_PARTS] = {0};
     size_t count = 0, used = 0, size = strlen(path_format) + 1;
-    va_list arguments;
-    va_start(arguments, path_format);
     for (const char *mark = path_format; (mark = strstr(mark, "%s")) && count < MOST_PATH_PARTS; mark += 2) {
         parts[count] = cli_escape(cli, va_arg(arguments, const char *));
         size += strlen(parts[count++]);
     }
-    va_end(arguments);
     char *path = arena_alloc(&cli->arena, size);
     if (!path)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return NULL;
     count = 0;
     for (const char *from = path_format; *from;) {
         if (from[0] == '%' && from[1] == 's' && count < MOST_PATH_PARTS) {
@@ -125,8 +122,43 @@ bool cli_call(struct cli *cli, const char *method, json_t *body, json_t **answer
         }
     }
     path[used] = '\0';
-    struct client *client = cli_client(cli, error);
+    return path;
+}
+
+static bool call(struct cli *cli, const char *method, const char *path, json_t *body, json_t **answer,
+                 struct error *error)
+{
+    struct client *client = path ? cli_client(cli, error) : NULL;
+    if (!path)
+        return error_set(error, ERROR_MEMORY, "out of memory");
     return client && client_call(client, method, path, body, answer, error);
+}
+
+bool cli_call(struct cli *cli, const char *method, json_t *body, json_t **answer, struct error *error,
+              const char *path_format, ...)
+{
+    va_list arguments;
+    va_start(arguments, path_format);
+    const char *path = path_of(cli, path_format, arguments);
+    va_end(arguments);
+    return call(cli, method, path, body, answer, error);
+}
+
+bool cli_send(struct cli *cli, const char *method, json_t *body, struct error *error, const char *path_format,
+              ...)
+{
+    json_t *answer = NULL;
+    va_list arguments;
+    va_start(arguments, path_format);
+    const char *path = path_of(cli, path_format, arguments);
+    va_end(arguments);
+    bool done = body ? call(cli, method, path, body, &answer, error)
+                     : error_set(error, ERROR_USAGE, "what was given is no UTF-8 text");
+    json_decref(body);
+    if (done && cli->json)
+        cli_print_json(answer);
+    json_decref(answer);
+    return done;
 }
 
 static const struct cli_option *option_at(const struct cli_program *program, size_t place)

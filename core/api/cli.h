@@ -71,6 +71,11 @@ bool cli_number(const struct cli *cli, const char *name, uint64_t absent, uint64
 bool cli_call(struct cli *cli, const char *method, json_t *body, json_t **answer, struct error *error,
               const char *path_format, ...) __attribute__((format(printf, 6, 7)));
 
+/* The same where only a program reads the answer: it is printed with --json. Takes the body; NULL: it could
+ * not be made of what was given, ERROR_USAGE. */
+bool cli_send(struct cli *cli, const char *method, json_t *body, struct error *error, const char *path_format,
+              ...) __attribute__((format(printf, 5, 6)));
+
 /* The client, connected or opened at the first call. NULL on error; stays the cli's. */
 struct client *cli_client(struct cli *cli, struct error *error);
 

@@ -107,14 +107,9 @@ static bool run_delete(struct cli *cli, struct error *error)
 
 static bool run_undelete(struct cli *cli, struct error *error)
 {
-    json_t *body = new_body(error), *answer = NULL;
-    bool done = body && cli_call(cli, "POST", body, &answer, error, "/v1/records/%s/%s/undelete",
-                                 cli->arguments[0], cli->arguments[1]);
-    json_decref(body);
-    if (done && cli->json)
-        cli_print_json(answer);
-    json_decref(answer);
-    return done;
+    json_t *body = new_body(error);
+    return body && cli_send(cli, "POST", body, error, "/v1/records/%s/%s/undelete", cli->arguments[0],
+                            cli->arguments[1]);
 }
 
 static bool fill_settlement(const struct cli *cli, json_t *body, struct error *error)

@@ -40,14 +40,8 @@ static bool put_password(struct cli *cli, json_t *body, const char *name, struct
 static bool send_account(struct cli *cli, const char *method, json_t *body, const char *name,
                          struct error *error)
 {
-    json_t *answer = NULL;
-    bool done = name ? cli_call(cli, method, body, &answer, error, "/v1/accounts/%s", name)
-                     : cli_call(cli, method, body, &answer, error, "/v1/accounts");
-    json_decref(body);
-    if (done && cli->json)
-        cli_print_json(answer);
-    json_decref(answer);
-    return done;
+    return name ? cli_send(cli, method, body, error, "/v1/accounts/%s", name)
+                : cli_send(cli, method, body, error, "/v1/accounts");
 }
 
 static bool run_add(struct cli *cli, struct error *error)

@@ -170,32 +170,27 @@ static void drop_views(const char *data)
             unlink(path);
 }
 
-/* Whether the daemon had crashed on a store that was verified and sound: what verify does not read, as LMDB's
- * list of free pages, is wrong then, and a store that is made anew has another. */
-static bool crashed_on_sound(const char *data, bool *before)
+/* Whether this is the second crash on a store that verify finds sound; the first leaves a mark. What verify
+ * does not read, as LMDB's list of free pages, is wrong then, and a store that is made anew has another. */
+static bool crashed_again(const char *data)
 {
     char path[4096];
-    if (snprintf(path, sizeof path, "%s/crashed", data) >= (int)sizeof path)
-        return false;
-    *before = unlink(path) == 0;
-    if (!*before)
-        make_mark(path);
-    return true;
+    if (snprintf(path, sizeof path, "%s/crashed", data) >= (int)sizeof path || unlink(path) == 0)
+        return true;
+    make_mark(path);
+    return false;
 }
 
 /* Looks at the store that has become suspect; `crashed`: by the daemon's end. */
 static bool look(const struct recovery *recovery, bool crashed, struct error *error)
 {
     char text[LINE_BYTES];
-    bool before = false;
     drop_views(recovery->data);
     bool sound = check(recovery, recovery->data, error);
-    if (sound && crashed && crashed_on_sound(recovery->data, &before) && before)
+    if (sound ? crashed && crashed_again(recovery->data) : error->code == ERROR_CORRUPT)
         sound = mend(recovery, error);
     else if (sound)
         note(recovery->data, "the store was verified: it is sound, and in use again");
-    else if (error->code == ERROR_CORRUPT)
-        sound = mend(recovery, error);
     if (sound) {
         unlink(mark_path);
         return true;

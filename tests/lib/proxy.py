@@ -15,12 +15,12 @@ BUFFER_BYTES = 4096   # of the kernel, before the throttle
 
 class Proxy:
     """Forwards connections to 127.0.0.1:to_port. Set at any time: rate (bytes a second each way, 0: without
-    bound), delay_ms (one way). counted: bytes handed on, [to the hub, from the hub]; pieces: in how many
-    reads."""
+    bound), delay_ms (one way). counted: bytes handed on, [to the hub, from the hub]; kept: these bytes
+    themselves, once keep() was called."""
 
     def __init__(self, port, to_port, rate=0, delay_ms=0):
         self.port, self.to_port, self.rate, self.delay_ms = port, to_port, rate, delay_ms
-        self.counted, self.pieces, self.connections, self.left = [0, 0], 0, 0, None
+        self.counted, self.kept, self.connections, self.left = [0, 0], None, 0, None
         self.refusing, self.open = False, set()
         self.lock = threading.Lock()
         self.listener = socket.socket()
@@ -98,8 +98,14 @@ class Proxy:
                     return False
                 self.left -= len(piece)
             self.counted[way] += len(piece)
-            self.pieces += 1
+            if self.kept:
+                self.kept[way] += piece
             return True
+
+    def keep(self):
+        """Keeps what is handed on from now on, anew: what was kept before is forgotten."""
+        with self.lock:
+            self.kept = [bytearray(), bytearray()]
 
     def cut(self, refuse=False):
         """Ends all connections at once; what is under way is lost. refuse: none is taken until mend()."""

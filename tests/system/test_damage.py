@@ -5,6 +5,7 @@ mended from the other side. Nothing wrong is ever shown or sent, and no program 
 test_damage.py [TEST...]; HOPNHAT_DAMAGE_SEEDS=N for more than the few that are drawn each time."""
 import os
 import random
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -181,6 +182,23 @@ def one_hub(world, wanted, found, name):
     hub.stop()
     hub.do("verify")
     return "mended" if found.status == 1 else "the same"
+
+
+def test_a_daemon_that_crashes_again_on_a_sound_store(bench):
+    """What verify cannot see may be wrong in it: after the second crash the store is made anew."""
+    world, wanted = fill(bench)
+    hue = world["hue"]
+    unsent = add(hue, "partner", "name=Written before it crashed")
+    for told in ("verified: it is sound", "made anew"):
+        check("made anew" not in str(hue.status()["last_incident"]), "not before the second crash")
+        os.kill(hue.process.child.pid, signal.SIGABRT)
+        wait_until(lambda: not hue.process.running(), MEND_S, "it has crashed")
+        hue.start(deadline_s=MEND_S)
+        check(told in hue.status()["last_incident"], f"{told}: {hue.status()['last_incident']}")
+    world.sync()
+    for daemon in (hue, world.hub, world["da-nang"]):
+        equal(sorted(content(daemon)), sorted([*wanted, unsent]), f"the content of {daemon.name}")
+    hue.do("verify")
 
 
 def test_an_office_with_damaged_indexes(bench):

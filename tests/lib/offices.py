@@ -1,28 +1,28 @@
-#!/usr/bin/env python3
-"""Figures of the running daemons, each beside a floor of the same run, printed as a table:
-
-    tests/bench/offices [EDITS] [RECORDS] [DIRECTORY]
-
-the time from a save in office A until office B shows it, beside three fsyncs in the same directory; what one
-edit of one field costs on the wire; what an agent with RECORDS records (100,000) takes in memory at rest.
-"""
+"""What an edit costs between running daemons, in time and bytes, and what they take in memory."""
 import json
 import os
-import statistics
 import subprocess
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from hopnhat_test import BUILD, Bench  # noqa: E402
-from federation import Caller, Federation, add  # noqa: E402
-from proxy import Proxy  # noqa: E402
+from hopnhat_test import BUILD, Bench
+from federation import Caller, Federation, add
+from proxy import Proxy
 
 POLL_S = 0.0001
 
-# What ZMTP 3.1 and CURVE put around each message: a frame head of 2 bytes (9 above 255), "\x07MESSAGE", a nonce
-# of 8 and a box of 16, and a flag byte.
-CURVE_BYTES = 2 + 8 + 8 + 16 + 1
+# What CURVE puts around each message: "\x07MESSAGE", a nonce of 8, a box of 16, and a flag byte.
+CURVE_BYTES = 8 + 8 + 16 + 1
+
+
+def framing_bytes(stream):
+    """What ZMTP 3.1 and CURVE put around the messages in these bytes; the stream begins with a frame."""
+    framing, at = 0, 0
+    while at < len(stream):
+        long = stream[at] & 2  # the size has 8 bytes
+        head, size = (9, int.from_bytes(stream[at + 1:at + 9])) if long else (2, stream[at + 1])
+        framing += head + CURVE_BYTES
+        at += head + size
+    return framing
 
 
 def fsyncs_ms(directory, count):
@@ -61,7 +61,8 @@ def latency(federation, edits):
 
 
 def wire(bench, federation, edits):
-    """Bytes on one office's connection for an edit of one field: push, ack, its echo in the feed, the next pull."""
+    """Bytes on one office's connection for an edit of one field (push, ack, its echo in the feed, the next
+    pull), and how many of them are ZMTP's and CURVE's: of each edit."""
     port = bench.free_port()
     proxy = Proxy(port, federation.port)
     agent = bench.agent("thin")
@@ -73,10 +74,10 @@ def wire(bench, federation, edits):
     caller = Caller(agent)
     costs = []
     for i in range(edits):
-        before = proxy.total(), proxy.pieces
+        proxy.keep()
         caller.call("PATCH", f"/v1/records/partner/{record}", json.dumps({"set": {"website": f"n{i:04}"}}))
         time.sleep(0.05)  # measured, not tested: what comes later belongs to the next
-        costs.append((proxy.total() - before[0], proxy.pieces - before[1]))
+        costs.append((sum(map(len, proxy.kept)), sum(map(framing_bytes, proxy.kept))))
     return costs
 
 
@@ -107,31 +108,3 @@ def at_rest(records):
         return (memory_kib(agent.process.pid, "RssAnon"), memory_kib(hub.process.pid, "RssAnon"), took)
     finally:
         bench.close()
-
-
-def main():
-    edits = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    records = int(sys.argv[2]) if len(sys.argv) > 2 else 100000
-    bench = Bench("offices")
-    try:
-        federation = Federation(bench, "a", "b")
-        times, fsyncs = latency(federation, edits)
-        times, floor = sorted(times), statistics.median(fsyncs)
-        p50, p95 = times[len(times) // 2], times[len(times) * 95 // 100]
-        print(f"an edit saved in A until B shows it: p50 {p50:.2f} ms, p95 {p95:.2f} ms; "
-              f"three fsyncs {3 * floor:.2f} ms; p50 less three fsyncs {p50 - 3 * floor:.2f} ms (aim: 1)")
-        costs = wire(bench, federation, 20)
-        cost = statistics.median(bytes_ for bytes_, _ in costs)
-        messages = statistics.median(reads for _, reads in costs)
-        print(f"an edit of one field on the wire: {cost:.0f} B in about {messages:.0f} messages, push, ack, echo and "
-              f"next pull; less ZMTP and CURVE ({CURVE_BYTES} B a message) about {cost - messages * CURVE_BYTES:.0f} B "
-              f"(aim: 150)")
-    finally:
-        bench.close()
-    agent, hub, took = at_rest(records)
-    print(f"{records} records: read by a new office in {took:.1f} s; at rest the agent has {agent / 1024:.1f} MiB "
-          f"anonymous (aim: 16), the hub {hub / 1024:.1f} MiB")
-
-
-if __name__ == "__main__":
-    main()
