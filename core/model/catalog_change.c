@@ -141,6 +141,16 @@ static void check_policy(const struct catalog_before *before, const Hopnhat__Typ
              type->name, field->name, policy_word(field), policy_word(old));
 }
 
+/* Whether the catalog itself says that what it calls otherwise now is still the thing of that name: people
+ * and their lists go on finding it by it, which nobody would want of another thing. */
+static bool is_also_called(char *const *aliases, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(aliases[i], name) == 0)
+            return true;
+    return false;
+}
+
 /* Two names under one number: another name for the same thing, or another thing under its number. */
 static void check_field_name(const struct catalog_before *before, const Hopnhat__TypeDefinition *old_type,
                              const Hopnhat__TypeDefinition *type, const Hopnhat__FieldDefinition *old,
@@ -164,9 +174,15 @@ static void check_field_name(const struct catalog_before *before, const Hopnhat_
                      "number %u of %s is that of %s, which stands in the data under it; give %s back its own "
                      "number",
                      field->number, type->name, old->name, taken ? taken->name : field->name);
+    else if (!is_also_called(field->aliases, field->n_aliases, old->name))
+        catalog_tell(
+            report, place, "number",
+            "number %u of %s is that of %s, and records would show what is in %s as %s; if that is "
+            "the same under another name, write %s among its aliases; if not, give %s a number of its "
+            "own and keep %s with `retired: true`",
+            field->number, type->name, old->name, old->name, field->name, old->name, field->name, old->name);
     else
-        note(before, "%s.%s is called %s now; if it means something else, give it a number of its own",
-             type->name, old->name, field->name);
+        note(before, "%s.%s is called %s now", type->name, old->name, field->name);
 }
 
 static void check_field(const struct catalog_before *before, const Hopnhat__Catalog *fresh,
@@ -217,9 +233,15 @@ static void check_type_name(const struct catalog_before *before, const Hopnhat__
             report, place, "number",
             "number %u is that of the type %s, whose records stand under it; give %s a number of its own",
             type->number, old->name, type->name);
+    else if (!is_also_called(type->aliases, type->n_aliases, old->name))
+        catalog_tell(
+            report, place, "number",
+            "number %u is that of the type %s, and its records would be shown as %s; if that is the "
+            "same under another name, write %s among its aliases; if not, give %s a number of its own "
+            "and keep %s with `retired: true`",
+            type->number, old->name, type->name, old->name, type->name, old->name);
     else
-        note(before, "the type %s is called %s now; if it means something else, give it a number of its own",
-             old->name, type->name);
+        note(before, "the type %s is called %s now", old->name, type->name);
 }
 
 static void check_type(const struct catalog_before *before, const Hopnhat__Catalog *fresh,

@@ -17,10 +17,11 @@ struct catalog_before {
 };
 
 /* Tells every reason why the fresh catalog must not follow the one in force, each with what to do instead: a
- * version that is not higher, types and fields that are gone, numbers that mean something else now (under
- * another name, where they were retired: a catalog keeps what is retired, and so remembers it), other kinds,
- * other references, counters that are none any more or the other way round, choices that are gone though
- * records hold them. */
+ * version that is not higher, types and fields that are gone, numbers that mean something else now (those
+ * under another name, unless the old one stands among the aliases; of what is retired, under any other: a
+ * catalog keeps what is retired, and so remembers it), other kinds, other references, counters that are none
+ * any more or the other way round, choices that are gone though records hold them (a choice is stored by its
+ * name, so one of another name is another choice). */
 void catalog_check_change(const struct catalog_before *before, const Hopnhat__Catalog *fresh,
                           struct catalog_report *report);
 

@@ -83,6 +83,27 @@ def test_a_retired_number_is_not_used_again(bench):
     equal(fields(world["hue"], "partner", partner)["address"], "5 Le Loi", "the address is there again")
 
 
+def test_another_name_for_the_same_field(bench):
+    """A number under another name is refused, until the catalog says that it is the same."""
+    world = Federation(bench, "hue")
+    partner = add(world["hue"], "partner", "name=One", "address=5 Le Loi")
+    world.sync()
+    field = ("{number: 23, name: address, most_bytes: 2000, vi: Địa chỉ, en: Address, aliases: [",
+             "{number: 23, name: mailbox, most_bytes: 2000, vi: Hộp thư, en: Mailbox, aliases: [")
+    renamed = altered(bench, field)
+    refused(world.hub, renamed, f"new.yaml:{line_with(renamed, 'name: mailbox')}:",
+            "write address among its aliases")
+    note = world.hub.do("catalog", "apply", altered(bench, (field[0], field[1] + "address, "))).out
+    check("partner.address is called mailbox now" in note, f"the note: {note!r}")
+    wait_until(lambda: world["hue"].status()["catalog_version"] == 2, 10, "hue has the catalog")
+    equal(fields(world["hue"], "partner", partner)["mailbox"], "5 Le Loi", "under its other name")
+    with open(bench.path("old.csv"), "w", encoding="utf-8") as file:
+        file.write("name,address\nTwo,6 Le Loi\n")
+    world["hue"].do("import", "partner", bench.path("old.csv"))
+    rows = world["hue"].do("list", "partner", "--where", "name=Two", "--json").lines()
+    equal([row["fields"]["mailbox"] for row in rows], ["6 Le Loi"], "a list under the old heading")
+
+
 def test_what_is_allowed_arrives_everywhere(bench):
     world = Federation(bench, "hue", "da-nang")
     record = add(world["hue"], "partner", "name=One", "status=active")

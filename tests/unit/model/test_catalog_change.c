@@ -146,10 +146,28 @@ static void test_numbers_that_mean_something_else(void **state)
         fixture, "number: 17\n    name: paper",
         "number: 18\n    name: paper\n    fields: [{number: 16, name: a}]\n  - number: 17\n    name: other",
         "number 17 is that of the type paper");
-    assert_true(judge(fixture, "name: phone", "name: telephone", "5"));
-    assert_non_null(strstr(fixture->notes, "partner.phone is called telephone now"));
-    assert_true(judge(fixture, "name: paper", "name: document", "5"));
-    assert_non_null(strstr(fixture->notes, "paper is called document now"));
+}
+
+/* Another name is another thing, unless the catalog says that people go on finding it by the old one. */
+static void test_another_name_needs_the_old_one_as_an_alias(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_refused(fixture, "name: phone}", "name: bank_account}",
+                   "new:8: number 17 of partner is that of phone, and records would show what is in phone as "
+                   "bank_account; if that is the same under another name, write phone among its aliases; if "
+                   "not, give bank_account a number of its own and keep phone with `retired: true`");
+    assert_refused(fixture, "name: phone}", "name: telephone, aliases: [phones, pho, Telefon]}",
+                   "write phone among its aliases");
+    assert_true(judge(fixture, "name: phone}", "name: telephone, aliases: [Telefon, phone]}", "5"));
+    assert_string_equal(fixture->notes, "partner.phone is called telephone now\n");
+    assert_refused(fixture, "name: paper", "name: document",
+                   "new:16: number 17 is that of the type paper, and its records would be shown as document; "
+                   "if that is the same under another name, write paper among its aliases");
+    assert_true(judge(fixture, "name: paper", "name: document\n    aliases: [paper]", "5"));
+    assert_string_equal(fixture->notes, "the type paper is called document now\n");
+    /* which is said once: the version after that need not know the name of before */
+    assert_true(judge(fixture, "name: phone}", "name: phone, aliases: [telephone]}", "5"));
+    assert_string_equal(fixture->notes, "");
 }
 
 static void test_what_is_retired_is_not_used_again(void **state)
@@ -183,9 +201,11 @@ static void test_a_renamed_target_is_the_same(void **state)
     char text[sizeof OLD + 100];
     struct bytes packed;
     const struct catalog_before before = {.catalog = fixture->old};
-    snprintf(text, sizeof text, "version: 5%s", strchr(OLD, '\n'));
-    for (char *at; (at = strstr(text, "partner"));)
-        memcpy(at, "company", strlen("company"));
+    const char *end = strstr(OLD, "    name: partner") + strlen("    name: partner");
+    snprintf(text, sizeof text, "version: 5%.*s\n    aliases: [partner]%s", (int)(end - strchr(OLD, '\n')),
+             strchr(OLD, '\n'), end);
+    memcpy(strstr(text, "name: partner"), "name: company", strlen("name: company"));
+    memcpy(strstr(text, "reference: partner"), "reference: company", strlen("reference: company"));
     assert_true(catalog_from_yaml_after(&before, bytes_of_string(text), "new", &fixture->arena, &packed,
                                         &fixture->errors));
 }
@@ -232,6 +252,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_version_rises, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_numbers_that_mean_something_else, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_another_name_needs_the_old_one_as_an_alias, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_retired_is_not_used_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kinds_and_references, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_renamed_target_is_the_same, setup, teardown),
