@@ -2,6 +2,7 @@
 
 #include "agent/log.h"
 #include "agent/records.h"
+#include "agent/whose.h"
 #include "store/key.h"
 
 #include <stdlib.h>
@@ -13,7 +14,8 @@ struct listing {
     const struct agent *agent;
     struct transaction *snapshot;
     const Hopnhat__Record *record; /* as people see it */
-    struct arena *arena, scratch;  /* scratch: of one row */
+    struct whose whose;
+    struct arena *arena, scratch; /* scratch: of one row */
     Hopnhat__HistoryAnswer *answer;
     size_t limit, examined;
     struct error *error;
@@ -48,8 +50,10 @@ static Hopnhat__HistoryValue *old_value(struct listing *listing, struct entry_id
     old->has_index = true;
     old->index = id.index;
     old->has_withheld = old->withheld = true;
-    if (!agent_log(listing->agent, id.dot.replica))
+    if (!agent_log(listing->agent, id.dot.replica)) {
+        old->office = (char *)(uintptr_t)whose_office(&listing->whose, id.dot.replica, 0);
         return old;
+    }
     old->office = (char *)(uintptr_t)listing->agent->office_code;
     if (!log_change(listing->snapshot, id.dot, &listing->scratch, &change) || id.index >= change.op_count)
         return old;
@@ -184,8 +188,8 @@ static bool add_standing(struct listing *listing, uint32_t field, const Hopnhat_
     Hopnhat__HistoryOp *op = arena_alloc(listing->arena, sizeof *op);
     if (!entry && listing->answer->n_entries == MOST_ENTRIES)
         return true;
-    if (!entry)
-        entry = new_entry(listing, dot, from->time, 0);
+    if (!entry && (entry = new_entry(listing, dot, from->time, 0)))
+        entry->office = (char *)(uintptr_t)whose_office(&listing->whose, dot.replica, from->rank);
     Hopnhat__HistoryOp **ops =
         entry ? arena_alloc(listing->arena, (entry->n_ops + 1) * sizeof(Hopnhat__HistoryOp *)) : NULL;
     if (!op || !ops)
@@ -239,6 +243,8 @@ bool history_here(const struct agent *agent, struct transaction *snapshot, const
     if (!listing.record)
         return error_set(error, ERROR_NOT_FOUND, "there is no such record here");
     if (!answer->entries)
+        return out_of_memory(error);
+    if (!whose_read(snapshot, arena, &listing.whose))
         return out_of_memory(error);
     arena_init(&listing.scratch, STEP_ARENA_BYTES);
     bool done = list_own(&listing) && list_standing(&listing);

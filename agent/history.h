@@ -8,8 +8,9 @@
 enum { HISTORY_EXAMINED = 200 * 1000 }; /* own changes that one question looks through, newest first */
 
 /* Answers the request in the snapshot, into the arena, newest first and at most request->limit; it does not
- * go on from a former answer. Offices of others are left out. ERROR_NOT_FOUND, ERROR_UNAVAILABLE for
- * as_of_ms, ERROR_MEMORY; the store's errors stay in the snapshot. */
+ * go on from a former answer. Of others it knows the office, as far as the offices' records tell, and not the
+ * author. ERROR_NOT_FOUND, ERROR_UNAVAILABLE for as_of_ms, ERROR_MEMORY; the store's errors stay in the
+ * snapshot. */
 bool history_here(const struct agent *agent, struct transaction *snapshot, const Hopnhat__History *request,
                   struct arena *arena, Hopnhat__HistoryAnswer *answer, struct error *error);
 

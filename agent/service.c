@@ -5,6 +5,7 @@
 #include "agent/new_keys.h"
 #include "agent/progress.h"
 #include "agent/records.h"
+#include "agent/whose.h"
 #include "agent/write.h"
 #include "api/change_json.h"
 #include "api/index_status.h"
@@ -12,12 +13,9 @@
 #include "api/recovery.h"
 #include "api/store_status.h"
 #include "api/wall.h"
-#include "model/fold.h"
 #include "store/key.h"
 #include "store/rows.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { RECORD_ARENA_BYTES = 64 * 1024 * 1024, REJECTED_PAGE = 1000 };
@@ -107,34 +105,15 @@ static const Hopnhat__LogRow *log_row(struct agent_service *service, struct dot 
     return row_get(&service->transaction, AGENT_LOG, key_bytes(&key), &hopnhat__log_row__descriptor, arena);
 }
 
-/* Code of the office whose replica put the entry, as the offices' records say. NULL: not known here. */
-static const char *office_of(struct agent_service *service, const Hopnhat__Entry *entry, struct arena *arena)
-{
-    struct agent_scan scan;
-    const Hopnhat__Record *record;
-    const char *found = entry->rank == HOPNHAT__RANK__RANK_HEADQUARTERS ? "headquarters" : NULL;
-    char number[17];
-    snprintf(number, sizeof number, "%016" PRIx64, entry->replica);
-    agent_scan_open(&scan, &service->transaction, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, NULL);
-    while ((record = agent_scan_next(&scan, arena))) {
-        const Hopnhat__Field *replicas = record_field(record, OFFICE_REPLICAS);
-        const Hopnhat__Field *code = record_field(record, OFFICE_CODE);
-        const Hopnhat__Entry *name = code ? fold_latest(code) : NULL;
-        for (size_t i = 0; replicas && name && i < replicas->n_entries; i++)
-            if (bytes_equal(entry_value(replicas->entries[i]), bytes_of_string(number)))
-                found = arena_string(arena, name->value.data, name->value.len);
-    }
-    agent_scan_close(&scan);
-    return found;
-}
-
 static void origin(void *context, const Hopnhat__Entry *entry, struct arena *arena, struct entry_origin *from)
 {
     struct agent_service *service = context;
     struct change change;
+    struct whose whose;
     struct error ignored; /* without its author the entry is still listed */
     if (!agent_log(service->agent, entry->replica)) {
-        from->office = office_of(service, entry, arena);
+        whose_read(&service->transaction, arena, &whose);
+        from->office = whose_office(&whose, entry->replica, entry->rank);
         return;
     }
     from->office = service->agent->office_code;
@@ -151,12 +130,6 @@ static bool known_history(struct agent_service *service, const Hopnhat__History 
     if (!begin(service, error))
         return false;
     bool done = history_here(service->agent, &service->transaction, request, arena, answer, error);
-    for (size_t i = 0; done && i < answer->n_entries; i++) {
-        Hopnhat__Entry entry = HOPNHAT__ENTRY__INIT;
-        entry.replica = answer->entries[i]->replica;
-        if (!answer->entries[i]->office)
-            answer->entries[i]->office = (char *)(uintptr_t)office_of(service, &entry, arena);
-    }
     done = is_sound(service, error) && done;
     end(service);
     return done;

@@ -79,8 +79,9 @@ static bool print_change(void *user, json_t *change, struct error *error)
         cli_print_json(change);
         return true;
     }
-    printf("%s  %s  %s  %s.%lld%s%s\n", text_of(change, "time"),
-           *text_of(change, "office") ? text_of(change, "office") : "?", text_of(change, "author"),
+    const char *author = text_of(change, "author");
+    printf("%s  %s%s%s  %s.%lld%s%s\n", text_of(change, "time"),
+           *text_of(change, "office") ? text_of(change, "office") : "?", *author ? "  " : "", author,
            text_of(change, "replica"), (long long)json_integer_value(json_object_get(change, "seq")),
            json_is_true(json_object_get(change, "pending")) ? "  (not at the hub yet)" : "",
            json_is_true(json_object_get(change, "refused")) ? "  (refused)" : "");

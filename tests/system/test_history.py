@@ -102,19 +102,29 @@ def test_without_the_hub(bench):
     world.sync()
     world["da-nang"].do("set", "partner", record, "address=There")
     world.sync()
+    world.hub.do("set", "partner", record, "website=https://example.org")
+    world.sync()
     world.hub.stop()
     wait_until(lambda: not world["hue"].status()["hub_online"], 20, "hue has noticed")
-    world["hue"].do("set", "partner", record, "name=Two")
-    newest, middle, first = history(world["hue"], record)
+    world["hue"].do("set", "partner", record, "name=Two", "address=Here", "website=https://two.example.org")
+    newest, first = history(world["hue"], record)
     equal((op(newest, "name")["value"], olds(newest, "name")), ("Two", ["One"]), "the newest")
+    equal([op(newest, field)["superseded"][0]["office"] for field in ("name", "address", "website")],
+          ["hue", "da-nang", "headquarters"], "whose values were replaced")
     check(newest["pending"], "it is pending")
-    equal((middle["office"], op(middle, "address")["value"]), ("da-nang", "There"), "what stands there")
+    newest, middle, first = history(world["da-nang"], record)
+    equal((newest["office"], op(newest, "website")["value"]), ("headquarters", "https://example.org"), "new")
+    equal((middle["office"], op(middle, "address")["value"]), ("da-nang", "There"), "da-nang's own")
+    equal((first["office"], op(first, "name")["value"], first["author"]), ("hue", "One", None), "hue's")
+    text = world["da-nang"].do("history", "partner", record).out
+    check("?" not in text and f"  headquarters  {newest['replica']}" in text, f"for people: {text!r}")
+    first = history(world["hue"], record)[-1]
     equal(op(first, "name")["value"], "One", "the first")
     check("hub was not asked" in world["hue"].do("history", "partner", record).out, "it says so")
     result = world["hue"].do("history", "partner", record, "--as-of", "2090-01-01", status=1)
     check("the hub is away" in result.err, f"as of: {result.err!r}")
     world["hue"].stop()
-    equal(len(history(world["hue"], record)), 3, "without the daemon")
+    equal(len(history(world["hue"], record)), 2, "without the daemon")
 
 
 def test_a_group_knows_only_its_own_time(bench):
