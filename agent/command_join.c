@@ -15,17 +15,31 @@ enum { JOIN_TIMEOUT_MS = 5 * 60 * 1000 }; /* the catalog comes along: over a thi
 /* One attempt to join. */
 struct attempt {
     struct join join;
+    const char *address;
     struct link_agent *link;
     struct frame_codec *codec;
     struct arena arena;
     const Hopnhat__Joined *joined; /* in the arena */
+    bool by_own_key; /* a Join has been tried by the one-time key, and is by the installation's own now */
     bool ended;
     struct error *error;
 };
 
+static bool connect_by(struct attempt *attempt, const struct link_keys *own)
+{
+    return link_agent_connect(attempt->link, attempt->address, attempt->join.hub_key, own, attempt->error);
+}
+
 /* The same words whether the code is wrong, used or past its time: nobody learns anything from them. */
 static void refuse(struct attempt *attempt)
 {
+    if (attempt->join.again && !attempt->by_own_key) {
+        /* the code may have been used up by the attempt before, whose answer was lost: then the hub knows us
+         */
+        attempt->by_own_key = true;
+        attempt->ended = !connect_by(attempt, &attempt->join.link_keys);
+        return;
+    }
     attempt->ended = true;
     error_set(
         attempt->error, ERROR_REFUSED,
@@ -65,6 +79,7 @@ static void ready(void *user)
     while (!attempt->ended && link_agent_receive(attempt->link, &frame)) {
         const Hopnhat__Message *message =
             frame_unpack(attempt->codec, frame, &attempt->arena, attempt->error);
+        attempt->ended = true;
         if (message && message->body_case == HOPNHAT__MESSAGE__BODY_JOINED)
             attempt->joined = message->joined;
         else if (message && message->body_case == HOPNHAT__MESSAGE__BODY_ERROR &&
@@ -73,28 +88,28 @@ static void ready(void *user)
                       message->error->text ? message->error->text : "the versions do not fit");
         else if (message)
             refuse(attempt);
-        attempt->ended = true;
     }
 }
 
 /* Carries the messages; true with attempt->joined. */
-static bool ask_hub(struct attempt *attempt, struct loop *loop, const char *address, struct error *error)
+static bool ask_hub(struct attempt *attempt, struct loop *loop, struct error *error)
 {
     uint64_t end = loop_now_ms() + JOIN_TIMEOUT_MS;
-    if (!link_agent_connect(attempt->link, address, attempt->join.hub_key, &attempt->join.once, error))
+    if (!connect_by(attempt, &attempt->join.once))
         return false;
     while (!attempt->ended) {
         uint64_t now = loop_now_ms();
         if (now >= end)
             return error_set(error, ERROR_UNAVAILABLE,
-                             "the hub at %s did not answer in time: give the same command again", address);
+                             "the hub at %s did not answer in time: give the same command again",
+                             attempt->address);
         if (!loop_run_once(loop, (int64_t)(end - now), error))
             return false;
     }
     return attempt->joined != NULL;
 }
 
-static bool run_attempt(struct attempt *attempt, struct cli *cli, const char *address, struct error *error)
+static bool run_attempt(struct attempt *attempt, struct cli *cli, struct error *error)
 {
     struct agent_options options = {
         .take_lock = true, .entropy = entropy_system(), .actor = cli_actor(cli, error)};
@@ -103,13 +118,13 @@ static bool run_attempt(struct attempt *attempt, struct cli *cli, const char *ad
     struct loop *loop = net ? loop_new(error) : NULL;
     bool done = loop && (attempt->codec = frame_codec_new(error)) &&
                 (attempt->link = link_agent_new(net, loop, &link_options, error)) &&
-                ask_hub(attempt, loop, address, error);
+                ask_hub(attempt, loop, error);
     link_agent_free(attempt->link);
     frame_codec_free(attempt->codec);
     loop_free(loop);
     net_free(net);
-    return done &&
-           join_finish(&attempt->join, attempt->joined, address, cli->data, &options, wall_now_ms(), error);
+    return done && join_finish(&attempt->join, attempt->joined, attempt->address, cli->data, &options,
+                               wall_now_ms(), error);
 }
 
 /* To be known before the code is used up: a store can be made there, and there is none. */
@@ -134,11 +149,12 @@ static bool run_join(struct cli *cli, struct error *error)
     if (!attempt)
         return error_set(error, ERROR_MEMORY, "out of memory");
     attempt->error = error;
+    attempt->address = hub;
     arena_init(&attempt->arena, LIMIT_MESSAGE_ARENA_BYTES);
     bool done =
         (hub && code) || error_set(error, ERROR_USAGE, "join needs --hub tcp://HOST:PORT and --code CODE");
     done = done && is_free(cli->data, error) && join_begin(&attempt->join, code, error) &&
-           joining_keep(cli->data, &attempt->join, error) && run_attempt(attempt, cli, hub, error);
+           joining_keep(cli->data, &attempt->join, error) && run_attempt(attempt, cli, error);
     if (done)
         joining_forget(cli->data);
     join_wipe(&attempt->join);

@@ -10,6 +10,7 @@ bool join_begin(struct join *join, const char *code, struct error *error)
     memcpy(join->hub_key, parsed.hub_key, sizeof join->hub_key);
     bool derived = link_keys_from_seed(&join->once, parsed.seed, error);
     keys_wipe(&parsed, sizeof parsed);
+    join->again = false;
     if (!derived)
         return false;
     link_keys_generate(&join->link_keys);

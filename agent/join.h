@@ -11,6 +11,7 @@ struct join {
     struct link_keys once;            /* that the code stands for: for the link that carries the Join */
     struct link_keys link_keys;       /* drawn for this installation */
     struct signing_keys signing_keys; /* the same */
+    bool again;                       /* these keys have asked before (joining.h) */
 };
 
 /* Reads the typed code and draws keys. ERROR_INPUT where the code cannot be right. End with join_wipe. */

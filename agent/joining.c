@@ -63,6 +63,7 @@ bool joining_keep(const char *data, struct join *join, struct error *error)
     } else if (read_kept(path, &kept) && memcmp(kept.once, join->once.public_key, LINK_KEY_BYTES) == 0) {
         join->link_keys = kept.link_keys;
         join->signing_keys = kept.signing_keys;
+        join->again = true;
     } else {
         memcpy(kept.once, join->once.public_key, LINK_KEY_BYTES);
         kept.link_keys = join->link_keys;

@@ -217,36 +217,36 @@ static const struct installation *register_keys(struct hub *hub, struct transact
     return registry_installation(hub, installation.link_key);
 }
 
-/* The installation that used the code up, if it is the one that asks. */
-static const struct installation *registered(const struct hub *hub, const Hopnhat__Enrolment *row,
-                                             const Hopnhat__Join *join, struct error *error)
+/* The installation that the Join makes; or the one that asks by its own key, and again for the answer. */
+static const struct installation *find_or_register(struct hub *hub, struct transaction *transaction,
+                                                   const uint8_t link_key[LINK_KEY_BYTES],
+                                                   const Hopnhat__Join *join, uint64_t wall_ms,
+                                                   struct arena *arena, struct error *error)
 {
-    bool same = row->used_by.len == LINK_KEY_BYTES &&
-                memcmp(row->used_by.data, join->link_key.data, LINK_KEY_BYTES) == 0;
-    const struct installation *one = same ? registry_installation(hub, row->used_by.data) : NULL;
-    if (one && !one->revoked && memcmp(one->signing_key, join->signing_key.data, SIGNING_KEY_BYTES) == 0)
-        return one;
-    refuse(error);
-    return NULL;
+    const struct installation *again = registry_installation(hub, link_key);
+    const Hopnhat__Enrolment *row = again ? NULL : find(transaction, link_key, wall_ms, arena);
+    if (again && !again->revoked && registry_office(hub, again->office) &&
+        memcmp(again->link_key, join->link_key.data, LINK_KEY_BYTES) == 0 &&
+        memcmp(again->signing_key, join->signing_key.data, SIGNING_KEY_BYTES) == 0)
+        return again;
+    if (!row || !registry_office(hub, row->office)) {
+        refuse(error);
+        return NULL;
+    }
+    transaction_delete(transaction, HUB_ENROLMENT, bytes_of(link_key, LINK_KEY_BYTES));
+    return register_keys(hub, transaction, row->office, join, wall_ms, error);
 }
 
-static bool join_in(struct hub *hub, struct transaction *transaction,
-                    const uint8_t one_time_key[LINK_KEY_BYTES], const Hopnhat__Join *join, uint64_t wall_ms,
-                    Hopnhat__Joined *joined, struct arena *arena, struct error *error)
+static bool join_in(struct hub *hub, struct transaction *transaction, const uint8_t link_key[LINK_KEY_BYTES],
+                    const Hopnhat__Join *join, uint64_t wall_ms, Hopnhat__Joined *joined, struct arena *arena,
+                    struct error *error)
 {
-    Hopnhat__Enrolment *row = find(transaction, one_time_key, wall_ms, arena);
-    if (!row || !registry_office(hub, row->office))
-        return refuse(error);
     if (join->link_key.len != LINK_KEY_BYTES || join->signing_key.len != SIGNING_KEY_BYTES)
         return error_set(error, ERROR_CORRUPT, "a Join without keys");
     const struct installation *installation =
-        row->has_used_by ? registered(hub, row, join, error)
-                         : register_keys(hub, transaction, row->office, join, wall_ms, error);
+        find_or_register(hub, transaction, link_key, join, wall_ms, arena, error);
     if (!installation)
         return false;
-    row->has_used_by = true;
-    row->used_by = join->link_key;
-    row_put(transaction, HUB_ENROLMENT, bytes_of(one_time_key, LINK_KEY_BYTES), &row->base);
     joined->certificate = arena_alloc(arena, sizeof *joined->certificate);
     joined->hub_signing_key.len = SIGNING_KEY_BYTES;
     joined->hub_signing_key.data = arena_copy(arena, hub->signing_keys.public_key, SIGNING_KEY_BYTES);
@@ -256,11 +256,11 @@ static bool join_in(struct hub *hub, struct transaction *transaction,
         return error_set(error, ERROR_MEMORY, "out of memory");
     hopnhat__certificate__init(joined->certificate);
     return (enrolment_certify(hub, installation, false, joined->certificate, arena) &&
-            add_records(hub, transaction, row->office, joined, arena)) ||
+            add_records(hub, transaction, installation->office, joined, arena)) ||
            error_set(error, ERROR_MEMORY, "out of memory");
 }
 
-Hopnhat__Joined *enrolment_join(struct hub *hub, const uint8_t one_time_key[LINK_KEY_BYTES],
+Hopnhat__Joined *enrolment_join(struct hub *hub, const uint8_t link_key[LINK_KEY_BYTES],
                                 const Hopnhat__Join *join, uint64_t wall_ms, struct arena *arena,
                                 struct error *error)
 {
@@ -274,7 +274,7 @@ Hopnhat__Joined *enrolment_join(struct hub *hub, const uint8_t one_time_key[LINK
     hopnhat__joined__init(joined);
     if (!transaction_begin(&transaction, hub->environment, true, error))
         return NULL;
-    if (join_in(hub, &transaction, one_time_key, join, wall_ms, joined, arena, error)) {
+    if (join_in(hub, &transaction, link_key, join, wall_ms, joined, arena, error)) {
         if (transaction_commit(&transaction, error))
             return joined;
     } else {

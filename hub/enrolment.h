@@ -14,14 +14,14 @@
 bool enrolment_create(struct hub *hub, const char *office, uint64_t wall_ms, uint64_t valid_ms,
                       char text[ENROLMENT_CODE_TEXT_BYTES], struct error *error);
 
-/* Whether the key is the one-time key of a code that is not past its time. */
+/* Whether the key is the one-time key of a code that was not used and is not past its time. */
 bool enrolment_knows(struct hub *hub, const uint8_t link_key[LINK_KEY_BYTES], uint64_t wall_ms);
 
-/* Answers a Join that came under the one-time key: registers the installation's keys and uses up the code, in
- * one transaction. A Join with the same keys again, its answer having been lost, gets the same answer while
- * the code would hold. The answer is the arena's. NULL where the code does not hold (ERROR_REFUSED, the same
- * words for every cause), or for a store that fails. */
-Hopnhat__Joined *enrolment_join(struct hub *hub, const uint8_t one_time_key[LINK_KEY_BYTES],
+/* Answers a Join that came under `link_key`: a one-time key, and then it registers the installation's keys
+ * and removes the code, in one transaction; or the installation's own, which asks once more since the answer
+ * was lost, and gets the same. The answer is the arena's. NULL where the code does not hold (ERROR_REFUSED,
+ * the same words for every cause), or for a store that fails. */
+Hopnhat__Joined *enrolment_join(struct hub *hub, const uint8_t link_key[LINK_KEY_BYTES],
                                 const Hopnhat__Join *join, uint64_t wall_ms, struct arena *arena,
                                 struct error *error);
 

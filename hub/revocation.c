@@ -24,7 +24,7 @@ static void revoke_codes(struct transaction *transaction, const char *office, st
             row_unpack(transaction, cursor.value, &hopnhat__enrolment__descriptor, arena);
         if (!row || strcmp(row->office, office) != 0)
             continue;
-        revoked->codes += !row->has_used_by;
+        revoked->codes++;
         cursor_delete(&cursor);
     }
     cursor_close(&cursor);

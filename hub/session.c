@@ -421,7 +421,7 @@ void hub_receive(struct hub *hub, const struct link_peer *peer, const Hopnhat__M
         hello_receive(hub, peer, message->request, message->hello, wall_ms, outlet);
         return;
     }
-    if (message->body_case == HOPNHAT__MESSAGE__BODY_JOIN && !installation) {
+    if (message->body_case == HOPNHAT__MESSAGE__BODY_JOIN) {
         receive_join(hub, peer, message->request, message->join, wall_ms, outlet);
         return;
     }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""How an office comes in: the code on paper, on a screen and in a file, and an answer that is lost."""
+"""How an office comes in: the code on paper, on a screen and in a file, an answer that is lost, and codes
+that do not hold."""
 import datetime
 import os
 import select
@@ -11,6 +12,7 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add
+from wrong_clock import WrongClock
 from hopnhat_test import check, equal, main, wait_until
 
 
@@ -59,10 +61,12 @@ def test_a_code_is_printed_shown_and_written(bench):
 
 
 class Swallower:
-    """A proxy before a hub that passes on everything from the agent, and only so many bytes to it."""
+    """A proxy before a hub for one connection: passes on everything from the agent, and only so many bytes to
+    it."""
 
     def __init__(self, bench, port, most_bytes):
-        self.most_bytes, self.port, self.received, self.stopped = most_bytes, port, b"", False
+        self.most_bytes, self.port, self.stopped = most_bytes, port, False
+        self.received, self.answered = b"", b""
         self.listener = socket.create_server(("127.0.0.1", bench.free_port()))
         self.address = f"tcp://127.0.0.1:{self.listener.getsockname()[1]}"
         self.thread = threading.Thread(target=self.serve, daemon=True)
@@ -87,6 +91,7 @@ class Swallower:
                     self.received += data
                     hub.sendall(data)
                 else:
+                    self.answered += data
                     agent.sendall(data[:max(0, self.most_bytes - passed)])
                     passed += len(data)
 
@@ -138,6 +143,47 @@ def test_nothing_is_said_to_a_hub_with_another_key(bench):
     proxy.close()
     # greeting (64), HELLO (200 and its frame): what proves a key to the right hub only, and no message
     check(64 < len(proxy.received) <= 64 + 210, f"{len(proxy.received)} bytes were sent")
+
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def with_another_seed(code):
+    """A code of the same hub that nobody handed out: docs/protocol.md has the form."""
+    bits = "".join(f"{ALPHABET.index(letter):05b}" for letter in code.replace("-", ""))
+    content = int(bits, 2).to_bytes(50, "big")[:32] + os.urandom(16)
+    crc = 0x6861
+    for byte in content:
+        crc ^= byte << 8
+        for _ in range(8):
+            crc = (crc << 1 ^ (0x1021 if crc & 0x8000 else 0)) & 0xffff
+    bits = f"{int.from_bytes(content + crc.to_bytes(2, 'big'), 'big'):0400b}"
+    return "".join(ALPHABET[int(bits[i:i + 5], 2)] for i in range(0, 400, 5))
+
+
+def test_nobody_learns_why_a_code_does_not_hold(bench):
+    """Wrong, used, revoked or late: the hub lets none of them connect, with the same bytes, and the office
+    reads the same words."""
+    world = Federation(bench)
+    clock = WrongClock(bench, world.hub)
+    world.hub.stop()
+    world.start_hub()
+    for office in ("hue", "da-nang"):
+        world.add_office(office)
+    used, late, revoked = world.enrol("hue"), world.enrol("hue"), world.enrol("da-nang")
+    bench.agent("first").do("join", "--hub", world.address, "--code", used)
+    world.hub.do("revoke", "da-nang")
+    wrong, seen = with_another_seed(used), {}
+    for kind, code in (("wrong", wrong), ("used", used), ("revoked", revoked), ("late", late)):
+        clock.set(25 * 3600 * 1000 if kind == "late" else 0)
+        proxy = Swallower(bench, int(world.address.rpartition(":")[2]), 1 << 20)
+        words = bench.agent(kind).do("join", "--hub", proxy.address, "--code", code, status=1).err
+        proxy.close()
+        # greeting (64) and WELCOME (170), which differ by their keys and nonces, and then the answer
+        seen[kind] = words, len(proxy.received), len(proxy.answered), proxy.answered[64 + 170:]
+    check("does not hold" in seen["wrong"][0] and b"400" in seen["wrong"][3], f"what is answered: {seen}")
+    for kind, told in seen.items():
+        equal(told, seen["wrong"], f"a {kind} code against a wrong one")
 
 
 if __name__ == "__main__":

@@ -53,7 +53,9 @@ static void test_a_lost_answer_is_given_again(void **state)
     const Hopnhat__Joined *first = join_at(made, &once, &mine, WALL_MS, &error);
     assert_non_null(first);
     made_reopen(made);
-    const Hopnhat__Joined *again = join_at(made, &once, &mine, WALL_MS + 5000, &error);
+    assert_null(join_at(made, &once, &mine, WALL_MS + 5000, &error)); /* the code has been used */
+    assert_true(hub_admits(made->hub, mine.link.public_key, "192.0.2.1", WALL_MS + 5000));
+    const Hopnhat__Joined *again = join_at(made, &mine.link, &mine, WALL_MS + 5000, &error);
     assert_non_null(again);
     assert_int_equal(again->certificate->body.len, first->certificate->body.len);
     assert_memory_equal(again->certificate->body.data, first->certificate->body.data,
@@ -62,9 +64,35 @@ static void test_a_lost_answer_is_given_again(void **state)
                         SIGNATURE_BYTES);
     assert_int_equal(again->n_records, first->n_records);
     assert_int_equal(HASH_COUNT(made->hub->installations), 1);
-    /* the same link key under another signing key is not the same installation */
+    /* the same link key under another signing key is not the same installation, nor are other keys under it
+     */
+    assert_null(join_at(made, &mine.link, &other, WALL_MS, &error));
     other.join.link_key = mine.join.link_key;
-    assert_null(join_at(made, &once, &other, WALL_MS, &error));
+    assert_null(join_at(made, &mine.link, &other, WALL_MS, &error));
+    assert_int_equal(HASH_COUNT(made->hub->installations), 1);
+}
+
+/* Before a Join is said at all: they are turned away as wrong ones are, and as slowly. */
+static void test_used_and_late_codes_do_not_connect(void **state)
+{
+    struct made_hub *made = *state;
+    struct link_keys used = new_code(made, "hue"), late = new_code(made, "hue"), good;
+    struct asking first;
+    struct error error;
+    new_keys(&first);
+    assert_true(hub_admits(made->hub, used.public_key, "192.0.2.1", WALL_MS));
+    assert_non_null(join_at(made, &used, &first, WALL_MS, &error));
+    for (int i = 0; i < 5; i++) {
+        assert_false(hub_admits(made->hub, used.public_key, "192.0.2.1", WALL_MS + HOUR_MS));
+        assert_false(hub_admits(made->hub, late.public_key, "192.0.2.1", WALL_MS + HOUR_MS));
+    }
+    char text[ENROLMENT_CODE_TEXT_BYTES];
+    struct enrolment_code code;
+    assert_true(enrolment_create(made->hub, "hue", WALL_MS + HOUR_MS, HOUR_MS, text, &error));
+    assert_true(enrolment_code_parse(text, &code, &error));
+    assert_true(link_keys_from_seed(&good, code.seed, &error));
+    assert_false(hub_admits(made->hub, good.public_key, "192.0.2.1", WALL_MS + HOUR_MS + 999));
+    assert_true(hub_admits(made->hub, good.public_key, "192.0.2.1", WALL_MS + HOUR_MS + 1000));
 }
 
 static void test_every_refusal_is_the_same(void **state)
@@ -90,7 +118,8 @@ static void test_every_refusal_is_the_same(void **state)
         assert_int_equal(errors[i].code, ERROR_REFUSED);
         assert_string_equal(errors[i].text, errors[0].text);
     }
-    assert_null(join_at(made, &used, &first, WALL_MS, &error)); /* it is revoked */
+    assert_null(join_at(made, &first.link, &first, WALL_MS, &error)); /* it is revoked */
+    assert_string_equal(error.text, errors[0].text);
     assert_int_equal(HASH_COUNT(made->hub->installations), 1);
 }
 
@@ -160,6 +189,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_lost_answer_is_given_again, made_setup, made_teardown),
+        cmocka_unit_test_setup_teardown(test_used_and_late_codes_do_not_connect, made_setup, made_teardown),
         cmocka_unit_test_setup_teardown(test_every_refusal_is_the_same, made_setup, made_teardown),
         cmocka_unit_test_setup_teardown(test_codes_past_their_time_are_swept, made_setup, made_teardown),
         cmocka_unit_test_setup_teardown(test_who_tries_keys_is_slowed, made_setup, made_teardown),
