@@ -120,6 +120,22 @@ static void a_hub_that_cannot_take_it_does_not_hold_up_the_session(void **state)
     sent(fixture, HOPNHAT__MESSAGE__BODY_RECONCILE);
 }
 
+/* The hub says once that there is more to take, and the Pull that it says so in may have been given up. */
+static void that_there_is_more_is_heard_in_any_part(void **state)
+{
+    struct fixture *fixture = *state;
+    catch_up(fixture);
+    hand_out(fixture, NULL, NULL, NULL);
+    const Hopnhat__Message *given_up = sent(fixture, HOPNHAT__MESSAGE__BODY_PULL);
+    agent_session_poke(fixture->session, fixture->wall_ms);
+    sent(fixture, HOPNHAT__MESSAGE__BODY_PULL);
+    assert_null(fixture->custody);
+    Hopnhat__Feed *feed = feed_from(fixture, 1, 2, 2);
+    feed->has_custody = feed->custody = true;
+    answer(fixture, given_up, HOPNHAT__MESSAGE__BODY_FEED, feed);
+    assert_holds(fixture, NULL, 0); /* it asks */
+}
+
 /* A log that is in every backup that is kept is not named; but after a restore nobody knows which one it was.
  */
 static void a_restored_hub_is_told_of_all_logs(void **state)
@@ -153,6 +169,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_hub_that_cannot_take_it_does_not_hold_up_the_session, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(that_there_is_more_is_heard_in_any_part, setup, teardown),
         cmocka_unit_test_setup_teardown(a_restored_hub_is_told_of_all_logs, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

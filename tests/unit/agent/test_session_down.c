@@ -227,6 +227,38 @@ static void a_new_catalog_comes_into_force(void **state)
     assert_int_equal(status_of(fixture).catalog_version, 2);
 }
 
+/* A hub that was restored had a former catalog, and gets back the one that is in force here. */
+static void a_catalog_that_the_hub_gets_back_is_known(void **state)
+{
+    struct fixture *fixture = *state;
+    const Hopnhat__Message *pull = catch_up(fixture);
+    Hopnhat__Record *fresh = catalog_record(fixture, make_catalog(fixture, 2), "2", 6);
+    Hopnhat__Feed *feed = feed_from(fixture, 2, 5, 5);
+    add_item(fixture, feed, HOPNHAT__ITEM_KIND__ITEM_WHOLE, 0, fresh);
+    set_head(feed, 7);
+    answer(fixture, pull, HOPNHAT__MESSAGE__BODY_FEED, feed);
+    fixture->first = fixture->last = 0;
+    agent_session_link_down(fixture->session, fixture->wall_ms);
+    open_session(fixture, 0); /* the Welcome tells the first catalog's hash */
+    feed = feed_from(fixture, 2, 7, 7);
+    feed->after[0] = 7;
+    feed->n_after = 1;
+    feed->has_head = feed->head = true;
+    add_equal_digest(fixture, feed, 0, "everyone");
+    add_equal_digest(fixture, feed, 1, "office:hue");
+    answer(fixture, sent(fixture, HOPNHAT__MESSAGE__BODY_PULL), HOPNHAT__MESSAGE__BODY_FEED, feed);
+    assert_true(status_of(fixture).digests_equal);
+    assert_false(status_of(fixture).caught_up);
+    feed = feed_from(fixture, 2, 7, 7);
+    add_item(fixture, feed, HOPNHAT__ITEM_KIND__ITEM_WHOLE, 0, fresh);
+    set_head(feed, 8);
+    add_equal_digest(fixture, feed, 0, "everyone");
+    add_equal_digest(fixture, feed, 1, "office:hue");
+    answer(fixture, sent(fixture, HOPNHAT__MESSAGE__BODY_PULL), HOPNHAT__MESSAGE__BODY_FEED, feed);
+    assert_int_equal(status_of(fixture).catalog_version, 2);
+    assert_true(status_of(fixture).caught_up);
+}
+
 /* Answers a Reconcile: all buckets differ and hold just these records. */
 static void reconcile(struct fixture *fixture, const char *group, Hopnhat__Record **records, size_t count,
                       uint64_t rev, uint64_t watermark)
@@ -428,6 +460,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_head_settles_drafts_of_records_that_do_not_come, setup, teardown),
         cmocka_unit_test_setup_teardown(a_group_that_is_left_takes_its_records_along, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_catalog_comes_into_force, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_catalog_that_the_hub_gets_back_is_known, setup, teardown),
         cmocka_unit_test_setup_teardown(a_head_that_was_asked_for_before_does_not_count, setup, teardown),
         cmocka_unit_test_setup_teardown(a_mismatch_is_counted_and_mended, setup, teardown),
         cmocka_unit_test_setup_teardown(a_restored_hub_gets_back_what_it_lost, setup, teardown),

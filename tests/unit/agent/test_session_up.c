@@ -324,6 +324,17 @@ static void compare(struct fixture *fixture, const uint8_t (*links)[LINK_BYTES],
     answer(fixture, message, HOPNHAT__MESSAGE__BODY_COMPARED, &compared);
 }
 
+/* Writes another name for partner 1 in place of `seen`; returns the entry. */
+static struct entry_id rename_partner(struct fixture *fixture, struct entry_id seen, const char *name)
+{
+    struct error error = {0};
+    struct dot dot;
+    if (!try_write(fixture, 1, NAME, name, false, (struct entry_list){&seen, 1}, &dot, &error))
+        fail_msg("%s", error.text);
+    agent_session_tick(fixture->session, fixture->wall_ms);
+    return (struct entry_id){dot, 0};
+}
+
 static void a_forked_log_is_authored_again(void **state)
 {
     struct fixture *fixture = *state;
@@ -370,6 +381,25 @@ static void a_forked_log_is_authored_again(void **state)
     close_agent(fixture);
     open_agent(fixture);
     assert_string_equal(shown_text(fixture, 1, NAME, 0), "three");
+}
+
+/* What rests on a forked log in a younger one gets a new name with it, as far as the hub does not have it. */
+static void what_rests_on_a_fork_is_authored_again_too(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = {0};
+    static const uint8_t links[2][LINK_BYTES] = {{0}, {7}};
+    const struct entry_id seen = {write_text(fixture, 1, NAME, "one", true), 0};
+    assert_true(agent_restored(fixture->agent, NULL, &error));
+    const struct entry_id second = rename_partner(fixture, seen, "two");
+    welcome(fixture, say_hello(fixture), (const uint64_t[]){0, 1}, links, EPOCH);
+    fixture->wall_ms += 300;
+    agent_session_tick(fixture->session, fixture->wall_ms);
+    const Hopnhat__Message *hello = sent(fixture, HOPNHAT__MESSAGE__BODY_HELLO);
+    assert_int_equal(hello->hello->logs[0]->head, 2);
+    assert_true(hello->hello->logs[0]->replica != second.dot.replica);
+    assert_int_equal(shown_count(fixture, 1, NAME), 1);
+    assert_string_equal(shown_text(fixture, 1, NAME, 0), "two");
 }
 
 /* An image from before the last changes was put back, and nothing has been written since. */
@@ -454,17 +484,6 @@ static void a_change_in_pieces_is_followed_by_another(void **state)
     assert_true(next->push->piece->offset > 0);
 }
 
-/* Writes another name for partner 1 in place of `seen`; returns the entry. */
-static struct entry_id rename_partner(struct fixture *fixture, struct entry_id seen, const char *name)
-{
-    struct error error = {0};
-    struct dot dot;
-    if (!try_write(fixture, 1, NAME, name, false, (struct entry_list){&seen, 1}, &dot, &error))
-        fail_msg("%s", error.text);
-    agent_session_tick(fixture->session, fixture->wall_ms);
-    return (struct entry_id){dot, 0};
-}
-
 /* An edit goes in its brief form and without its seed, to a hub that knows that; one that the hub could make
  * nothing of goes whole. */
 static void an_edit_is_told_briefly(void **state)
@@ -533,6 +552,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_edit_is_told_briefly, setup, teardown),
         cmocka_unit_test_setup_teardown(an_older_hub_gets_whole_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_forked_log_is_authored_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_rests_on_a_fork_is_authored_again_too, setup, teardown),
         cmocka_unit_test_setup_teardown(an_image_put_back_takes_a_new_number, setup, teardown),
         cmocka_unit_test_setup_teardown(a_former_log_of_which_the_hub_has_more_is_good, setup, teardown),
         cmocka_unit_test_setup_teardown(a_long_log_is_compared_in_few_rounds, setup, teardown),
