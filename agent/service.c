@@ -227,7 +227,7 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
             agent_backups_status(service->agent, json),
             recovery_status(service->agent->directory, service->agent->environment, json);
     if (json && (!backup_schedule_status(json, service->backups, error) ||
-                 !store_status_add(json, service->agent->environment, service->agent->directory, error) ||
+                 !store_status_add(json, service->agent->environment, error) ||
                  !index_status_add(json, service->follow, service->agent->local_rev, error))) {
         json_decref(json);
         return NULL;

@@ -45,7 +45,9 @@ static bool take_answer(void *context, const struct link_peer *peer, const Hopnh
         talk->head = message->feed->head;
         break;
     case HOPNHAT__MESSAGE__BODY_BUSY:
-        return fail(talk, ERROR_UNAVAILABLE, "the hub is busy: do it again in a while");
+        return fail(talk, ERROR_UNAVAILABLE,
+                    message->busy->reason ? message->busy->reason
+                                          : "the hub is busy: do it again in a while");
     case HOPNHAT__MESSAGE__BODY_ERROR:
         return fail(talk, ERROR_REFUSED, message->error->text ? message->error->text : "the hub refuses it");
     default:

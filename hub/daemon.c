@@ -58,6 +58,11 @@ static enum link_admission admit(void *user, const uint8_t key[LINK_KEY_BYTES], 
     return hub_admits(daemon->hub, key, address, wall_now_ms()) ? LINK_ADMIT : LINK_REFUSE;
 }
 
+static void take_settings(struct hub_daemon *daemon)
+{
+    daemon->hub->intake.office_bytes_a_day = daemon->settings.office_mib_per_day << 20;
+}
+
 /* What the slice brought is committed before anything else runs: its transaction may be open until then. */
 static void link_ready(void *user)
 {
@@ -85,7 +90,7 @@ static void signalled(void *user, int number)
     struct hub_daemon *daemon = user;
     if (number == SIGHUP && daemon->source->path)
         people_reload_settings(&daemon->service.people, &daemon->settings, daemon->source),
-            backup_schedule_changed(daemon->backups);
+            take_settings(daemon), backup_schedule_changed(daemon->backups);
     else
         daemon->stopping = true;
 }
@@ -243,6 +248,7 @@ enum run_end hub_daemon_run(const struct hub_daemon_options *options, struct err
     if (running) {
         daemon->hub->custody.most_wait_ms =
             daemon->settings.custody_wait_s * 1000 + 1; /* 0: the usual time */
+        take_settings(daemon);
         log_info("the hub serves %s and listens at %s", data, daemon->service.listens);
     }
     while (running && !daemon->stopping)

@@ -1,6 +1,7 @@
 #include "hub/office_status.h"
 
 #include "api/wall.h"
+#include "hub/intake.h"
 #include "hub/registry.h"
 
 /* How much of its logs is here. */
@@ -110,9 +111,11 @@ static json_t *list_offices(struct hub *hub, uint64_t wall_ms, size_t *stalled)
     json_t *list = json_object(), *office;
     *stalled = 0;
     for (const struct office_state *state = hub->offices; list && state; state = state->hh.next)
-        json_object_set_new(
-            list, state->code,
-            json_pack("{s:b, s:n, s:n, s:b}", "online", 0, "last_contact", "behind", "stalled", 0));
+        json_object_set_new(list, state->code,
+                            json_pack("{s:b, s:n, s:n, s:b, s:I, s:b}", "online", 0, "last_contact", "behind",
+                                      "stalled", 0, "taken_today_bytes",
+                                      (json_int_t)intake_today(hub, state->code, wall_ms), "held_back",
+                                      intake_is_spent(hub, state->code, wall_ms)));
     for (const struct replica *replica = hub->replicas; replica; replica = replica->hh.next)
         if (!replica->revoked && replica->last_contact && (office = json_object_get(list, replica->office)))
             set_contact(office, time_ms(replica->last_contact));

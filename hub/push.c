@@ -5,6 +5,7 @@
 #include "hub/admission.h"
 #include "hub/brief.h"
 #include "hub/hello.h"
+#include "hub/intake.h"
 #include "hub/registry.h"
 #include "hub/reply.h"
 #include "store/follow.h"
@@ -21,7 +22,8 @@ struct pending_ack {
     struct pending_ack *next;
     struct link_peer peer;
     uint32_t request;
-    size_t log; /* its place in the session */
+    size_t log;        /* its place in the session */
+    size_t size_bytes; /* of what was stored */
     Hopnhat__Ack ack;
     Hopnhat__PieceHeld held;
 };
@@ -31,6 +33,7 @@ struct push_turn {
     struct arena answers;
     struct pending_ack *first, **last;
     size_t size_bytes; /* of the changes in it */
+    uint64_t wall_ms;  /* when it began */
 };
 
 /* A change of a Push, unpacked. */
@@ -81,6 +84,7 @@ static bool open_turn(struct hub *hub, uint64_t wall_ms, struct error *error)
     }
     arena_init(&turn->answers, LIMIT_MESSAGE_ARENA_BYTES);
     turn->last = &turn->first;
+    turn->wall_ms = wall_ms;
     hub->turn = turn;
     return true;
 }
@@ -301,10 +305,12 @@ static bool take_batch(struct hub *hub, const struct batch *batch, uint32_t requ
                        const struct hub_outlet *outlet, struct error *error)
 {
     struct pending_ack *pending = new_answer(hub, batch, request);
+    const size_t before_bytes = hub->turn->size_bytes;
     if (!pending)
         return error_set(error, ERROR_MEMORY, "out of memory");
     if (!offer_changes(hub, batch, forced, &pending->ack, error))
         return false;
+    pending->size_bytes = hub->turn->size_bytes - before_bytes;
     answer_later(hub, batch, pending, outlet);
     return true;
 }
@@ -469,10 +475,12 @@ static void take_piece(struct hub *hub, struct batch *batch, uint32_t request, u
         return;
     }
     struct pending_ack *pending = new_answer(hub, batch, request);
-    if (pending)
+    if (pending) {
+        pending->size_bytes = piece->data.len;
         answer_later(hub, batch, pending, outlet);
-    else
+    } else {
         reply_busy(outlet, &batch->session->peer, request, RETRY_FULL_MS);
+    }
 }
 
 /* A change in its brief form: with what this hub has it becomes a batch of that change. Where it does not,
@@ -533,6 +541,12 @@ void push_receive(struct hub *hub, struct hub_session *session, uint32_t request
         reply_busy(outlet, &session->peer, request, RETRY_SOON_MS);
         return;
     }
+    uint32_t retry_ms;
+    const char *why = intake_refuses(hub, session->office, wall_ms, &retry_ms);
+    if (why) {
+        reply_busy_because(outlet, &session->peer, request, retry_ms, why);
+        return;
+    }
     uint64_t last = push->first + push->n_changes - (push->n_changes ? 1 : 0);
     if (last > session->heads[push->log])
         session->heads[push->log] = last;
@@ -555,6 +569,9 @@ void push_commit(struct hub *hub, const struct hub_outlet *outlet)
     if (!committed)
         log_error("what came in was not stored, the agents offer it again: %s", error.text);
     for (struct pending_ack *pending = hub->turn->first; pending; pending = pending->next) {
+        const struct installation *from = registry_installation(hub, pending->peer.key);
+        if (committed && from)
+            intake_stored(hub, from->office, pending->size_bytes, hub->turn->wall_ms);
         if (committed)
             reply_ack(outlet, &pending->peer, pending->request, &pending->ack);
         else

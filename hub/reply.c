@@ -20,9 +20,16 @@ void reply_ack(const struct hub_outlet *outlet, const struct link_peer *peer, ui
 void reply_busy(const struct hub_outlet *outlet, const struct link_peer *peer, uint32_t request,
                 uint32_t retry_ms)
 {
+    reply_busy_because(outlet, peer, request, retry_ms, NULL);
+}
+
+void reply_busy_because(const struct hub_outlet *outlet, const struct link_peer *peer, uint32_t request,
+                        uint32_t retry_ms, const char *reason)
+{
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
     Hopnhat__Busy busy = HOPNHAT__BUSY__INIT;
     busy.retry_ms = retry_ms;
+    busy.reason = (char *)(uintptr_t)reason;
     message.body_case = HOPNHAT__MESSAGE__BODY_BUSY;
     message.busy = &busy;
     reply(outlet, peer, request, &message);

@@ -9,6 +9,8 @@ void reply_ack(const struct hub_outlet *outlet, const struct link_peer *peer, ui
                Hopnhat__Ack *ack);
 void reply_busy(const struct hub_outlet *outlet, const struct link_peer *peer, uint32_t request,
                 uint32_t retry_ms);
+void reply_busy_because(const struct hub_outlet *outlet, const struct link_peer *peer, uint32_t request,
+                        uint32_t retry_ms, const char *reason); /* for people in the office */
 void reply_error(const struct hub_outlet *outlet, const struct link_peer *peer, uint32_t request,
                  Hopnhat__ErrorCode code, const char *text);
 

@@ -10,6 +10,7 @@
 #include "hub/custody.h"
 #include "hub/headquarters.h"
 #include "hub/history.h"
+#include "hub/intake.h"
 #include "hub/office_status.h"
 #include "hub/registry.h"
 #include "hub/session.h"
@@ -190,9 +191,10 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
     if (json) { /* bytes that were erased are in the files until the next start */
         json_object_set_new(json, "erased_in_files", json_boolean(erased));
         json_object_set_new(json, "purged", json_integer((json_int_t)purged));
+        json_object_set_new(json, "disk_is_low", json_boolean(intake_disk_is_low(service->hub, wall_ms)));
     }
     if (json && (!backup_schedule_status(json, service->backups, error) ||
-                 !store_status_add(json, hub->environment, hub->directory, error) ||
+                 !store_status_add(json, hub->environment, error) ||
                  !office_status_add(json, service->hub, wall_ms, error) ||
                  !index_status_add(json, service->follow, hub->rev, error))) {
         json_decref(json);

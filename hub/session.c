@@ -358,19 +358,6 @@ static void receive_history(struct hub *hub, struct hub_session *session, uint32
     arena_release(&arena);
 }
 
-static void reply_awaiting(const struct hub_outlet *outlet, const struct link_peer *peer, uint32_t request)
-{
-    static char reason[] = "headquarters was restored, and waits a little until offices have given back what "
-                           "they keep of its own log";
-    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
-    Hopnhat__Busy busy = HOPNHAT__BUSY__INIT;
-    busy.retry_ms = CUSTODY_RETRY_MS;
-    busy.reason = reason;
-    message.body_case = HOPNHAT__MESSAGE__BODY_BUSY;
-    message.busy = &busy;
-    reply(outlet, peer, request, &message);
-}
-
 /* A message within a session. */
 static void receive_request(struct hub *hub, struct hub_session *session, const Hopnhat__Message *message,
                             uint64_t wall_ms, const struct hub_outlet *outlet)
@@ -378,7 +365,9 @@ static void receive_request(struct hub *hub, struct hub_session *session, const 
     bool gives_back = message->body_case == HOPNHAT__MESSAGE__BODY_CUSTODY ||
                       message->body_case == HOPNHAT__MESSAGE__BODY_BYE;
     if (!gives_back && custody_is_awaited(hub, wall_ms)) {
-        reply_awaiting(outlet, &session->peer, message->request);
+        reply_busy_because(outlet, &session->peer, message->request, CUSTODY_RETRY_MS,
+                           "headquarters was restored, and waits a little until offices have given back what "
+                           "they keep of its own log");
         return;
     }
     switch (message->body_case) {

@@ -3,6 +3,7 @@
 #include "hub/backups.h"
 #include "hub/catalogs.h"
 #include "hub/headquarters.h"
+#include "hub/intake.h"
 #include "hub/registry.h"
 #include "hub/text_merge.h"
 #include "hub/urgent.h"
@@ -106,6 +107,7 @@ void hub_close(struct hub *hub)
         return;
     if (hub->merges_texts)
         text_merge_end();
+    intake_clear(hub);
     registry_clear(hub);
     catalog_free(hub->catalog);
     environment_close(hub->environment);

@@ -123,6 +123,14 @@ struct hub_custody {
     size_t returned; /* agents that have given back what they held since then */
 };
 
+/* By intake.c. */
+struct hub_intake {
+    uint64_t office_bytes_a_day; /* the most that is taken from an office; 0: no bound */
+    struct intake_office *offices;
+    uint64_t looked_ms; /* when the disk was looked at */
+    bool disk_is_low;
+};
+
 struct hub {
     int lock;          /* descriptor; -1 for none */
     bool merges_texts; /* text_merge_start was called */
@@ -156,6 +164,7 @@ struct hub {
     struct audience *audiences;       /* by audience.c: who reads each group; sessions to be looked at */
     struct hub_session *looks[2];
     unsigned looked_last;
+    struct hub_intake intake;
     struct pace pace;          /* at which sessions may begin */
     uint64_t holds_due_ms;     /* by session.c: when to see which Pulls were held long enough */
     struct push_turn *turn;    /* by push.c: what has come in and is not committed; NULL: nothing */

@@ -64,6 +64,9 @@ static const struct metric metrics[] = {
     {"index_building", "index_building", YES_NO, false, "Whether the indexes are being built anew"},
     {"index_skipped", "index_skipped_records", NUMBER, false, "Records that the indexes could not take"},
     {"index_trouble", "index_trouble", TROUBLE, false, "Whether the indexes are in trouble"},
+    {"store_trouble", "store_trouble", TROUBLE, false, "Whether the last commit failed"},
+    {"disk_is_low", "disk_low", YES_NO, false,
+     "Whether the hub takes nothing in, for want of room on the disk"},
     {"store_used_bytes", "store_used_bytes", NUMBER, false, "Pages of the store that were handed out"},
     {"store_map_bytes", "store_map_bytes", NUMBER, false, "The most that the store may use"},
     {"oldest_reader", "store_oldest_reader_transactions", NUMBER, false,
@@ -79,6 +82,9 @@ static const struct metric office_metrics[] = {
      "When the office was last heard"},
     {"behind", "office_behind_edits", NUMBER, false, "Revs that the office has not confirmed, at most"},
     {"stalled", "office_stalled", YES_NO, false, "Whether the office is connected and makes no progress"},
+    {"taken_today_bytes", "office_taken_today_bytes", NUMBER, false,
+     "Changes of the office that were stored today (UTC), since the start at most"},
+    {"held_back", "office_held_back", YES_NO, false, "Whether the office has sent all that it may today"},
 };
 
 /* The value's text; false where there is nothing to show. */

@@ -148,6 +148,18 @@ static const struct setting table[] = {
      .absent = "60",
      .unit = "seconds",
      .help = "How long a restored hub waits for offices to give back headquarters' own log."},
+    {.key = "office_mib_per_day",
+     .programs = SETTINGS_HUB,
+     .kind = KIND_NUMBER,
+     .offset = AT(office_mib_per_day),
+     .least = 0,
+     .most = 1048576,
+     .absent = "1024",
+     .unit = "MiB of changes",
+     .live = true,
+     .help =
+         "The most that is taken from one office in a day (UTC), so that a broken or hostile one does not\n"
+         "fill the disk for all; what is above waits in the office. 0: no bound."},
 };
 
 enum { SETTINGS = sizeof table / sizeof *table };

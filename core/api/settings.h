@@ -19,6 +19,7 @@ struct settings {
     const char *http;                      /* address of HTTP over TCP */
     const char *http_names;                /* as http_server_open_tcp has them */
     uint64_t custody_wait_s;               /* the hub: hub/custody.h */
+    uint64_t office_mib_per_day;           /* the hub: hub/intake.h */
     uint64_t log_level;                    /* enum log_level */
     uint64_t link_up_kbit, link_down_kbit; /* the agent: bounds a second; 0: none */
     const char *link_bulk_hours;           /* the agent: "HH:MM-HH:MM", or "": always */

@@ -8,8 +8,7 @@
 
 /* Adds store_used_bytes, store_map_bytes, oldest_reader (how many commits ago the oldest snapshot that
  * somebody still holds was taken; 0: nobody does), disk_free_bytes (for this user) and disk_bytes of the disk
- * that `directory` is on. */
-bool store_status_add(json_t *status, struct environment *environment, const char *directory,
-                      struct error *error);
+ * that it is on. ERROR_MEMORY. */
+bool store_status_add(json_t *status, struct environment *environment, struct error *error);
 
 #endif

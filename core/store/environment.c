@@ -224,6 +224,11 @@ struct environment_usage environment_usage(struct environment *environment)
     MDB_envinfo info = {0};
     mdb_env_info(environment->handle, &info);
     mdb_reader_list(environment->handle, take_reader, &oldest);
+    struct statvfs disk;
+    if (statvfs(environment->directory, &disk) == 0) {
+        usage.disk_free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+        usage.disk_bytes = (uint64_t)disk.f_blocks * disk.f_frsize;
+    }
     usage.oldest_reader = oldest < info.me_last_txnid ? info.me_last_txnid - oldest : 0;
     pthread_mutex_unlock(&environment->mutex);
     return usage;

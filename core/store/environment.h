@@ -48,10 +48,11 @@ uint64_t environment_damaged(struct environment *environment);
 struct environment_usage {
     uint64_t used_bytes; /* pages handed out so far */
     uint64_t map_bytes;
+    uint64_t disk_free_bytes, disk_bytes; /* of its disk, for this user; both 0 where it does not tell */
     uint64_t oldest_reader; /* commits since the oldest snapshot that is still held was taken; 0: none is */
 };
 
-/* How full it is, and who keeps it from using its pages again. */
+/* How full it and its disk are, and who keeps it from using its pages again. */
 struct environment_usage environment_usage(struct environment *environment);
 
 /* Writes a compact copy of a snapshot to the file `path`, which must not be there. Blocks for long. */

@@ -57,8 +57,13 @@ class SmallDisk:
     def __exit__(self, *_):
         subprocess.run(["umount", "-l", self.path], check=False)
 
-    def fill(self):
-        """Not a byte is left."""
+    def fill(self, leave_bytes=0):
+        """No more bytes than these are left."""
+        if leave_bytes:
+            disk = os.statvfs(self.path)
+            with open(self.filler, "ab") as file:
+                file.write(bytes(disk.f_bavail * disk.f_frsize - leave_bytes))
+            return
         with open(self.filler, "ab", buffering=0) as file:
             for size in (65536, 4096, 1):
                 try:

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The daemons as services: settings, what systemd is told, backups by themselves, an orderly stop."""
 import os
+import random
 import re
 import shutil
 import signal
@@ -117,6 +118,33 @@ def test_the_service_manager_is_told(bench):
         equal(process.wait(), 0, "exit status")
     finally:
         manager.close()
+
+
+def test_what_an_office_may_send_in_a_day(bench):
+    """A broken or hostile office fills its own part and no more; the others do not notice."""
+    path = write(bench.path("hub.yaml"), "office_mib_per_day: 1\n")
+    world = Federation(bench, "hue", "da-nang")
+    world.hub.stop()
+    process = world.hub.start("--config", path, "--listen", world.address)
+    hue = world["hue"]
+    for i in range(30):
+        add(hue, "partner", f"name=Flood {i}", f"notes={random.randbytes(30000).hex()}")
+    wait_until(lambda: world.hub.status()["by_office"]["hue"]["held_back"], 30, "it is held back")
+    wait_until(lambda: "as much today" in hue.status()["trouble"], 30, "its people are told")
+    taken = world.hub.status()["by_office"]["hue"]["taken_today_bytes"]
+    check(1 << 20 <= taken < 2 << 20, f"what was taken: {taken}")
+    check("office hue has sent" in process.log(), "so is headquarters")
+    add(world["da-nang"], "partner", "name=One")
+    world["da-nang"].do("sync", "--wait", "--timeout", "30")
+    equal(world.hub.status()["by_office"]["da-nang"]["held_back"], False, "another office")
+    check(hue.status()["pending"] > 0, "the rest waits")
+    write(path, "office_mib_per_day: 0\n")
+    process.signal(signal.SIGHUP)
+    wait_until(lambda: not world.hub.status()["by_office"]["hue"]["held_back"], 10, "it may send more")
+    hue.stop()
+    hue.start()
+    hue.do("sync", "--wait", "--timeout", "60")
+    equal(len(ids(world.hub, "partner")), 31, "nothing was lost")
 
 
 def test_a_hangup_stops_what_has_no_settings_file(bench):

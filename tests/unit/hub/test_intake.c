@@ -1,0 +1,86 @@
+/* What one office sends in a day is bounded, and nothing is taken from any while the disk is nearly full: the
+ * others, and headquarters itself, go on. */
+#include "unit/hub/fixture.h"
+
+#include "hub/intake.h"
+
+enum { DAY_MS = 24 * 3600 * 1000 };
+
+static struct bytes partner(struct fixture *fixture, struct hand *hand, uint8_t number)
+{
+    return make_record(fixture, hand, PARTNER, number, "everyone", hand == &fixture->an ? "an" : "binh",
+                       "a partner");
+}
+
+static void is_taken(const Hopnhat__Message *answer)
+{
+    assert_non_null(answer);
+    assert_int_equal(answer->body_case, HOPNHAT__MESSAGE__BODY_ACK);
+    assert_int_equal(answer->ack->n_refusals, 0);
+}
+
+static void waits(const Hopnhat__Message *answer, const char *why)
+{
+    assert_non_null(answer);
+    assert_int_equal(answer->body_case, HOPNHAT__MESSAGE__BODY_BUSY);
+    assert_true(answer->busy->retry_ms >= 1000);
+    assert_non_null(strstr(answer->busy->reason, why));
+}
+
+static void begin(struct fixture *fixture)
+{
+    assert_int_equal(say_hello(fixture, &fixture->an)->body_case, HOPNHAT__MESSAGE__BODY_WELCOME);
+    assert_int_equal(say_hello(fixture, &fixture->binh)->body_case, HOPNHAT__MESSAGE__BODY_WELCOME);
+}
+
+static void test_an_office_may_send_so_much_a_day(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hand *an = &fixture->an, *binh = &fixture->binh;
+    begin(fixture);
+    const struct bytes first = partner(fixture, an, 1);
+    is_taken(push(fixture, an, first));
+    assert_int_equal(intake_today(fixture->hub, "an", fixture->wall_ms), first.size);
+    fixture->hub->intake.office_bytes_a_day = first.size + 1;
+    is_taken(push(fixture, an, partner(fixture, an, 2)));
+    waits(push(fixture, an, partner(fixture, an, 3)), "as much today");
+    begin(fixture); /* it may say Hello as often as it likes */
+    waits(push(fixture, an, partner(fixture, an, 3)), "as much today");
+    assert_true(intake_is_spent(fixture->hub, "an", fixture->wall_ms));
+    struct error error;
+    assert_true(hub_reload(fixture->hub, &error)); /* as after a Join that was refused */
+    waits(push(fixture, an, partner(fixture, an, 3)), "as much today");
+    is_taken(push(fixture, binh, partner(fixture, binh, 200)));
+    fixture->wall_ms += DAY_MS;
+    is_taken(push(fixture, an, partner(fixture, an, 3)));
+    is_taken(push(fixture, an, partner(fixture, an, 4)));
+    waits(push(fixture, an, partner(fixture, an, 5)), "as much today");
+    fixture->hub->intake.office_bytes_a_day = 0;
+    is_taken(push(fixture, an, partner(fixture, an, 5)));
+}
+
+static void test_a_full_disk_is_left_to_headquarters(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hand *an = &fixture->an, *binh = &fixture->binh;
+    begin(fixture);
+    is_taken(push(fixture, an, partner(fixture, an, 1)));
+    fixture->hub->intake.disk_is_low = true; /* as it has just seen */
+    fixture->hub->intake.looked_ms = fixture->wall_ms;
+    waits(push(fixture, an, partner(fixture, an, 2)), "nearly full");
+    waits(push(fixture, binh, partner(fixture, binh, 200)), "nearly full");
+    add_office(fixture, "chi"); /* headquarters writes all the same */
+    assert_non_null(registry_office(fixture->hub, "chi"));
+    fixture->wall_ms += 1000;
+    is_taken(push(fixture, an, partner(fixture, an, 2)));
+    is_taken(push(fixture, binh, partner(fixture, binh, 200)));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_an_office_may_send_so_much_a_day, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(test_a_full_disk_is_left_to_headquarters, fixture_start, fixture_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
