@@ -330,7 +330,7 @@ bool agent_create(const char *directory, const struct agent_options *options,
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
     bool made = false;
     if (stored_is_agent(&transaction))
-        error_set(error, ERROR_USAGE, "there is an agent in %s already", directory);
+        error_set(error, ERROR_INPUT, "there is an agent in %s already", directory);
     else if (take_identity(agent, identity, wall_ms, error) &&
              put_identity(agent, identity->joined, &transaction, &arena, error)) {
         audit_append(&transaction, AGENT_AUDIT, options->actor ? &act : NULL);

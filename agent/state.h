@@ -156,7 +156,7 @@ struct agent_identity {
     const Hopnhat__Joined *joined;
 };
 
-/* Makes the store of an agent that has joined, in an empty or absent directory. Errors: ERROR_USAGE where
+/* Makes the store of an agent that has joined, in an empty or absent directory. Errors: ERROR_INPUT where
  * there is one already, and those of the store. Blocks on the disk, as everything below that writes. */
 bool agent_create(const char *directory, const struct agent_options *options,
                   const struct agent_identity *identity, uint64_t wall_ms, struct error *error);

@@ -59,8 +59,6 @@ static bool run_init(struct cli *cli, struct error *error)
     bool done = pack_catalog(yaml, file ? file : "(built in)", &cli->arena, &packed, error) &&
                 hub_init(cli->data, &options, packed, wall_now_ms(), error);
     free(data);
-    if (!done && error->code == ERROR_USAGE)
-        error->code = ERROR_INPUT; /* there is a store: the command line was right */
     return done;
 }
 

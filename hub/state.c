@@ -193,7 +193,7 @@ static bool write_identity(struct hub *hub, struct error *error)
         return false;
     if (meta_number(&transaction, HUB_META, "format", 0) != 0) {
         transaction_abort(&transaction);
-        return error_set(error, ERROR_USAGE, "there is a hub in %s already", hub->directory);
+        return error_set(error, ERROR_INPUT, "there is a hub in %s already", hub->directory);
     }
     for (unsigned i = 0; i < HUB_DATABASES; i++)
         transaction_clear(&transaction, i); /* what an init that was cut short has left */

@@ -186,7 +186,7 @@ struct hub_options {
 };
 
 /* Makes a new hub in an empty or absent directory: keys, epoch, replica number and the first catalog
- * (packed). Errors: ERROR_USAGE where there is one already, and those of the store. */
+ * (packed). Errors: ERROR_INPUT where there is one already, and those of the store. */
 bool hub_init(const char *directory, const struct hub_options *options, struct bytes catalog,
               uint64_t wall_ms, struct error *error);
 

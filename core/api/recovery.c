@@ -5,7 +5,7 @@
 #include "api/store_check.h"
 #include "api/wall.h"
 #include "base/log.h"
-#include "net/service_manager.h"
+#include "base/patience.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -106,7 +106,7 @@ static bool check(const struct recovery *recovery, const char *data, struct erro
 {
     struct store_check look = {
         .data = data, .program = recovery->program, .found = log_break, .looked = log_verified};
-    service_manager_patience();
+    patience_ask();
     return store_check_run(&look, error);
 }
 
@@ -142,7 +142,7 @@ static bool mend(const struct recovery *recovery, struct error *error)
     int status = 1;
     if (!recovery->program->repair || !backup_work_begin(&mending.work, recovery->data, false, error))
         return false;
-    service_manager_patience();
+    patience_ask();
     bool mended = child_run(make_anew, &mending, &status, error) &&
                   (status == 0 ||
                    error_set(error, ERROR_CORRUPT, "the store in %s cannot be mended", recovery->data)) &&

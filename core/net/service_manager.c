@@ -4,8 +4,6 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
-#define PATIENCE_US (UINT64_C(3600) * 1000000)
-
 enum { SIGNS_A_PERIOD = 3 }; /* one may be late, and one may be lost */
 
 static int64_t wait_ms(void *user)
@@ -36,12 +34,6 @@ bool service_manager_ready(struct service_manager *manager, struct loop *loop, s
     else
         sd_notify(0, "READY=1");
     return true;
-}
-
-void service_manager_patience(void)
-{
-    sd_notifyf(0, "WATCHDOG=1\nWATCHDOG_USEC=%" PRIu64 "\nEXTEND_TIMEOUT_USEC=%" PRIu64, PATIENCE_US,
-               PATIENCE_US);
 }
 
 void service_manager_reloading(void)

@@ -10,12 +10,10 @@ struct service_manager {
     uint64_t next_ms;     /* by loop_now_ms */
 };
 
-/* The service is ready; from now on the loop shows that it turns. The loop's source goes with the loop, which
- * *manager must outlive. ERROR_MEMORY. */
+/* The service is ready; from now on the loop shows that it turns (base/patience.h: before, and in between,
+ * what takes long asks for time). The loop's source goes with the loop, which *manager must outlive.
+ * ERROR_MEMORY. */
 bool service_manager_ready(struct service_manager *manager, struct loop *loop, struct error *error);
-
-/* Before the loop begins something takes long, an hour at most: neither start nor watchdog is to time out. */
-void service_manager_patience(void);
 
 /* The configuration is being read anew; has been read (or kept as it was). */
 void service_manager_reloading(void);

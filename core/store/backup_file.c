@@ -196,7 +196,7 @@ static Hopnhat__BackupHeader *get_head(struct stream *stream, struct arena *aren
             error_set(error, ERROR_CORRUPT, "the head of %s cannot be read", stream->path);
     }
     if (header && header->format > FORMAT) {
-        error_set(error, ERROR_USAGE, "%s was written by a newer program: use that one", stream->path);
+        error_set(error, ERROR_REFUSED, "%s was written by a newer program: use that one", stream->path);
         header = NULL;
     }
     if (!header)

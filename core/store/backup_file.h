@@ -15,7 +15,7 @@
 bool backup_file_write(const char *copy, const char *path, Hopnhat__BackupHeader *header,
                        const uint8_t *recovery_key, struct arena *arena, struct error *error);
 
-/* The head, in the arena. NULL: ERROR_NOT_FOUND, ERROR_CORRUPT, ERROR_USAGE (of a newer program),
+/* The head, in the arena. NULL: ERROR_NOT_FOUND, ERROR_CORRUPT, ERROR_REFUSED (of a newer program),
  * ERROR_MEMORY. */
 Hopnhat__BackupHeader *backup_file_header(const char *path, struct arena *arena, struct error *error);
 

@@ -1,6 +1,7 @@
 #include "store/format.h"
 
 #include "base/log.h"
+#include "base/patience.h"
 #include "store/environment_state.h"
 #include "store/meta.h"
 
@@ -32,7 +33,7 @@ bool format_is_newer(struct environment *environment, const struct format *forma
     struct error unreadable;
     if (!read_number(environment, format, &number, &unreadable) || number <= format_present(format))
         return false;
-    error_set(error, ERROR_USAGE, "the store in %s was written by a newer %s: install that one",
+    error_set(error, ERROR_REFUSED, "the store in %s was written by a newer %s: install that one",
               environment->directory, format->program);
     return true;
 }
@@ -57,6 +58,7 @@ bool format_bring_forward(struct environment *environment, const struct format *
     if (format_is_newer(environment, format, error) || !read_number(environment, format, &number, error))
         return false;
     for (; number && number < format_present(format); number++) {
+        patience_ask();
         if (!go_on(environment, format, number, error))
             return error_prefix(error, "the store cannot be brought forward to format %" PRIu64, number + 1);
         log_info("the store in %s was of format %" PRIu64 ", and is of format %" PRIu64 " now",

@@ -23,11 +23,11 @@ struct format {
 /* The form that the program writes. */
 uint64_t format_present(const struct format *format);
 
-/* Brings the store forward; one that is not made yet has no form, and is left alone. ERROR_USAGE: a newer
+/* Brings the store forward; one that is not made yet has no form, and is left alone. ERROR_REFUSED: a newer
  * program has written it. */
 bool format_bring_forward(struct environment *environment, const struct format *format, struct error *error);
 
-/* Whether a newer program has written the store: then *error says so (ERROR_USAGE). What cannot be read is
+/* Whether a newer program has written the store: then *error says so (ERROR_REFUSED). What cannot be read is
  * not known to be newer. */
 bool format_is_newer(struct environment *environment, const struct format *format, struct error *error);
 

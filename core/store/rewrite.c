@@ -1,6 +1,7 @@
 #include "store/rewrite.h"
 
 #include "base/log.h"
+#include "base/patience.h"
 #include "store/meta.h"
 
 #include <errno.h>
@@ -88,6 +89,8 @@ static bool copy_database(struct transaction *from, struct environment *to, unsi
     size_t key_size = 0;
     for (bool more = true; more;) {
         struct transaction step;
+        if (key_size)
+            patience_ask();
         if (!transaction_begin(&step, to, true, error))
             return false;
         copy_step(from, &step, database, key, &key_size, &more);
@@ -158,6 +161,7 @@ struct environment *rewrite_if_due(struct environment *environment, const struct
     }
     if (!planned)
         return environment;
+    patience_ask();
     log_info("something was erased: the store in %s is written anew", rewrite->data);
     if (!remove_part(rewrite, &why) || !copy_rows(environment, rewrite, &why)) {
         log_error("the store could not be written anew, erased bytes are still in its file: %s", why.text);

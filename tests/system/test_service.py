@@ -26,8 +26,8 @@ def write(path, text):
 class Manager:
     """The end of a notification socket that systemd would hold."""
 
-    def __init__(self, bench):
-        self.path = bench.path("notify")
+    def __init__(self, bench, name="notify"):
+        self.path = bench.path(name)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(self.path)
         self.socket.settimeout(10)
@@ -116,6 +116,53 @@ def test_the_service_manager_is_told(bench):
         process.signal(signal.SIGTERM)
         equal(manager.heard("WATCHDOG"), "STOPPING=1", "it is on its way out")
         equal(process.wait(), 0, "exit status")
+    finally:
+        manager.close()
+
+
+def heard_patience_until_ready(manager, what):
+    """The service asks for time before it is ready, and takes it back with that."""
+    asked = manager.heard()
+    for word in ("EXTEND_TIMEOUT_USEC", "WATCHDOG_USEC"):
+        check(word + "=3600000000" in asked, f"{what}: {asked}")
+    while (told := manager.heard()) == asked:
+        pass
+    equal(told, "WATCHDOG_USEC=300000\nREADY=1", what)
+
+
+def test_nobody_loses_patience_while_a_store_is_written_anew(bench):
+    """After an erasure: at the hub before it is ready, in an office in the midst of its work. And where a
+    store is verified after a crash."""
+    world = Federation(bench, "hue")
+    person = add(world["hue"], "partner", "name=An")
+    world.sync()
+    world["hue"].stop()
+    world.hub.do("erase", "partner", person, "name", "--reason", "case 1")
+    world.hub.stop()
+    manager = Manager(bench)
+    try:
+        os.environ["WATCHDOG_USEC"] = "300000"
+        world.start_hub()
+        heard_patience_until_ready(manager, "a hub that writes its store anew")
+        check(not world.hub.status()["erased_in_files"], "it has done so")
+        manager.close()
+        manager = Manager(bench, "notify-agent")
+        os.environ["WATCHDOG_USEC"] = "300000"
+        world["hue"].start()
+        equal(manager.heard(), "WATCHDOG_USEC=300000\nREADY=1", "the office serves")
+        while (asked := manager.heard()) == "WATCHDOG=1":
+            pass
+        check("WATCHDOG_USEC=3600000000" in asked, f"an office that writes its store anew: {asked}")
+        while (told := manager.heard()) == asked:
+            pass
+        equal(told, "WATCHDOG_USEC=300000\nREADY=1", "it serves again")
+        world["hue"].process.signal(signal.SIGSEGV)
+        world["hue"].process.wait()
+        manager.close()
+        manager = Manager(bench, "notify-crashed")
+        os.environ["WATCHDOG_USEC"] = "300000"
+        world["hue"].start()
+        heard_patience_until_ready(manager, "a store that is verified first")
     finally:
         manager.close()
 

@@ -41,7 +41,7 @@ static void a_second_join_is_refused(void **state)
     close_agent(fixture);
     assert_false(join_finish(&fixture->join, make_joined(fixture), "tcp://127.0.0.1:1", fixture->directory,
                              &options, WALL, &error));
-    assert_int_equal(error.code, ERROR_USAGE);
+    assert_int_equal(error.code, ERROR_INPUT);
     open_agent(fixture);
 }
 
@@ -67,7 +67,7 @@ static void a_newer_store_is_not_opened(void **state)
     assert_true(transaction_commit(&transaction, &error));
     close_agent(fixture);
     assert_null(agent_open(fixture->directory, &options, &error));
-    assert_int_equal(error.code, ERROR_USAGE);
+    assert_int_equal(error.code, ERROR_REFUSED);
     assert_non_null(strstr(error.text, "was written by a newer hopnhat-agent: install that one"));
 }
 

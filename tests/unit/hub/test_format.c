@@ -60,7 +60,7 @@ static void a_newer_store_is_not_opened(void **state)
     rewrite_plan(&transaction, HUB_META); /* which would lose what this program knows nothing of */
     end_as(&transaction, store);
     assert_null(hub_open(fixture->directory, options(), &error));
-    assert_int_equal(error.code, ERROR_USAGE);
+    assert_int_equal(error.code, ERROR_REFUSED);
     assert_non_null(strstr(error.text, "was written by a newer hopnhat-hub: install that one"));
     assert_non_null(strstr(error.text, fixture->directory));
     store = open_store(fixture);
@@ -84,7 +84,7 @@ static void a_newer_store_is_no_damaged_one(void **state)
     end_as(&transaction, store);
     snprintf(path, sizeof path, "%s/store", fixture->directory);
     assert_false(hub_verify(path, false, &verify, &header, &marks, &fixture->arena, &error));
-    assert_int_equal(error.code, ERROR_USAGE);
+    assert_int_equal(error.code, ERROR_REFUSED);
     assert_int_equal(verify.breaks, 0);
     store = open_store(fixture);
     assert_true(transaction_begin(&transaction, store, true, &error));

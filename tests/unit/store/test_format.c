@@ -149,7 +149,7 @@ static void a_newer_store_is_left_alone(void **state)
     put(fixture, "format", 4);
     assert_true(format_is_newer(fixture->environment, &present, &error));
     assert_false(format_bring_forward(fixture->environment, &present, &error));
-    assert_int_equal(error.code, ERROR_USAGE);
+    assert_int_equal(error.code, ERROR_REFUSED);
     assert_non_null(strstr(error.text, "was written by a newer hopnhat-test: install that one"));
     assert_non_null(strstr(error.text, fixture->path));
     assert_int_equal(number(fixture, "count"), 7);
