@@ -56,25 +56,45 @@ static Hopnhat__CustodyPiece *piece_at(const struct cursor *cursor, struct arena
     return piece->sealed.data ? piece : NULL;
 }
 
-void custody_give(struct transaction *transaction, uint64_t replica, uint64_t from, Hopnhat__Custody *custody,
-                  struct arena *arena)
+/* A part of the piece. */
+static size_t give_part(struct transaction *transaction, const Hopnhat__CustodyPiece *piece,
+                        const struct pieces_held *held, size_t most_bytes, Hopnhat__Custody *custody,
+                        struct arena *arena)
+{
+    uint8_t *packed = arena_alloc(arena, hopnhat__custody_piece__get_packed_size(piece));
+    if (packed)
+        custody->piece = pieces_cut(bytes_of(packed, hopnhat__custody_piece__pack(piece, packed)), held,
+                                    most_bytes, arena);
+    if (custody->piece)
+        return custody->piece->data.len;
+    agent_fail_memory(transaction);
+    return 0;
+}
+
+size_t custody_give(struct transaction *transaction, const struct custody_want *want, size_t most_bytes,
+                    Hopnhat__Custody *custody, struct arena *arena)
 {
     struct cursor cursor;
     struct key key;
     size_t bytes = 0;
-    key_number(&key, replica);
+    key_number(&key, want->replica);
     custody->pieces = arena_alloc(arena, GIVEN * sizeof *custody->pieces);
     cursor_open(&cursor, transaction, AGENT_CUSTODY);
     for (bool here = custody->pieces && cursor_seek(&cursor, key_bytes(&key));
          here && cursor_within(&cursor, key_bytes(&key)) && custody->n_pieces < GIVEN;
          here = cursor_next(&cursor)) {
-        if (cursor.key.size != 16 || cursor.value.size <= LAST_BYTES || get_u64_be(cursor.value.data) < from)
+        if (cursor.key.size != 16 || cursor.value.size <= LAST_BYTES ||
+            get_u64_be(cursor.value.data) < want->from)
             continue;
-        if (custody->n_pieces && bytes + cursor.value.size > CUSTODY_GIVE_BYTES)
+        if (custody->n_pieces && bytes + cursor.value.size > most_bytes)
             break;
         Hopnhat__CustodyPiece *piece = piece_at(&cursor, arena);
         if (!piece) {
             agent_fail_memory(transaction);
+            break;
+        }
+        if (want->takes_parts && cursor.value.size > 2 * most_bytes) {
+            bytes = give_part(transaction, piece, &want->held, most_bytes, custody, arena);
             break;
         }
         custody->pieces[custody->n_pieces++] = piece;
@@ -83,6 +103,7 @@ void custody_give(struct transaction *transaction, uint64_t replica, uint64_t fr
     cursor_close(&cursor);
     if (!custody->pieces)
         agent_fail_memory(transaction);
+    return bytes;
 }
 
 static void keep(struct transaction *transaction, const Hopnhat__CustodyPiece *piece)
@@ -117,10 +138,28 @@ static void drop(struct transaction *transaction, uint64_t replica, uint64_t las
     cursor_close(&cursor);
 }
 
+/* Adds a part of a piece to what has come of it; once it is whole it is kept. */
+static void keep_part(struct transaction *transaction, const Hopnhat__Piece *part)
+{
+    struct arena arena;
+    if (!pieces_sound(part))
+        return;
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    pieces_add(transaction, AGENT_PIECE, PIECES_OF_CUSTODY, part);
+    struct bytes whole = pieces_whole(transaction, AGENT_PIECE, PIECES_OF_CUSTODY, &arena);
+    const Hopnhat__CustodyPiece *piece =
+        whole.data ? hopnhat__custody_piece__unpack(&arena.protobuf, whole.size, whole.data) : NULL;
+    if (whole.data)
+        pieces_clear(transaction, AGENT_PIECE, PIECES_OF_CUSTODY);
+    if (piece)
+        keep(transaction, piece);
+    arena_release(&arena);
+}
+
 bool custody_take(struct agent *agent, const Hopnhat__Custody *custody, struct error *error)
 {
     struct transaction transaction;
-    if (custody->n_pieces == 0 && custody->n_drop == 0)
+    if (custody->n_pieces == 0 && custody->n_drop == 0 && !custody->piece)
         return true;
     if (!agent_begin(agent, &transaction, error))
         return false;
@@ -128,5 +167,7 @@ bool custody_take(struct agent *agent, const Hopnhat__Custody *custody, struct e
         drop(&transaction, custody->drop[i], custody->drop[i + 1]);
     for (size_t i = 0; i < custody->n_pieces; i++)
         keep(&transaction, custody->pieces[i]);
+    if (custody->piece)
+        keep_part(&transaction, custody->piece);
     return agent_commit(agent, &transaction, error);
 }

@@ -337,7 +337,7 @@ static void take_error(struct agent_session *session, const struct request *requ
     }
     if (request->kind == REQUEST_CUSTODY && error->code == HOPNHAT__ERROR_CODE__ERROR_MALFORMED) {
         session_trouble(session, "the hub did not take what was held in custody: %.400s", text);
-        session_take_custody(session, NULL);
+        session_take_custody(session, request, NULL);
         return;
     }
     if (request->kind == REQUEST_RECONCILE && error->code != HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO) {
@@ -415,7 +415,7 @@ static void take_answer(struct agent_session *session, const struct request *req
         session_take_reconciled(session, message->reconciled, wall_ms);
         break;
     case HOPNHAT__MESSAGE__BODY_CUSTODY:
-        session_take_custody(session, message->custody);
+        session_take_custody(session, request, message->custody);
         break;
     case HOPNHAT__MESSAGE__BODY_ROTATED:
         session_take_rotated(session, message->rotated, NULL);

@@ -10,7 +10,7 @@ void session_custody_begin(struct agent_session *session)
     struct error error;
     session->custody_due = true;
     session->custody_settled = true;
-    session->want_replica = 0;
+    session->want = (struct custody_want){0};
     if (!agent_read(session->agent, &transaction, &error))
         return;
     session->custody_settled = !custody_holds(&transaction);
@@ -31,15 +31,20 @@ void session_custody(struct agent_session *session, uint64_t wall_ms)
     struct error error;
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
     Hopnhat__Custody custody = HOPNHAT__CUSTODY__INIT;
+    Hopnhat__PieceHeld held;
+    const struct link_limits *limits = &session->agent->limits;
+    const size_t up_bytes = limit_chunk_bytes(limits->up_bytes_per_second, session->up.window_bytes / 2),
+                 down_bytes =
+                     limit_chunk_bytes(limits->down_bytes_per_second, session->down.window_bytes / 2);
+    size_t given = 0;
     if (session_asked(session, REQUEST_CUSTODY) || !session_is_due(session, session->ask_after_ms))
         return;
     arena_reset(&session->message);
     bool read = agent_read(session->agent, &transaction, &error);
     if (read) {
         custody_list(&transaction, &custody, &session->message);
-        if (session->want_replica)
-            custody_give(&transaction, session->want_replica, session->want_from, &custody,
-                         &session->message);
+        if (session->want.replica)
+            given = custody_give(&transaction, &session->want, up_bytes, &custody, &session->message);
         read = !transaction.failed;
         error = transaction.error;
         transaction_abort(&transaction);
@@ -52,29 +57,69 @@ void session_custody(struct agent_session *session, uint64_t wall_ms)
     session->custody_due = false;
     message.body_case = HOPNHAT__MESSAGE__BODY_CUSTODY;
     message.custody = &custody;
-    session_ask(session, &message, REQUEST_CUSTODY, wall_ms);
+    custody.has_credit_bytes = true;
+    custody.credit_bytes = (uint32_t)down_bytes;
+    if (session_held(session, PIECES_OF_CUSTODY, &held))
+        custody.held = &held;
+    struct request *request = session_ask(session, &message, REQUEST_CUSTODY, wall_ms);
+    if (request && given)
+        request->mark =
+            rate_sent(&session->up, given, session_under_way(session, REQUEST_PUSH), session->now_ms);
+    else if (request)
+        request->mark =
+            rate_sent(&session->down, down_bytes, session_under_way(session, REQUEST_PULL), session->now_ms);
 }
 
-void session_take_custody(struct agent_session *session, const Hopnhat__Custody *custody)
+/* What came says how fast the link is. */
+static void measure(struct agent_session *session, const struct request *request,
+                    const Hopnhat__Custody *custody, bool gave)
+{
+    struct rate_mark mark = request->mark;
+    size_t size = custody->piece ? custody->piece->data.len : 0;
+    for (size_t i = 0; i < custody->n_pieces; i++)
+        size += custody->pieces[i]->sealed.len;
+    if (gave) {
+        rate_answered(&session->up, &mark, session->now_ms);
+    } else if (size) {
+        mark.filled = mark.filled && 2 * size >= mark.size_bytes;
+        mark.size_bytes = size;
+        rate_answered(&session->down, &mark, session->now_ms);
+    }
+}
+
+/* Whether the hub has taken more of what it wants since that was said. */
+static bool goes_on(const struct custody_want *want, const struct custody_want *before)
+{
+    return want->replica > before->replica ||
+           (want->replica == before->replica &&
+            (want->from > before->from || want->held.held_bytes > before->held.held_bytes));
+}
+
+void session_take_custody(struct agent_session *session, const struct request *request,
+                          const Hopnhat__Custody *custody)
 {
     struct error error;
-    uint64_t replica = session->want_replica, from = session->want_from;
-    session->want_replica = 0;
+    const struct custody_want before = session->want;
+    session->want = (struct custody_want){0};
     if (!custody) {
         session->custody_settled = true;
         return;
     }
+    measure(session, request, custody, before.replica);
     if (!custody_take(session->agent, custody, &error)) {
         session_trouble(session, "%s", error.text);
         session_lose_link(session, "the store failed");
         return;
     }
-    for (size_t i = 0; i + 1 < custody->n_want && !session->want_replica; i += 2) {
-        if (custody->want[i] < replica || (custody->want[i] == replica && custody->want[i + 1] <= from))
-            continue; /* given already: the hub cannot take it yet */
-        session->want_replica = custody->want[i];
-        session->want_from = custody->want[i + 1];
+    for (size_t i = 0; i + 1 < custody->n_want && !session->want.replica; i += 2) {
+        struct custody_want want = {.replica = custody->want[i], .from = custody->want[i + 1]};
+        if (custody->held) {
+            want.takes_parts = true;
+            want.held = (struct pieces_held){.id = custody->held->id, .held_bytes = custody->held->size};
+        }
+        if (!before.replica || goes_on(&want, &before)) /* else the hub cannot take yet what was given */
+            session->want = want;
     }
-    session->custody_settled = !session->want_replica;
-    session->custody_due = session->want_replica || custody->n_pieces > 0;
+    session->custody_settled = !session->want.replica;
+    session->custody_due = session->want.replica || custody->n_pieces > 0 || custody->piece;
 }

@@ -4,9 +4,7 @@
 #include "model/echo.h"
 #include "store/pieces.h"
 
-/* What is held of a transfer, for the hub to go on from there. False: nothing, or the store cannot be read.
- */
-static bool read_held(struct agent_session *session, struct bytes transfer, Hopnhat__PieceHeld *to)
+bool session_held(struct agent_session *session, struct bytes transfer, Hopnhat__PieceHeld *to)
 {
     struct transaction transaction;
     struct error error;
@@ -45,7 +43,7 @@ static bool pull(struct agent_session *session, size_t under_way, uint64_t wall_
                                                                : PULL_WAIT_MS;
     pull.has_wait_ms = pull.wait_ms != PULL_WAIT_MS;
     pull.has_ahead = pull.ahead = ahead;
-    if (session->applied == 0 && read_held(session, PIECES_OF_FEED, &held))
+    if (session->applied == 0 && session_held(session, PIECES_OF_FEED, &held))
         pull.held = &held;
     if (session->urgent || session_is_due(session, session->head_due_ms)) {
         pull.has_head = true;
@@ -195,7 +193,7 @@ void session_reconcile(struct agent_session *session, uint64_t wall_ms)
         session->down.window_bytes < session->feed_bytes ? session->down.window_bytes : session->feed_bytes;
     message.reconcile = reconcile_ask(session->agent, &session->round, session->up.window_bytes, credit,
                                       &session->message, &error);
-    if (message.reconcile && read_held(session, PIECES_OF_RECONCILE, &held))
+    if (message.reconcile && session_held(session, PIECES_OF_RECONCILE, &held))
         message.reconcile->held = &held;
     if (message.reconcile)
         session_ask(session, &message, REQUEST_RECONCILE, wall_ms);

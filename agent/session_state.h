@@ -2,6 +2,7 @@
 #ifndef HOPNHAT_AGENT_SESSION_STATE_H
 #define HOPNHAT_AGENT_SESSION_STATE_H
 
+#include "agent/custody.h"
 #include "agent/link_rate.h"
 #include "agent/reconcile.h"
 #include "agent/session.h"
@@ -62,7 +63,8 @@ struct request {
     uint32_t wait_ms; /* of a Pull */
     size_t log;       /* of a Push: place in the session's logs, seqs, clock reading */
     uint64_t first, last, time;
-    struct rate_mark mark; /* of a Push, or of a Pull by its credit */
+    struct rate_mark
+        mark; /* of a Push or what is given back, or of a Pull or what is to be kept by its credit */
     /* of a Push with a piece: where in the change it ends (0: there is none), and which change that is */
     uint32_t piece_end;
     uint64_t piece_id;
@@ -127,9 +129,9 @@ struct agent_session {
     bool urgent;    /* the next Pull is to be answered at once */
     struct reconciliation round;
     /* headquarters' log in custody here: something is to be said of it; the hub has all that is held; from
-     * where on it wants it back (want_replica 0: it does not) */
+     * where on it wants it back */
     bool custody_due, custody_settled;
-    uint64_t want_replica, want_from;
+    struct custody_want want;
     bool rotate_refused;  /* the hub does not take the new keys: not asked again in this session */
     unsigned mended;      /* how often all was reconciled since the digests were equal */
     struct arena arena;   /* of the greeting */
@@ -153,6 +155,10 @@ size_t session_asked(const struct agent_session *session, enum request_kind kind
 uint64_t session_room_ms(const struct agent_session *session, enum request_kind kind,
                          const struct link_rate *rate, size_t size_bytes);
 void session_forget(struct agent_session *session, enum request_kind kind);
+
+/* What is held of a transfer in AGENT_PIECE, for the hub to go on from there. False: nothing, or the store
+ * cannot be read. */
+bool session_held(struct agent_session *session, struct bytes transfer, Hopnhat__PieceHeld *to);
 
 /* Something went wrong: kept for status, and logged where it is not what was logged last. */
 void session_trouble(struct agent_session *session, const char *format, ...)
@@ -215,7 +221,8 @@ void session_give_up_histories(struct agent_session *session, bool all);
 void session_custody_begin(struct agent_session *session);
 bool session_custody_first(const struct agent_session *session);
 void session_custody(struct agent_session *session, uint64_t wall_ms);
-void session_take_custody(struct agent_session *session, const Hopnhat__Custody *custody);
+void session_take_custody(struct agent_session *session, const struct request *request,
+                          const Hopnhat__Custody *custody);
 
 /* session_rotate.c: announces new keys, where there are some; takes the answer, or (NULL) that there is none,
  * and why */

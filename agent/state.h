@@ -39,13 +39,14 @@ enum agent_database {
     AGENT_OUTVOTED, /* type, record, field (4) -> Outvoted */
     AGENT_ACCOUNT,  /* people who come over TCP, by name */
     AGENT_AUDIT,    /* administrative acts, by number */
-    AGENT_PIECE,    /* PIECES_OF_… (1) -> of the next item or bucket, what has come (store/pieces.h) */
+    AGENT_PIECE,    /* PIECES_OF_… (1) -> of what comes in pieces, what has come (store/pieces.h) */
     AGENT_DATABASES,
 };
 
 /* The transfers in AGENT_PIECE. */
 #define PIECES_OF_FEED      bytes_of("f", 1)
 #define PIECES_OF_RECONCILE bytes_of("r", 1)
+#define PIECES_OF_CUSTODY   bytes_of("c", 1)
 
 extern const char *const agent_databases[AGENT_DATABASES]; /* their names in LMDB */
 extern const struct format agent_format;

@@ -8,6 +8,7 @@
 #include "hub/registry.h"
 #include "hub/reply.h"
 #include "store/meta.h"
+#include "store/pieces.h"
 
 enum { RETRY_MS = 1000 };
 
@@ -16,14 +17,20 @@ static bool is_own(const struct replica *replica)
     return replica->office[0] == 0;
 }
 
+/* What is lost need not be held: the last change before which nothing is missing. */
+static uint64_t past_gap(const struct replica *replica, uint64_t last)
+{
+    return last + 1 >= replica->gap_from && last < replica->gap_to ? replica->gap_to : last;
+}
+
 /* The last change up to which the agent, together with the kept backups, holds the log. */
 static uint64_t covered(const struct replica *replica, const Hopnhat__Custody *custody)
 {
-    uint64_t last = replica->safe;
+    uint64_t last = past_gap(replica, replica->safe);
     for (size_t i = 0; i + 2 < custody->n_have; i += 3)
-        if (custody->have[i] == replica->number && custody->have[i + 1] <= replica->safe + 1 &&
+        if (custody->have[i] == replica->number && custody->have[i + 1] <= last + 1 &&
             custody->have[i + 2] > last)
-            last = custody->have[i + 2];
+            last = past_gap(replica, custody->have[i + 2]);
     return last < replica->watermark ? last : replica->watermark;
 }
 
@@ -128,26 +135,38 @@ bool custody_is_awaited(struct hub *hub, uint64_t wall_ms)
 
 /* --- the exchange --- */
 
+bool custody_gap_counts(const struct hub *hub, const struct replica *replica, uint64_t first)
+{
+    return !hub->custody.awaited || (hub->custody.came >= enough(hub) &&
+                                     (!replica || !replica->offered_from || first <= replica->offered_from));
+}
+
+/* Whether the changes from `first` on come too early: what is before them may yet come from another agent. */
+static bool is_early(const struct hub *hub, struct replica *replica, uint64_t first)
+{
+    const uint64_t next = replica ? replica->watermark + 1 : 1, from = first > next ? first : next;
+    if (replica && (!replica->offered_from || from < replica->offered_from))
+        replica->offered_from = from;
+    return first > next && !custody_gap_counts(hub, replica, first);
+}
+
 /* What the agent holds and the hub has lost. */
-static bool want(struct hub *hub, const Hopnhat__Custody *custody, Hopnhat__Custody *answer,
+static bool want(struct hub *hub, const Hopnhat__Custody *custody, Hopnhat__Custody *answer, bool *early,
                  struct arena *arena)
 {
     answer->want = arena_alloc(arena, (custody->n_have + 1) * sizeof *answer->want);
     if (!answer->want)
         return false;
     for (size_t i = 0; i + 2 < custody->n_have; i += 3) {
-        const struct replica *replica = registry_replica(hub, custody->have[i]);
+        struct replica *replica = registry_replica(hub, custody->have[i]);
         uint64_t watermark = replica ? replica->watermark : 0;
         if (custody->have[i + 2] <= watermark || (replica && !is_own(replica)))
             continue;
         if (custody->have[i] == hub->own_replica) {
             log_error("an agent holds changes of headquarters that this store does not have: it was put back "
                       "from a copy; use restore instead");
-        } else if (custody->have[i + 1] > watermark + 1) {
-            log_warning(
-                "an agent holds changes %llu to %llu of headquarters' log %016llx, and those before are lost",
-                (unsigned long long)custody->have[i + 1], (unsigned long long)custody->have[i + 2],
-                (unsigned long long)custody->have[i]);
+        } else if (is_early(hub, replica, custody->have[i + 1])) {
+            *early = true;
         } else {
             answer->want[answer->n_want++] = custody->have[i];
             answer->want[answer->n_want++] = watermark + 1;
@@ -170,19 +189,41 @@ static bool drop(const struct hub *hub, const Hopnhat__Custody *custody, Hopnhat
     return answer->drop != NULL;
 }
 
+/* A part of a piece that is too large for the credit. */
+static bool cut_piece(const Hopnhat__CustodyPiece *piece, const Hopnhat__Custody *custody, size_t most_bytes,
+                      Hopnhat__Custody *answer, struct arena *arena, struct error *error)
+{
+    struct pieces_held held = {0};
+    uint8_t *packed = arena_alloc(arena, hopnhat__custody_piece__get_packed_size(piece));
+    if (!packed)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    if (custody->held)
+        held = (struct pieces_held){.id = custody->held->id, .held_bytes = custody->held->size};
+    struct bytes whole = bytes_of(packed, hopnhat__custody_piece__pack(piece, packed));
+    answer->piece = pieces_cut(whole, &held, most_bytes, arena);
+    return answer->piece || error_set(error, ERROR_MEMORY, "out of memory");
+}
+
 /* The next piece that the agent lacks, if it is one of those that keep the log. */
 static bool add_piece(struct hub *hub, const struct hub_session *session, const Hopnhat__Custody *custody,
                       Hopnhat__Custody *answer, struct arena *arena, struct error *error)
 {
+    size_t most_bytes = CUSTODY_PIECE_BYTES;
+    if (custody->has_credit_bytes && custody->credit_bytes < most_bytes)
+        most_bytes = custody->credit_bytes > LEAST_PIECE_BYTES ? custody->credit_bytes : LEAST_PIECE_BYTES;
     for (const struct replica *replica = hub->replicas; replica; replica = replica->hh.next) {
         if (!session->custodian || !is_own(replica) || covered(replica, custody) >= replica->watermark)
             continue;
         answer->pieces = arena_alloc(arena, sizeof *answer->pieces);
         if (!answer->pieces)
             return error_set(error, ERROR_MEMORY, "out of memory");
-        answer->pieces[0] = custody_piece_make(hub, replica, covered(replica, custody) + 1, arena, error);
-        answer->n_pieces = answer->pieces[0] != NULL;
-        return answer->n_pieces;
+        Hopnhat__CustodyPiece *piece =
+            custody_piece_make(hub, replica, covered(replica, custody) + 1, most_bytes, arena, error);
+        if (piece && custody->has_credit_bytes && piece->sealed.len > 2 * most_bytes)
+            return cut_piece(piece, custody, most_bytes, answer, arena, error);
+        answer->pieces[0] = piece;
+        answer->n_pieces = piece != NULL;
+        return piece;
     }
     return true;
 }
@@ -207,19 +248,54 @@ static void take_note(struct hub *hub, struct hub_session *session, const Hopnha
     audience_look(hub, session, LOOK_NEWS);
 }
 
-static bool make_answer(struct hub *hub, struct hub_session *session, const Hopnhat__Custody *custody,
-                        Hopnhat__Custody *answer, struct arena *arena, struct error *error)
+/* How much has come of the piece that the agent gives back in parts. */
+static bool add_held(struct hub *hub, const struct hub_session *session, Hopnhat__Custody *answer,
+                     struct arena *arena, struct error *error)
 {
-    if (!want(hub, custody, answer, arena) || !drop(hub, custody, answer, arena))
+    struct transaction transaction;
+    answer->held = arena_alloc(arena, sizeof *answer->held);
+    if (!answer->held)
         return error_set(error, ERROR_MEMORY, "out of memory");
-    take_note(hub, session, custody, answer->n_want == 0);
+    if (!transaction_begin(&transaction, hub->environment, false, error))
+        return false;
+    const struct pieces_held held =
+        pieces_held(&transaction, HUB_PIECE, bytes_of(session->key, LINK_KEY_BYTES));
+    transaction_abort(&transaction);
+    hopnhat__piece_held__init(answer->held);
+    answer->held->id = held.id;
+    answer->held->size = held.held_bytes;
+    return true;
+}
+
+static void note_coming(struct hub *hub, const struct hub_session *session)
+{
+    struct installation *installation = registry_installation(hub, session->key);
+    if (!installation || installation->came)
+        return;
+    installation->came = true;
+    hub->custody.came++;
+}
+
+/* *early: the agent holds what comes too early, and nothing else is to be said. */
+static bool make_answer(struct hub *hub, struct hub_session *session, const Hopnhat__Custody *custody,
+                        Hopnhat__Custody *answer, bool *early, struct arena *arena, struct error *error)
+{
+    note_coming(hub, session);
+    if (!want(hub, custody, answer, early, arena) || !drop(hub, custody, answer, arena))
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    *early = *early && answer->n_want == 0;
+    take_note(hub, session, custody, answer->n_want == 0 && !*early);
     custody_turn(hub);
-    return answer->n_want || add_piece(hub, session, custody, answer, arena, error);
+    if (answer->n_want)
+        return add_held(hub, session, answer, arena, error);
+    return *early || add_piece(hub, session, custody, answer, arena, error);
 }
 
 void custody_receive(struct hub *hub, struct hub_session *session, uint32_t request,
                      const Hopnhat__Custody *custody, uint64_t wall_ms, const struct hub_outlet *outlet)
 {
+    const bool gives = custody->n_pieces || custody->piece;
+    bool early = false;
     struct arena arena;
     struct error error;
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
@@ -228,8 +304,8 @@ void custody_receive(struct hub *hub, struct hub_session *session, uint32_t requ
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
     message.body_case = HOPNHAT__MESSAGE__BODY_CUSTODY;
     message.custody = &answer;
-    bool taken = !custody->n_pieces || custody_pieces_take(hub, custody, wall_ms, &error);
-    if (taken && custody->n_pieces)
+    bool taken = !gives || custody_pieces_take(hub, session->key, custody, wall_ms, &error);
+    if (taken && gives)
         quarantine_catch_up(hub, wall_ms);
     if (!taken) {
         log_warning("what an agent gave back of headquarters' log was not taken: %s", error.text);
@@ -237,11 +313,13 @@ void custody_receive(struct hub *hub, struct hub_session *session, uint32_t requ
             reply_error(outlet, &session->peer, request, HOPNHAT__ERROR_CODE__ERROR_MALFORMED, error.text);
         else
             reply_busy(outlet, &session->peer, request, RETRY_MS);
-    } else if (make_answer(hub, session, custody, &answer, &arena, &error)) {
-        reply(outlet, &session->peer, request, &message);
-    } else {
+    } else if (!make_answer(hub, session, custody, &answer, &early, &arena, &error)) {
         log_error("custody: %s", error.text);
         reply_busy(outlet, &session->peer, request, RETRY_MS);
+    } else if (early) {
+        reply_busy(outlet, &session->peer, request, RETRY_MS);
+    } else {
+        reply(outlet, &session->peer, request, &message);
     }
     arena_release(&arena);
 }

@@ -10,8 +10,9 @@
 #include <jansson.h>
 
 enum {
-    CUSTODIANS = 3,                   /* agents that hold each change, where there are so many */
-    CUSTODY_PIECE_BYTES = 128 * 1024, /* a piece closes at this size, but holds one change at least */
+    CUSTODIANS = 3, /* agents that hold each change, where there are so many */
+    CUSTODY_PIECE_BYTES =
+        128 * 1024, /* a piece closes at this size or the agent's credit, but holds one change */
     CUSTODY_PIECE_CHANGES = 1000,
     CUSTODY_RETRY_MS = 1000,          /* who says anything else meanwhile comes again */
     CUSTODY_MOST_WAIT_MS = 60 * 1000, /* of a restored hub, unless told otherwise */
@@ -29,6 +30,11 @@ bool custody_waits(const struct hub *hub, const struct hub_session *session);
 
 /* Whether the hub has been restored and is to be quiet for now. */
 bool custody_is_awaited(struct hub *hub, uint64_t wall_ms);
+
+/* Whether headquarters' log goes on with a change that agents hold beyond a gap: what lies between is lost.
+ * While the hub waits, all that it waits for have to have come, and of these the one that holds most gives.
+ */
+bool custody_gap_counts(const struct hub *hub, const struct replica *replica, uint64_t first);
 
 /* Adds what status tells: not_in_custody, custody_awaited. */
 void custody_status(struct hub *hub, json_t *status);

@@ -6,6 +6,7 @@
 #include "hub/custody.h"
 #include "hub/registry.h"
 #include "store/key.h"
+#include "store/pieces.h"
 #include "store/rows.h"
 
 #include <inttypes.h>
@@ -17,9 +18,29 @@ static bool out_of_memory(struct error *error)
 
 /* --- making --- */
 
+/* The chain's link before that change. False: it is not known any more. */
+static bool link_before(struct transaction *transaction, const struct replica *replica, uint64_t seq,
+                        uint8_t link[LINK_BYTES], struct arena *arena)
+{
+    struct key key;
+    if (seq == 1) {
+        chain_start(replica->number, link);
+        return true;
+    }
+    key_dot(&key, replica->number, seq - 1);
+    const Hopnhat__LogRow *row =
+        row_get(transaction, HUB_LOG, key_bytes(&key), &hopnhat__log_row__descriptor, arena);
+    const uint8_t *from = row && row->link.len == LINK_BYTES ? row->link.data
+                          : seq - 1 == replica->gap_to       ? replica->gap_link
+                                                             : NULL;
+    if (from)
+        memcpy(link, from, LINK_BYTES);
+    return from;
+}
+
 /* Reads changes from push->first on; *link is the chain's after the last of them, in the arena. */
-static bool collect(struct transaction *transaction, const struct replica *replica, Hopnhat__Push *push,
-                    const uint8_t **link, struct arena *arena)
+static bool collect(struct transaction *transaction, const struct replica *replica, size_t most_bytes,
+                    Hopnhat__Push *push, const uint8_t **link, struct arena *arena)
 {
     size_t bytes = 0;
     push->changes = arena_alloc(arena, CUSTODY_PIECE_CHANGES * sizeof *push->changes);
@@ -32,8 +53,7 @@ static bool collect(struct transaction *transaction, const struct replica *repli
         key_dot(&key, replica->number, seq);
         const Hopnhat__LogRow *row =
             row_get(transaction, HUB_LOG, key_bytes(&key), &hopnhat__log_row__descriptor, arena);
-        if (!row || row->link.len != LINK_BYTES ||
-            (push->n_changes && bytes + row->logged.len > CUSTODY_PIECE_BYTES))
+        if (!row || row->link.len != LINK_BYTES || (push->n_changes && bytes + row->logged.len > most_bytes))
             break;
         push->admitted[push->n_admitted++] = row->admitted;
         push->changes[push->n_changes++] = row->logged;
@@ -43,8 +63,9 @@ static bool collect(struct transaction *transaction, const struct replica *repli
     return push->n_changes > 0;
 }
 
-static Hopnhat__CustodyPiece *seal(struct hub *hub, const struct replica *replica, const Hopnhat__Push *push,
-                                   struct arena *arena, struct error *error)
+/* The same changes are sealed to the same bytes, so that a piece may travel in parts. */
+static Hopnhat__CustodyPiece *seal(const struct hub *hub, const struct replica *replica,
+                                   const Hopnhat__Push *push, struct arena *arena, struct error *error)
 {
     uint8_t seed[LINK_KEY_BYTES];
     size_t size = hopnhat__push__get_packed_size(push);
@@ -55,7 +76,7 @@ static Hopnhat__CustodyPiece *seal(struct hub *hub, const struct replica *replic
         return NULL;
     }
     hopnhat__push__pack(push, packed);
-    hub->entropy.fill(hub->entropy.context, seed, sizeof seed);
+    keys_seed(&hub->custody_keys, bytes_of(packed, size), seed);
     bool done = keys_seal(hub->custody_keys.public_key, seed, bytes_of(packed, size), sealed, error);
     keys_wipe(seed, sizeof seed);
     hopnhat__custody_piece__init(piece);
@@ -67,16 +88,16 @@ static Hopnhat__CustodyPiece *seal(struct hub *hub, const struct replica *replic
 }
 
 Hopnhat__CustodyPiece *custody_piece_make(struct hub *hub, const struct replica *replica, uint64_t first,
-                                          struct arena *arena, struct error *error)
+                                          size_t most_bytes, struct arena *arena, struct error *error)
 {
     struct transaction transaction;
     Hopnhat__Push push = HOPNHAT__PUSH__INIT;
-    uint8_t text[SIGNED_LINK_BYTES], signature[SIGNATURE_BYTES];
+    uint8_t text[SIGNED_LINK_BYTES], signature[SIGNATURE_BYTES], before[LINK_BYTES];
     const uint8_t *link = NULL;
     push.first = first;
     if (!transaction_begin(&transaction, hub->environment, false, error))
         return NULL;
-    if (!collect(&transaction, replica, &push, &link, arena)) {
+    if (!collect(&transaction, replica, most_bytes, &push, &link, arena)) {
         error_set(error, ERROR_CORRUPT, "headquarters' log has lost its change %" PRIu64, first);
         if (transaction.failed)
             *error = transaction.error;
@@ -86,6 +107,8 @@ Hopnhat__CustodyPiece *custody_piece_make(struct hub *hub, const struct replica 
     chain_signed_text(replica->number, first + push.n_changes - 1, link, text);
     keys_sign(&hub->signing_keys, bytes_of(text, sizeof text), signature);
     push.signature = (ProtobufCBinaryData){sizeof signature, signature};
+    push.has_before = link_before(&transaction, replica, first, before, arena);
+    push.before = (ProtobufCBinaryData){sizeof before, before};
     Hopnhat__CustodyPiece *piece = seal(hub, replica, &push, arena, error);
     transaction_abort(&transaction);
     return piece;
@@ -116,11 +139,10 @@ struct piece_change {
 };
 
 static bool unpack_changes(const struct hub *hub, const struct replica *replica, const Hopnhat__Push *push,
-                           size_t skip, struct piece_change *changes, struct arena *arena,
-                           struct error *error)
+                           size_t skip, const uint8_t *previous, struct piece_change *changes,
+                           struct arena *arena, struct error *error)
 {
     uint8_t text[SIGNED_LINK_BYTES];
-    const uint8_t *previous = replica->link;
     for (size_t i = skip; i < push->n_changes; i++) {
         struct bytes stored = bytes_of(push->changes[i].data, push->changes[i].len);
         if (!change_unpack(&changes[i].change, (struct dot){replica->number, push->first + i}, stored, arena,
@@ -177,19 +199,43 @@ static bool take_piece(struct admission *admission, const Hopnhat__CustodyPiece 
         return error_set(error, ERROR_REFUSED, "a piece of a log that is not a former one of headquarters");
     if (!replica && !(replica = registry_add_replica(hub, piece->replica, NULL)))
         return out_of_memory(error);
-    if (push->first > replica->watermark + 1 || piece->last <= replica->watermark ||
-        DEFECT(CUSTODY_FORGOTTEN))
+    const bool gap = push->first > replica->watermark + 1;
+    if ((gap && !(custody_gap_counts(hub, replica, push->first) && push->before.len == LINK_BYTES)) ||
+        piece->last <= replica->watermark || DEFECT(CUSTODY_FORGOTTEN))
         return true;
-    size_t skip = (size_t)(replica->watermark + 1 - push->first);
+    size_t skip = gap ? 0 : (size_t)(replica->watermark + 1 - push->first);
     struct piece_change *changes = arena_alloc(arena, push->n_changes * sizeof *changes);
     if (!changes)
         return out_of_memory(error);
-    return unpack_changes(hub, replica, push, skip, changes, arena, error) &&
-           offer_changes(admission, replica, push, skip, changes, error);
+    if (!unpack_changes(hub, replica, push, skip, gap ? push->before.data : replica->link, changes, arena,
+                        error))
+        return false;
+    if (gap)
+        registry_note_gap(hub, replica, push->first - 1, push->before.data);
+    replica->offered_from = 0; /* who has more says so */
+    return offer_changes(admission, replica, push, skip, changes, error);
 }
 
-bool custody_pieces_take(struct hub *hub, const Hopnhat__Custody *custody, uint64_t wall_ms,
-                         struct error *error)
+/* Adds a part of a piece to what has come of it, and takes the piece where that is all. */
+static bool take_part(struct admission *admission, const uint8_t giver[LINK_KEY_BYTES],
+                      const Hopnhat__Piece *part, struct arena *arena, struct error *error)
+{
+    const struct bytes transfer = bytes_of(giver, LINK_KEY_BYTES);
+    const Hopnhat__CustodyPiece *piece = NULL;
+    if (!pieces_sound(part))
+        return error_set(error, ERROR_REFUSED, "a part of a piece that cannot be");
+    pieces_add(&admission->transaction, HUB_PIECE, transfer, part);
+    struct bytes whole = pieces_whole(&admission->transaction, HUB_PIECE, transfer, arena);
+    if (!whole.data)
+        return true;
+    pieces_clear(&admission->transaction, HUB_PIECE, transfer);
+    piece = hopnhat__custody_piece__unpack(&arena->protobuf, whole.size, whole.data);
+    return piece ? take_piece(admission, piece, arena, error)
+                 : error_set(error, ERROR_REFUSED, "what came in parts is no piece");
+}
+
+bool custody_pieces_take(struct hub *hub, const uint8_t giver[LINK_KEY_BYTES],
+                         const Hopnhat__Custody *custody, uint64_t wall_ms, struct error *error)
 {
     struct admission admission;
     struct arena arena;
@@ -200,6 +246,8 @@ bool custody_pieces_take(struct hub *hub, const Hopnhat__Custody *custody, uint6
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
     for (size_t i = 0; i < custody->n_pieces && done; i++)
         done = take_piece(&admission, custody->pieces[i], &arena, error);
+    if (done && custody->piece)
+        done = take_part(&admission, giver, custody->piece, &arena, error);
     arena_release(&arena);
     if (done)
         return admission_commit(&admission, error);

@@ -105,27 +105,13 @@ static bool has_gap(const struct replica *replica, const Hopnhat__LogHead *log)
     return replica && log->trimmed > replica->watermark;
 }
 
-/* What lies between is lost to both sides. It is put on record, and the log goes on behind it: a gap never
- * blocks.
- */
-static void note_gaps(struct hub *hub, const struct installation *installation, const Hopnhat__Hello *hello)
+static void note_gaps(struct hub *hub, const Hopnhat__Hello *hello)
 {
     for (size_t i = 0; i < hello->n_logs; i++) {
         const Hopnhat__LogHead *log = hello->logs[i];
         struct replica *replica = registry_replica(hub, log->replica);
-        if (!has_gap(replica, log))
-            continue;
-        log_error(
-            "office %s: changes %llu to %llu of its log %016llx are lost: they are not in the backup that "
-            "this hub came back from, and the office does not keep them any more",
-            installation->office, (unsigned long long)replica->watermark + 1,
-            (unsigned long long)log->trimmed, (unsigned long long)replica->number);
-        if (!replica->gap_to)
-            replica->gap_from = replica->watermark + 1;
-        replica->gap_to = replica->watermark = log->trimmed;
-        memcpy(replica->gap_link, log->trimmed_link.data, LINK_BYTES);
-        memcpy(replica->link, log->trimmed_link.data, LINK_BYTES);
-        registry_touch(hub, replica);
+        if (has_gap(replica, log))
+            registry_note_gap(hub, replica, log->trimmed, log->trimmed_link.data);
     }
 }
 
@@ -147,7 +133,7 @@ static bool make_known(struct hub *hub, const struct link_peer *peer, const Hopn
                  (registry_installation(hub, peer->key) || recognise(hub, peer, hello, &transaction, error));
     const struct installation *installation = registry_installation(hub, peer->key);
     if (known && register_replicas(hub, installation, hello, error)) {
-        note_gaps(hub, installation, hello);
+        note_gaps(hub, hello);
         registry_save(hub, &transaction);
         if (transaction_commit(&transaction, error))
             return true;

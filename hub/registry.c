@@ -1,7 +1,9 @@
 #include "hub/registry.h"
 
 #include "base/hex.h"
+#include "base/log.h"
 #include "hub/audience.h"
+#include "hub/headquarters.h"
 #include "hub/hello.h"
 #include "store/key.h"
 #include "store/rows.h"
@@ -113,6 +115,22 @@ static void revoke_installations(struct hub *hub, const struct office *office)
             registry_touch(hub, one);
         }
     }
+}
+
+void registry_note_gap(struct hub *hub, struct replica *replica, uint64_t to, const uint8_t link[LINK_BYTES])
+{
+    const char *who = replica->office[0] ? replica->office : HEADQUARTERS_OWNER;
+    log_with(LOG_LEVEL_ERROR, "HOPNHAT_OFFICE", who,
+             "%s: changes %llu to %llu of its log %016llx are lost: they are not in the backup that this hub "
+             "came back from, and nobody keeps them any more",
+             who, (unsigned long long)replica->watermark + 1, (unsigned long long)to,
+             (unsigned long long)replica->number);
+    if (!replica->gap_to)
+        replica->gap_from = replica->watermark + 1;
+    replica->gap_to = replica->watermark = to;
+    memcpy(replica->gap_link, link, LINK_BYTES);
+    memcpy(replica->link, link, LINK_BYTES);
+    registry_touch(hub, replica);
 }
 
 struct replica *registry_add_replica(struct hub *hub, uint64_t number,

@@ -24,6 +24,11 @@ struct replica *registry_add_replica(struct hub *hub, uint64_t number,
 /* Notes that the replica's row is to be written. */
 void registry_touch(struct hub *hub, struct replica *replica);
 
+/* The changes from behind the watermark up to `to`, where the chain's link is that, are lost to both sides: a
+ * restored hub has lost them, and nobody keeps them any more. That is put on record and logged, and the log
+ * goes on behind them: a gap never blocks. */
+void registry_note_gap(struct hub *hub, struct replica *replica, uint64_t to, const uint8_t link[LINK_BYTES]);
+
 /* Registers an installation, in memory and in the transaction. */
 bool registry_add_installation(struct hub *hub, struct transaction *transaction,
                                const struct installation *installation, struct error *error);

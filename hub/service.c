@@ -149,13 +149,14 @@ static bool history(void *context, const Hopnhat__History *request, struct arena
     return done;
 }
 
-/* What was lost of offices' logs (hub/hello.c). */
+/* What was lost of logs (registry_note_gap). */
 static void add_gaps(const struct hub *hub, json_t *status)
 {
     json_t *gaps = json_array();
     for (const struct replica *replica = hub->replicas; replica; replica = replica->hh.next)
         if (replica->gap_to)
-            json_array_append_new(gaps, json_pack("{s:s, s:o, s:I, s:I}", "office", replica->office,
+            json_array_append_new(gaps, json_pack("{s:s, s:o, s:I, s:I}", "office",
+                                                  replica->office[0] ? replica->office : HEADQUARTERS_OWNER,
                                                   "replica", replica_json(replica->number), "from",
                                                   (json_int_t)replica->gap_from, "to",
                                                   (json_int_t)replica->gap_to));

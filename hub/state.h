@@ -41,7 +41,8 @@ enum hub_database {
     HUB_ACCOUNT,   /* people who come over TCP, by name */
     HUB_AUDIT,     /* administrative acts, by number */
     HUB_URGENT,    /* urgent.h: rev (8) -> urgency (1), group: rows of the feed that go first */
-    HUB_PIECE,     /* replica (8) -> of its next change, what has come (store/pieces.h) */
+    HUB_PIECE,     /* replica (8) -> of its next change, link key (32) -> of a piece that is given back from
+                    * custody, what has come (store/pieces.h) */
     HUB_DATABASES,
 };
 
@@ -61,7 +62,8 @@ struct replica {
     uint64_t gap_from,
         gap_to; /* changes that this hub lost, and the agent has not any more; gap_to 0: none */
     uint8_t gap_link[LINK_BYTES];
-    uint64_t in_backups;        /* how many of the kept ones know it */
+    uint64_t offered_from; /* of the hub's own: the first change beyond the watermark that an agent holds */
+    uint64_t in_backups;   /* how many of the kept ones know it */
     struct replica *next_dirty; /* see registry.h */
     bool dirty;
     UT_hash_handle hh;
@@ -86,7 +88,7 @@ struct installation {
     uint64_t read_rev, seen_ms; /* by reading.c: see store.proto */
     bool heard;                 /* either is not in its row */
     uint64_t retired_at;        /* the rev at which it was retired; 0: it is not */
-    bool gave_back;             /* what it held in custody, since the hub began to wait for it */
+    bool came, gave_back; /* since the hub began to wait for what is in custody: with all that it held */
     UT_hash_handle hh;
 };
 
@@ -120,7 +122,7 @@ struct hub_custody {
     uint64_t held;  /* of these, how many enough agents hold, or backups do */
     bool awaited;   /* the hub has been restored, and does not know yet what it had done since the backup */
     uint64_t awaited_until_ms, most_wait_ms;
-    size_t returned; /* agents that have given back what they held since then */
+    size_t came, returned; /* agents that have said what they hold, and given it back, since then */
 };
 
 /* By intake.c. */

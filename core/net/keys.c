@@ -98,6 +98,11 @@ bool keys_seal(const uint8_t public_key[LINK_KEY_BYTES], const uint8_t seed[LINK
     return done || error_set(error, ERROR_INPUT, "not a usable public key");
 }
 
+void keys_seed(const struct link_keys *keys, struct bytes message, uint8_t seed[LINK_KEY_BYTES])
+{
+    crypto_generichash(seed, LINK_KEY_BYTES, message.data, message.size, keys->secret_key, LINK_KEY_BYTES);
+}
+
 bool keys_open(const struct link_keys *keys, struct bytes sealed, uint8_t *message)
 {
     return sealed.size >= SEAL_BYTES &&

@@ -60,10 +60,14 @@ void keys_sign(const struct signing_keys *keys, struct bytes message, uint8_t si
 bool keys_verify(const uint8_t public_key[SIGNING_KEY_BYTES], struct bytes message, struct bytes signature);
 
 /* Seals the message (message.size + SEAL_BYTES bytes to `sealed`) so that only the holder of the secret key
- * can open it: libsodium's sealed box, with an ephemeral key from the random seed. ERROR_INPUT: no usable
- * key. */
+ * can open it: libsodium's sealed box, with an ephemeral key from the seed, which is random or keys_seed's.
+ * ERROR_INPUT: no usable key. */
 bool keys_seal(const uint8_t public_key[LINK_KEY_BYTES], const uint8_t seed[LINK_KEY_BYTES],
                struct bytes message, uint8_t *sealed, struct error *error);
+
+/* A seed for sealing that only the holder of the keys can make, of this message alone: the same message is
+ * sealed to the same bytes. */
+void keys_seed(const struct link_keys *keys, struct bytes message, uint8_t seed[LINK_KEY_BYTES]);
 
 /* Opens it (sealed.size - SEAL_BYTES bytes to `message`). False: it is not sealed to this key, or altered. */
 bool keys_open(const struct link_keys *keys, struct bytes sealed, uint8_t *message);

@@ -244,10 +244,10 @@ static void check_sent_record(struct world *world, struct node *node, const Hopn
     arena_release(&arena);
 }
 
-static void note_custody(struct world *world, const Hopnhat__CustodyPiece *piece)
+static void note_custody(struct world *world, uint64_t replica, uint64_t first, uint64_t last)
 {
-    for (uint64_t seq = piece->first; seq <= piece->last; seq++) {
-        struct dot dot = {piece->replica, seq};
+    for (uint64_t seq = first; seq <= last; seq++) {
+        struct dot dot = {replica, seq};
         struct acknowledged *one;
         HASH_FIND(hh, world->truth->custody, &dot, sizeof dot, one);
         if (one || !(one = calloc(1, sizeof *one)))
@@ -259,12 +259,22 @@ static void note_custody(struct world *world, const Hopnhat__CustodyPiece *piece
     }
 }
 
+/* Pieces that an agent is to keep; of a part nobody knows what it is of, so it may be any change that is
+ * there. */
+static void note_pieces(struct world *world, const Hopnhat__Custody *custody)
+{
+    for (size_t i = 0; i < custody->n_pieces; i++)
+        note_custody(world, custody->pieces[i]->replica, custody->pieces[i]->first, custody->pieces[i]->last);
+    for (const struct replica *own = world->hub->replicas; own && custody->piece; own = own->hh.next)
+        if (!own->office[0])
+            note_custody(world, own->number, own->gap_to + 1, own->watermark);
+}
+
 void truth_sent(struct world *world, struct node *node, const Hopnhat__Message *message)
 {
     const struct hub_session *session = NULL;
     if (message->body_case == HOPNHAT__MESSAGE__BODY_CUSTODY)
-        for (size_t i = 0; i < message->custody->n_pieces; i++)
-            note_custody(world, message->custody->pieces[i]);
+        note_pieces(world, message->custody);
     HASH_FIND(hh, world->hub->sessions, node->key, LINK_KEY_BYTES, session);
     if (message->body_case == HOPNHAT__MESSAGE__BODY_RECONCILED)
         for (size_t i = 0; i < message->reconciled->n_records; i++)
@@ -341,6 +351,9 @@ static void check_held(struct world *world, const struct node *node, const Hopnh
             const struct acknowledged *one;
             uint8_t link[LINK_BYTES];
             HASH_FIND(hh, world->truth->custody, &dot, sizeof dot, one);
+            const struct replica *replica = registry_replica(world->hub, dot.replica);
+            if (replica && seq >= replica->gap_from && seq <= replica->gap_to && world->gap_allowed)
+                continue; /* lost, and on record as such */
             if (one && link_at(world->hub->environment, HUB_LOG, dot, link) &&
                 memcmp(link, one->link, LINK_BYTES) == 0)
                 continue;
@@ -352,8 +365,6 @@ static void check_held(struct world *world, const struct node *node, const Hopnh
 
 void check_custody(struct world *world)
 {
-    if (world->gap_allowed)
-        return; /* agents let go of what is in the oldest backup that is counted as kept */
     for (size_t i = 0; i < AGENTS; i++) {
         struct transaction transaction;
         struct error error;

@@ -219,6 +219,12 @@ def test_the_hub_comes_back_from_an_old_backup(bench):
         equal(shown[old]["fields"]["website"], "https://example.org", "the website")
 
 
+def in_custody(world):
+    """All have read what headquarters did, and keep its log."""
+    world.sync()
+    wait_until(lambda: world.hub.status()["not_in_custody"] == 0, 20, "all of the log is in custody")
+
+
 def trimmed(world, agent, length):
     """Waits until the agent keeps that many of its changes; it hears what is safe when it writes."""
     wait_until(lambda: agent.status()["log_length"] <= length, 20, f"{agent.name} keeps {length} changes")
@@ -267,6 +273,30 @@ def test_a_backup_that_was_not_kept_leaves_a_gap_on_record(bench):
     kept.append(add(hue, "partner", "name=And on"))
     catch_up(world)
     equal(set(same_everywhere(world, "partner")), set(old + kept), "partners")
+
+
+def test_a_gap_in_headquarters_own_log_blocks_nothing(bench):
+    world = Federation(bench, "hue", "da-nang", "vinh")
+    world.sync()
+    world.hub.do("backup", bench.path("old"))
+    add(world.hub, "partner", "name=Lost", "owner=hue")
+    in_custody(world)
+    world.hub.do("backup", bench.path("new"), "--keep", "1")  # agents need not keep what is in it
+    kept = [add(world.hub, "partner", "name=Kept", "owner=hue")]
+    in_custody(world)
+    restore(world.hub, bench.path("old"))
+    world.hub.start("--listen", world.address, "--custody-wait", "20")
+    catch_up(world)
+    gap = world.hub.status()["gaps"]
+    equal([(one["office"], one["to"] - one["from"] + 1) for one in gap], [("headquarters", 1)], "the gap")
+    check("are lost" in world.hub.process.log(), "and the log says so")
+    check("the time to wait" not in world.hub.process.log(), "nobody waited for it")
+    kept.append(add(world.hub, "partner", "name=And on", "owner=hue"))
+    in_custody(world)
+    restore(world.hub, bench.path("old"))  # once more, and all comes back behind the gap
+    world.hub.start("--listen", world.address, "--custody-wait", "20")
+    catch_up(world)
+    equal(set(same_everywhere(world, "partner")), set(kept), "partners")
 
 
 def test_a_machine_is_replaced(bench):
@@ -329,8 +359,7 @@ def test_what_headquarters_did_since_the_backup_comes_back_from_custody(bench):
     world.hub.do("office", "add", "ha-noi", "--name", "Hà Nội")
     world.join("ha-noi")
     theirs = add(world["ha-noi"], "partner", "name=Of an office that the backup does not know")
-    world.sync()
-    wait_until(lambda: world.hub.status()["not_in_custody"] == 0, 20, "all of the log is in custody")
+    in_custody(world)
     # the newest office reaches the restored hub first, and is let in
     world["hue"].stop()
     world["da-nang"].stop()

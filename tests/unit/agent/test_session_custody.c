@@ -3,7 +3,7 @@
 
 #include "agent/custody.h"
 
-enum { OTHER_HUB_REPLICA = 4343 };
+enum { OTHER_HUB_REPLICA = 4343, LARGE_BYTES = 300000, PART_BYTES = 9000, ANSWER_MS = 2000 };
 
 static Hopnhat__CustodyPiece *piece(struct fixture *fixture, uint64_t replica, uint64_t first, uint64_t last)
 {
@@ -40,6 +40,62 @@ static void hand_out(struct fixture *fixture, Hopnhat__CustodyPiece *given, cons
         custody.n_drop = 2;
     }
     answer(fixture, asked, HOPNHAT__MESSAGE__BODY_CUSTODY, &custody);
+}
+
+/* The piece as it travels in parts. */
+static struct bytes large_piece(struct fixture *fixture)
+{
+    Hopnhat__CustodyPiece *made = piece(fixture, HUB_REPLICA, 1, 3);
+    made->sealed.len = LARGE_BYTES;
+    made->sealed.data = arena_alloc(&fixture->arena, LARGE_BYTES);
+    for (size_t i = 0; i < LARGE_BYTES; i++)
+        made->sealed.data[i] = (uint8_t)(i * i % 251);
+    uint8_t *packed = arena_alloc(&fixture->arena, LARGE_BYTES + 100);
+    return bytes_of(packed, hopnhat__custody_piece__pack(made, packed));
+}
+
+/* Answers the Custody that was said last with the part that it asks for. */
+static void hand_out_part(struct fixture *fixture, struct bytes whole, uint32_t expected_offset)
+{
+    Hopnhat__Custody custody = HOPNHAT__CUSTODY__INIT;
+    const Hopnhat__Message *asked = fixture->custody;
+    assert_non_null(asked);
+    const Hopnhat__PieceHeld *held = asked->custody->held;
+    assert_true(asked->custody->has_credit_bytes);
+    assert_int_equal(held ? held->size : 0, expected_offset);
+    const struct pieces_held from = {.id = held ? held->id : 0, .held_bytes = held ? held->size : 0};
+    custody.piece = pieces_cut(whole, &from, PART_BYTES, &fixture->arena);
+    fixture->custody = NULL;
+    fixture->wall_ms += ANSWER_MS;
+    answer(fixture, asked, HOPNHAT__MESSAGE__BODY_CUSTODY, &custody);
+}
+
+/* Takes the part that the agent gives, and answers that so much of the piece is here. */
+static void take_part(struct fixture *fixture, struct pieces_held *held)
+{
+    Hopnhat__Custody custody = HOPNHAT__CUSTODY__INIT;
+    Hopnhat__PieceHeld told = HOPNHAT__PIECE_HELD__INIT;
+    const Hopnhat__Message *given = fixture->custody;
+    uint64_t wanted[] = {HUB_REPLICA, 1};
+    assert_non_null(given);
+    const Hopnhat__Piece *part = given->custody->piece;
+    if (part) {
+        assert_int_equal(part->offset, held->held_bytes);
+        assert_in_range(part->data.len, 1, 2 * PART_BYTES);
+        *held = (struct pieces_held){.id = part->id,
+                                     .total_bytes = part->total,
+                                     .held_bytes = part->offset + (uint32_t)part->data.len};
+    }
+    if (!part || held->held_bytes < part->total) {
+        custody.want = wanted;
+        custody.n_want = 2;
+        told.id = held->id;
+        told.size = held->held_bytes;
+        custody.held = &told;
+    }
+    fixture->custody = NULL;
+    fixture->wall_ms += ANSWER_MS;
+    answer(fixture, given, HOPNHAT__MESSAGE__BODY_CUSTODY, &custody);
 }
 
 /* The office's groups are known, and all of them are read. */
@@ -136,6 +192,41 @@ static void that_there_is_more_is_heard_in_any_part(void **state)
     assert_holds(fixture, NULL, 0); /* it asks */
 }
 
+/* Both ways, each cut once: nothing begins anew. */
+static void a_large_piece_travels_in_parts(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct bytes whole = large_piece(fixture);
+    const uint64_t watermarks[] = {0, 0, 0, 0};
+    catch_up(fixture);
+    hand_out_part(fixture, whole, 0);
+    hand_out_part(fixture, whole, PART_BYTES);
+    close_agent(fixture);
+    open_agent(fixture);
+    open_session(fixture, 0);
+    assert_holds(fixture, NULL, 0); /* not before it is whole */
+    for (uint32_t at = 2 * PART_BYTES; at < whole.size; at += PART_BYTES)
+        hand_out_part(fixture, whole, at);
+    assert_holds(fixture, (uint64_t[]){HUB_REPLICA, 1, 3}, 3);
+    assert_null(fixture->custody->custody->held);
+    agent_session_link_down(fixture->session, fixture->wall_ms);
+
+    struct pieces_held held = {0};
+    fixture->first = fixture->last = 0;
+    welcome(fixture, say_hello(fixture), watermarks, NULL, EPOCH + 1);
+    take_part(fixture, &held); /* what is held was said, nothing was given */
+    take_part(fixture, &held);
+    take_part(fixture, &held);
+    assert_int_equal(held.total_bytes, whole.size);
+    assert_int_equal(held.id, pieces_id(whole));
+    agent_session_link_down(fixture->session, fixture->wall_ms);
+    fixture->first = fixture->last = 0;
+    welcome(fixture, say_hello(fixture), watermarks, NULL, EPOCH + 1);
+    while (held.held_bytes < held.total_bytes)
+        take_part(fixture, &held);
+    sent(fixture, HOPNHAT__MESSAGE__BODY_RECONCILE); /* and it goes on */
+}
+
 /* A log that is in every backup that is kept is not named; but after a restore nobody knows which one it was.
  */
 static void a_restored_hub_is_told_of_all_logs(void **state)
@@ -170,6 +261,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_hub_that_cannot_take_it_does_not_hold_up_the_session, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(that_there_is_more_is_heard_in_any_part, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_large_piece_travels_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(a_restored_hub_is_told_of_all_logs, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

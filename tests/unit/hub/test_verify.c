@@ -299,24 +299,25 @@ static void what_is_in_the_oldest_kept_backup_is_safe(void **state)
  */
 static void a_piece_comes_back_in_order_only_and_unaltered(void **state)
 {
+    static const uint8_t GIVER[LINK_KEY_BYTES];
     struct error error;
     Hopnhat__Custody custody = HOPNHAT__CUSTODY__INIT;
     const struct replica *own = registry_replica(hub, hub->own_replica);
-    Hopnhat__CustodyPiece *pieces[] = {custody_piece_make(hub, own, 1, &arena, &error)};
+    Hopnhat__CustodyPiece *pieces[] = {custody_piece_make(hub, own, 1, 128 * 1024, &arena, &error)};
     (void)state;
     assert_non_null(pieces[0]);
     assert_int_equal(pieces[0]->last, 6);
     custody.pieces = pieces;
     custody.n_pieces = 1;
-    assert_false(custody_pieces_take(hub, &custody, WALL_MS, &error)); /* of the present number */
+    assert_false(custody_pieces_take(hub, GIVER, &custody, WALL_MS, &error)); /* of the present number */
     assert_true(hub_mark_restored(hub, NULL, &error));
-    assert_true(custody_pieces_take(hub, &custody, WALL_MS, &error)); /* nothing is new */
+    assert_true(custody_pieces_take(hub, GIVER, &custody, WALL_MS, &error)); /* nothing is new */
     pieces[0]->sealed.data[60] ^= 1;
-    assert_false(custody_pieces_take(hub, &custody, WALL_MS, &error));
+    assert_false(custody_pieces_take(hub, GIVER, &custody, WALL_MS, &error));
     assert_int_equal(error.code, ERROR_REFUSED);
     pieces[0]->sealed.data[60] ^= 1;
     pieces[0]->first = 2;
-    assert_false(custody_pieces_take(hub, &custody, WALL_MS, &error));
+    assert_false(custody_pieces_take(hub, GIVER, &custody, WALL_MS, &error));
     assert_int_equal(breaks(), 0);
 }
 

@@ -1,0 +1,297 @@
+/* Headquarters' log in custody: pieces that travel in parts, and what comes back with a gap. The hands are
+ * agents that keep what they are given. */
+#include "unit/hub/fixture.h"
+
+#include "hub/custody.h"
+#include "store/pieces.h"
+
+enum { CREDIT = 300, LONG_BYTES = 5000, MOST_PIECES = 16, MOST_MESSAGES = 200 };
+
+/* What a hand holds. */
+struct kept {
+    Hopnhat__CustodyPiece *pieces[MOST_PIECES];
+    size_t count;
+    uint8_t part[4 * LONG_BYTES]; /* of the next piece */
+    struct pieces_held held;
+    size_t parts; /* that have come in all */
+};
+
+static void copy_file(const char *from, const char *to)
+{
+    static uint8_t content[1 << 20];
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    size_t size;
+    assert_non_null(in);
+    assert_non_null(out);
+    while ((size = fread(content, 1, sizeof content, in)) > 0)
+        assert_int_equal(fwrite(content, 1, size, out), size);
+    fclose(in);
+    assert_int_equal(fclose(out), 0);
+}
+
+static void copy_store(struct fixture *fixture, bool back)
+{
+    char store[100], copy[100];
+    snprintf(store, sizeof store, "%s/store/data.mdb", fixture->directory);
+    snprintf(copy, sizeof copy, "%s/copy", fixture->directory);
+    copy_file(back ? copy : store, back ? store : copy);
+}
+
+/* What follows is not in the copy, and is headquarters' own doing alone: both offices are known. */
+static void be_copied(struct fixture *fixture)
+{
+    say_hello(fixture, &fixture->an);
+    say_hello(fixture, &fixture->binh);
+    copy_store(fixture, false);
+}
+
+/* The hub comes back from the copy. */
+static void restore(struct fixture *fixture)
+{
+    struct hub_options options = {.map_bytes = 1 << 28, .entropy = entropy_system()};
+    struct error error;
+    hub_end_sessions(fixture->hub);
+    hub_close(fixture->hub);
+    copy_store(fixture, true);
+    fixture->hub = hub_open(fixture->directory, &options, &error);
+    assert_non_null(fixture->hub);
+    assert_true(hub_mark_restored(fixture->hub, NULL, &error));
+    assert_true(custody_is_awaited(fixture->hub, fixture->wall_ms));
+}
+
+static void headquarters_writes(struct fixture *fixture, uint8_t number, size_t size)
+{
+    static uint8_t name[LONG_BYTES];
+    struct error error;
+    for (size_t i = 0; i < size; i++)
+        name[i] = (uint8_t)('a' + (number + i * i) % 26);
+    struct new_op ops[] = {
+        {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, .value = bytes_of_string(GROUP_EVERYONE)},
+        {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, .value = bytes_of_string(HEADQUARTERS_OWNER)},
+        {.field = NAME, .value = bytes_of(name, size)},
+    };
+    struct new_edit edit = {.type = CIRCULAR, .record = {number}, .ops = ops, .op_count = 3};
+    if (!headquarters_write(fixture->hub, &edit, 1, NULL, fixture->wall_ms, &error))
+        fail_msg("%s", error.text);
+}
+
+/* Says what is held from the piece number `from` on, and gives what is in *custody already. */
+static const Hopnhat__Message *say_custody(struct fixture *fixture, struct hand *hand, struct kept *kept,
+                                           size_t from, Hopnhat__Custody *custody)
+{
+    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    uint64_t have[3 * MOST_PIECES];
+    Hopnhat__PieceHeld held = HOPNHAT__PIECE_HELD__INIT;
+    custody->have = have;
+    for (size_t i = from; i < kept->count; i++) {
+        if (custody->n_have && have[custody->n_have - 3] == kept->pieces[i]->replica &&
+            have[custody->n_have - 1] + 1 == kept->pieces[i]->first) {
+            have[custody->n_have - 1] = kept->pieces[i]->last;
+            continue;
+        }
+        have[custody->n_have++] = kept->pieces[i]->replica;
+        have[custody->n_have++] = kept->pieces[i]->first;
+        have[custody->n_have++] = kept->pieces[i]->last;
+    }
+    custody->has_credit_bytes = true;
+    custody->credit_bytes = CREDIT;
+    if (kept->held.held_bytes) {
+        held.id = kept->held.id;
+        held.size = kept->held.held_bytes;
+        custody->held = &held;
+    }
+    message.body_case = HOPNHAT__MESSAGE__BODY_CUSTODY;
+    message.custody = custody;
+    const Hopnhat__Message *answer = say(fixture, hand, &message);
+    assert_non_null(answer);
+    return answer;
+}
+
+static const Hopnhat__Message *ask(struct fixture *fixture, struct hand *hand, struct kept *kept, size_t from)
+{
+    Hopnhat__Custody custody = HOPNHAT__CUSTODY__INIT;
+    return say_custody(fixture, hand, kept, from, &custody);
+}
+
+static void take_part(struct fixture *fixture, struct kept *kept, const Hopnhat__Piece *part)
+{
+    assert_in_range(part->data.len, 1, CREDIT);
+    assert_int_equal(part->offset, kept->held.held_bytes);
+    assert_true(part->total <= sizeof kept->part);
+    memcpy(kept->part + part->offset, part->data.data, part->data.len);
+    kept->held = (struct pieces_held){.id = part->id, .held_bytes = part->offset + (uint32_t)part->data.len};
+    kept->parts++;
+    if (kept->held.held_bytes < part->total)
+        return;
+    assert_int_equal(pieces_id(bytes_of(kept->part, part->total)), part->id);
+    kept->pieces[kept->count] =
+        hopnhat__custody_piece__unpack(&fixture->arena.protobuf, part->total, kept->part);
+    assert_non_null(kept->pieces[kept->count++]);
+    kept->held = (struct pieces_held){0};
+}
+
+/* The hand takes all there is to keep, each time over another connection. */
+static void keep_all(struct fixture *fixture, struct hand *hand, struct kept *kept)
+{
+    for (size_t i = 0; i < MOST_MESSAGES; i++) {
+        say_hello(fixture, hand);
+        const Hopnhat__Message *answer = ask(fixture, hand, kept, 0);
+        assert_int_equal(answer->body_case, HOPNHAT__MESSAGE__BODY_CUSTODY);
+        if (answer->custody->piece)
+            take_part(fixture, kept, answer->custody->piece);
+        else if (answer->custody->n_pieces)
+            kept->pieces[kept->count++] = answer->custody->pieces[0];
+        else
+            return;
+        hand->peer.connection++;
+    }
+    fail_msg("there is no end to it");
+}
+
+/* Gives the piece back whole. */
+static const Hopnhat__Message *give(struct fixture *fixture, struct hand *hand, struct kept *kept,
+                                    size_t piece)
+{
+    Hopnhat__Custody custody = HOPNHAT__CUSTODY__INIT;
+    custody.n_pieces = 1;
+    custody.pieces = &kept->pieces[piece];
+    return say_custody(fixture, hand, kept, piece, &custody);
+}
+
+static size_t last_piece(const struct kept *kept)
+{
+    assert_true(kept->count >= 3);
+    return kept->count - 1;
+}
+
+static void a_large_piece_travels_in_parts_and_comes_back_in_parts(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hand *an = &fixture->an;
+    struct kept *kept = calloc(1, sizeof *kept);
+    be_copied(fixture);
+    headquarters_writes(fixture, 7, LONG_BYTES);
+    keep_all(fixture, an, kept);
+    assert_in_range(kept->parts, LONG_BYTES / CREDIT, 4 * LONG_BYTES / CREDIT);
+    const Hopnhat__CustodyPiece *last = kept->pieces[last_piece(kept)];
+    assert_int_equal(last->replica, fixture->hub->own_replica);
+
+    restore(fixture);
+    assert_null(hub_has(fixture, CIRCULAR, 7));
+    size_t size = hopnhat__custody_piece__get_packed_size(last), said = 0;
+    uint8_t *packed = arena_alloc(&fixture->arena, size);
+    hopnhat__custody_piece__pack(last, packed);
+    for (size_t i = 0; i < MOST_MESSAGES && !hub_has(fixture, CIRCULAR, 7); i++) {
+        say_hello(fixture, an); /* each time a new session */
+        const Hopnhat__Message *wants = ask(fixture, an, kept, 0);
+        assert_int_equal(wants->custody->n_want, 2);
+        assert_int_equal(wants->custody->want[1], last->first);
+        assert_int_equal(wants->custody->held->size, said);
+        Hopnhat__Custody custody = HOPNHAT__CUSTODY__INIT;
+        const struct pieces_held held = {.id = wants->custody->held->id,
+                                         .held_bytes = wants->custody->held->size};
+        custody.piece = pieces_cut(bytes_of(packed, size), &held, CREDIT, &fixture->arena);
+        said += custody.piece->data.len;
+        say_custody(fixture, an, kept, 0, &custody);
+    }
+    assert_int_equal(said, size); /* nothing came twice */
+    assert_non_null(hub_has(fixture, CIRCULAR, 7));
+    free(kept);
+}
+
+/* Another agent may hold what lies between: it is waited for, and then what comes after the gap counts. */
+static void a_gap_in_headquarters_log_is_recorded_and_blocks_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hand *an = &fixture->an, *binh = &fixture->binh;
+    struct kept *kept = calloc(1, sizeof *kept), none = {0};
+    uint64_t number = fixture->hub->own_replica, lost;
+    be_copied(fixture);
+    for (uint8_t i = 1; i <= 3; i++)
+        headquarters_writes(fixture, i, 200);
+    keep_all(fixture, an, kept);
+    const size_t last = last_piece(kept);
+    restore(fixture);
+    say_hello(fixture, an);
+    say_hello(fixture, binh);
+    lost = registry_replica(fixture->hub, number)->watermark + 1;
+    assert_int_equal(ask(fixture, an, kept, last)->body_case, HOPNHAT__MESSAGE__BODY_BUSY);
+    assert_int_equal(give(fixture, an, kept, last)->body_case, HOPNHAT__MESSAGE__BODY_BUSY);
+    assert_null(hub_has(fixture, CIRCULAR, 3)); /* not unasked either */
+    assert_int_equal(ask(fixture, binh, &none, 0)->body_case, HOPNHAT__MESSAGE__BODY_CUSTODY);
+    assert_true(custody_is_awaited(fixture->hub, fixture->wall_ms)); /* for what an holds */
+    assert_int_equal(ask(fixture, an, kept, last)->custody->n_want, 2);
+    assert_int_equal(give(fixture, an, kept, last)->custody->n_want, 0);
+    assert_null(hub_has(fixture, CIRCULAR, 1));
+    assert_non_null(hub_has(fixture, CIRCULAR, 3));
+    const struct replica *log = registry_replica(fixture->hub, number);
+    assert_int_equal(log->gap_from, lost);
+    assert_int_equal(log->gap_to, kept->pieces[last]->first - 1);
+    assert_int_equal(log->watermark, kept->pieces[last]->last);
+    assert_false(custody_is_awaited(fixture->hub, fixture->wall_ms));
+    free(kept);
+}
+
+/* Of two that begin beyond the watermark, the one that holds more gives first. */
+static void the_gap_is_as_small_as_can_be(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hand *an = &fixture->an, *binh = &fixture->binh;
+    struct kept *kept = calloc(1, sizeof *kept);
+    uint64_t number = fixture->hub->own_replica;
+    be_copied(fixture);
+    for (uint8_t i = 1; i <= 3; i++)
+        headquarters_writes(fixture, i, 200);
+    keep_all(fixture, an, kept);
+    const size_t last = last_piece(kept);
+    restore(fixture);
+    say_hello(fixture, an);
+    say_hello(fixture, binh);
+    assert_int_equal(ask(fixture, an, kept, last)->body_case, HOPNHAT__MESSAGE__BODY_BUSY);
+    assert_int_equal(ask(fixture, binh, kept, last - 1)->custody->n_want, 2);
+    assert_int_equal(ask(fixture, an, kept, last)->body_case, HOPNHAT__MESSAGE__BODY_BUSY);
+    give(fixture, binh, kept, last - 1);
+    assert_int_equal(ask(fixture, an, kept, last)->custody->n_want, 2);
+    give(fixture, an, kept, last);
+    assert_null(hub_has(fixture, CIRCULAR, 1));
+    assert_non_null(hub_has(fixture, CIRCULAR, 2));
+    assert_non_null(hub_has(fixture, CIRCULAR, 3));
+    assert_int_equal(registry_replica(fixture->hub, number)->gap_to, kept->pieces[last - 1]->first - 1);
+    free(kept);
+}
+
+/* Whoever does not come, the hub waits no longer than it was told to. */
+static void a_gap_counts_when_the_time_to_wait_has_passed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hand *an = &fixture->an;
+    struct kept *kept = calloc(1, sizeof *kept);
+    be_copied(fixture);
+    for (uint8_t i = 1; i <= 2; i++)
+        headquarters_writes(fixture, i, 200);
+    keep_all(fixture, an, kept);
+    const size_t last = last_piece(kept);
+    restore(fixture);
+    say_hello(fixture, an);
+    assert_int_equal(ask(fixture, an, kept, last)->body_case, HOPNHAT__MESSAGE__BODY_BUSY);
+    fixture->wall_ms += CUSTODY_MOST_WAIT_MS + 1;
+    assert_false(custody_is_awaited(fixture->hub, fixture->wall_ms));
+    assert_int_equal(ask(fixture, an, kept, last)->custody->n_want, 2);
+    give(fixture, an, kept, last);
+    assert_non_null(hub_has(fixture, CIRCULAR, 2));
+    free(kept);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_large_piece_travels_in_parts_and_comes_back_in_parts, fixture_start,
+                                        fixture_end),
+        cmocka_unit_test_setup_teardown(a_gap_in_headquarters_log_is_recorded_and_blocks_nothing,
+                                        fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(the_gap_is_as_small_as_can_be, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(a_gap_counts_when_the_time_to_wait_has_passed, fixture_start,
+                                        fixture_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
