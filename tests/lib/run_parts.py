@@ -18,10 +18,11 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.path.join(ROOT, "build")
 LOGS = os.path.join(BUILD, "logs")
 JOBS = 2
-PARTS = ("tidy", "unit", "sanitize", "clang", "system", "sim")
-SLOW_PARTS = ("sanitize", "clang")
+PARTS = ("tidy", "unit", "sanitize", "clang", "coverage", "system", "sim")
+SLOW_PARTS = ("sanitize", "clang", "coverage")
 SYSTEM_DEADLINE_S, SYSTEM_DEADLINE_FULL_S = 300, 2 * 3600
 SIM_DEADLINE_S = 420
+COVERAGE_DEADLINE_S = 420
 SEEDS, SEEDS_FAST = 300, 30
 
 OK = re.compile(r"ok\b")
@@ -214,6 +215,12 @@ def part_sanitize(_fast):
 def part_clang(_fast):
     built = build(BUILD + "-clang", "clang", "clang", ["-DCMAKE_BUILD_TYPE=RelWithDebInfo"])
     return Count(passed=1) if built else Count(failed=1)
+
+
+def part_coverage(_fast):
+    """A build of its own, without assertions: tests/coverage."""
+    return show_program("coverage", run_program("coverage", [os.path.join("tests", "coverage")],
+                                                COVERAGE_DEADLINE_S, {}))
 
 
 def part_system(_fast):
