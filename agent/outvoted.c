@@ -3,6 +3,7 @@
 #include "agent/erasure.h"
 #include "agent/log.h"
 #include "agent/mirror.h"
+#include "base/defect.h"
 #include "model/erasure.h"
 #include "model/fold.h"
 #include "store/key.h"
@@ -234,7 +235,7 @@ static bool judge_taken(const struct agent *agent, struct transaction *transacti
     }
     const Hopnhat__Outvoted *row =
         any_rows ? outvoted_row(transaction, seen->record->type, seen->record->id.data, number, arena) : NULL;
-    if (own) {
+    if (own && !DEFECT(DELETION_UNTOLD)) {
         bool dismissed = is_of(row, own) && row->deleted && row->dismissed;
         keep(transaction, seen->record, number, own,
              (struct standing){.lost = true, .deleted = true, .dismissed = dismissed});

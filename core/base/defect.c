@@ -37,6 +37,7 @@ bool defect_plant(const char *name)
         [DEFECT_REPAIR_LEAVES_OUT] = "repair-leaves-out",
         [DEFECT_REPAIR_TRUSTS_MIRROR] = "repair-trusts-mirror",
         [DEFECT_KEYS_BEFORE_HELLO] = "keys-before-hello",
+        [DEFECT_DELETION_UNTOLD] = "deletion-untold",
     };
     for (size_t i = 1; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], name) == 0) {

@@ -37,6 +37,7 @@ enum defect {
     DEFECT_REPAIR_LEAVES_OUT,       /* a damaged record of headquarters is not merged again */
     DEFECT_REPAIR_TRUSTS_MIRROR,    /* an agent that was mended goes on where it stood */
     DEFECT_KEYS_BEFORE_HELLO,       /* an office's new keys count from their announcement on */
+    DEFECT_DELETION_UNTOLD,         /* nobody is told of what he wrote and a deletion took along */
 };
 
 #ifdef HOPNHAT_DEFECTS

@@ -195,6 +195,7 @@ void world_check(struct world *world)
     check_oracle(world);
     check_texts(world);
     check_journal(world);
+    check_told(world);
 }
 
 void check_pulls(struct world *world)

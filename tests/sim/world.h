@@ -191,6 +191,7 @@ void world_check(struct world *world);
 void check_oracle(struct world *world);
 void check_texts(struct world *world);   /* tests/sim/texts.c */
 void check_journal(struct world *world); /* tests/sim/journal.c */
+void check_told(struct world *world);    /* tests/sim/outvoted.c */
 void check_truth(struct world *world);
 void check_custody(struct world *world);
 
