@@ -1,5 +1,6 @@
 #include "api/backup_work.h"
 
+#include "store/directory.h"
 #include "store/lock.h"
 
 #include <errno.h>
@@ -65,25 +66,14 @@ void backup_work_end(struct backup_work *work)
     lock_release(work->lock);
 }
 
-static bool sync_directory(const char *path, struct error *error)
-{
-    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool done = directory >= 0 && fsync(directory) == 0;
-    if (!done)
-        failed("sync", path, error);
-    if (directory >= 0)
-        close(directory);
-    return done;
-}
-
 bool backup_work_install(struct backup_work *work, struct error *error)
 {
     char lock[BACKUP_PATH_BYTES];
     if (join(lock, work->store, "lock.mdb", error))
         unlink(lock); /* LMDB's table of readers: made anew at the next opening */
-    return sync_directory(work->store, error) &&
+    return directory_sync(work->store, error) &&
            (rename(work->store, work->live) == 0 || failed("put in place", work->live, error)) &&
-           sync_directory(work->data, error);
+           directory_sync(work->data, error);
 }
 
 bool backup_store_is_there(const char *data)
@@ -114,5 +104,5 @@ bool backup_move_aside(const char *data, char aside[BACKUP_PATH_BYTES], struct e
         if (!join(from, data, names[i], error) || !join(to, aside, names[i], error) ||
             (rename(from, to) != 0 && errno != ENOENT && !failed("move aside", from, error)))
             return false;
-    return sync_directory(data, error);
+    return directory_sync(data, error);
 }

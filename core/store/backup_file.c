@@ -1,5 +1,7 @@
 #include "store/backup_file.h"
 
+#include "store/directory.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -258,17 +260,11 @@ static bool get_content(struct stream *stream, const Hopnhat__BackupHeader *head
 }
 
 /* The directory's entry of the file is on disk too. */
-static bool sync_directory(const char *path, struct error *error)
+static bool sync_directory_of(const char *path, struct error *error)
 {
     char copy[4096];
     snprintf(copy, sizeof copy, "%s", path);
-    int directory = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool done = directory >= 0 && fsync(directory) == 0;
-    if (!done)
-        file_error("cannot sync the directory of", path, error);
-    if (directory >= 0)
-        close(directory);
-    return done;
+    return directory_sync(dirname(copy), error);
 }
 
 static bool close_new(FILE *file, const char *path, struct error *error)
@@ -311,7 +307,7 @@ bool backup_file_write(const char *copy, const char *path, Hopnhat__BackupHeader
         done = file_error("cannot put in place", path, error);
     if (!done)
         unlink(part);
-    return done && sync_directory(path, error);
+    return done && sync_directory_of(path, error);
 }
 
 Hopnhat__BackupHeader *backup_file_header(const char *path, struct arena *arena, struct error *error)

@@ -188,6 +188,12 @@ void environment_close(struct environment *environment)
     free(environment);
 }
 
+bool environment_sync(struct environment *environment, struct error *error)
+{
+    int code = mdb_env_sync(environment->handle, 1);
+    return !code || environment_failed(error, code, "cannot write to", environment->directory);
+}
+
 void environment_check_readers(struct environment *environment)
 {
     int dead = 0;

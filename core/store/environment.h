@@ -31,6 +31,9 @@ struct environment *environment_open_reading(const char *directory, const char *
 /* NULL is allowed. No transaction may be live. */
 void environment_close(struct environment *environment);
 
+/* Brings to the disk what commits left unsynced. Blocks on it. */
+bool environment_sync(struct environment *environment, struct error *error);
+
 /* Removes reader slots that dead processes left. */
 void environment_check_readers(struct environment *environment);
 
@@ -70,6 +73,8 @@ struct transaction {
     bool writes, failed;
     bool takes_damaged; /* set by one who looks for damage: damaged rows do not fail it. They are not got, and
                            cursors move to them */
+    bool unsynced; /* set before the commit by one who can make all of it anew: the commit does not wait for
+                      the disk, and until one does a loss of power may leave a store that cannot be read */
     struct error error; /* the first one, where failed */
     int code;           /* what LMDB said then */
     struct reserved {

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/patience.h"
+#include "store/directory.h"
 #include "store/meta.h"
 
 #include <errno.h>
@@ -49,17 +50,6 @@ static bool remove_in(const struct rewrite *rewrite, const char *name, struct er
         return false;
     return remove(path) == 0 || errno == ENOENT ||
            error_set(error, ERROR_STORE, "cannot remove %s: %s", path, strerror(errno));
-}
-
-static bool sync_directory(const char *path, struct error *error)
-{
-    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool done = directory >= 0 && fsync(directory) == 0;
-    if (!done)
-        error_set(error, ERROR_STORE, "cannot write %s to the disk: %s", path, strerror(errno));
-    if (directory >= 0)
-        close(directory);
-    return done;
 }
 
 /* Goes on from the row after *key; *more tells whether the step ended before the database did. */
@@ -145,7 +135,7 @@ static bool put_in_place(const struct rewrite *rewrite, struct error *error)
         return false;
     if (rename(from, to) != 0)
         return error_set(error, ERROR_STORE, "cannot put %s in place: %s", to, strerror(errno));
-    return sync_directory(directory, error) && remove_part(rewrite, error) &&
+    return directory_sync(directory, error) && remove_part(rewrite, error) &&
            remove_in(rewrite, "views/data.mdb", error) && remove_in(rewrite, "views/lock.mdb", error);
 }
 

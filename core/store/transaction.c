@@ -92,6 +92,8 @@ bool transaction_commit(struct transaction *transaction, struct error *error)
     }
     seal(transaction);
     struct environment *environment = transaction->environment;
+    if (transaction->writes)
+        mdb_env_set_flags(environment->handle, MDB_NOSYNC, transaction->unsynced);
     int code = environment_disk_code(environment->directory, mdb_txn_commit(transaction->handle));
     transaction->handle = NULL; /* LMDB has freed it, success or not */
     end_live(environment, code);

@@ -219,7 +219,7 @@ bool view_builder_step(struct view_builder *builder, bool *more, struct error *e
     struct views_state state = {0};
     *more = false;
     if (is_up_to_date(builder, error))
-        return true;
+        return views_sync(builder->views, error);
     if (!transaction_begin(&transaction, builder->views->environment, true, error))
         return false;
     if (!transaction_begin(&snapshot, builder->views->source.environment, false, error)) {
@@ -233,12 +233,13 @@ bool view_builder_step(struct view_builder *builder, bool *more, struct error *e
         transaction_abort(&transaction);
         return false;
     }
+    transaction.unsynced = *more && views_unsynced(builder->views); /* they are caught up with before long */
     if (!transaction_commit(&transaction, error))
         return false;
     builder->views->position = state.position;
     builder->views->target = state.target;
     builder->views->skipped = state.skipped;
-    return true;
+    return *more || views_sync(builder->views, error);
 }
 
 bool view_builder_catch_up(struct view_builder *builder, struct error *error)

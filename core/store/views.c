@@ -2,9 +2,11 @@
 
 #include "base/log.h"
 #include "model/fold.h"
+#include "store/directory.h"
 #include "store/meta.h"
 #include "store/verify.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,22 +20,40 @@ static const char *const DATABASES[VIEW_DATABASES] = {
     [VIEW_COUNT] = "count",
 };
 
+/* The file beside the views that says that not all of them may be on the disk. */
+static const char UNSYNCED[] = "unsynced";
+
+static bool path_in(char path[4096], const char *directory, const char *name)
+{
+    return snprintf(path, 4096, "%s/%s", directory, name) < 4096;
+}
+
 static void remove_file(const char *directory, const char *name)
 {
     char path[4096];
-    if (snprintf(path, sizeof path, "%s/%s", directory, name) < (int)sizeof path)
+    if (path_in(path, directory, name))
         unlink(path);
+}
+
+static bool has_file(const char *directory, const char *name)
+{
+    char path[4096];
+    return path_in(path, directory, name) && access(path, F_OK) == 0;
 }
 
 static struct environment *open_or_make(const char *directory, uint64_t map_bytes, struct error *error)
 {
-    struct environment *environment =
-        environment_open(directory, DATABASES, VIEW_DATABASES, map_bytes, error);
+    struct environment *environment = NULL;
+    if (has_file(directory, UNSYNCED))
+        error_set(error, ERROR_STORE, "they were not written to the end");
+    else
+        environment = environment_open(directory, DATABASES, VIEW_DATABASES, map_bytes, error);
     if (environment || error->code == ERROR_FULL || error->code == ERROR_MEMORY)
         return environment;
     log_warning("the views in %s are made anew: %s", directory, error->text);
     remove_file(directory, "data.mdb");
     remove_file(directory, "lock.mdb");
+    remove_file(directory, UNSYNCED); /* last: the others are gone if it is */
     return environment_open(directory, DATABASES, VIEW_DATABASES, map_bytes, error);
 }
 
@@ -61,7 +81,11 @@ struct views *views_open(const char *directory, uint64_t map_bytes, const struct
         return NULL;
     }
     views->source = *source;
-    views->environment = open_or_make(directory, map_bytes, error);
+    views->directory = strdup(directory);
+    if (!views->directory)
+        error_set(error, ERROR_MEMORY, "out of memory");
+    else
+        views->environment = open_or_make(directory, map_bytes, error);
     if (views->environment && load_progress(views, error))
         return views;
     views_close(views);
@@ -70,10 +94,38 @@ struct views *views_open(const char *directory, uint64_t map_bytes, const struct
 
 void views_close(struct views *views)
 {
+    struct error error;
     if (!views)
         return;
+    views_sync(views, &error);
     environment_close(views->environment);
+    free(views->directory);
     free(views);
+}
+
+bool views_unsynced(struct views *views)
+{
+    char path[4096];
+    struct error error;
+    if (views->unsynced || !path_in(path, views->directory, UNSYNCED))
+        return views->unsynced;
+    int mark = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (mark < 0)
+        return false;
+    close(mark);
+    views->unsynced = directory_sync(views->directory, &error);
+    return views->unsynced;
+}
+
+bool views_sync(struct views *views, struct error *error)
+{
+    if (!views->unsynced)
+        return true;
+    if (!environment_sync(views->environment, error))
+        return false;
+    remove_file(views->directory, UNSYNCED);
+    views->unsynced = false;
+    return true;
 }
 
 uint64_t views_lag(const struct views *views, uint64_t rev)

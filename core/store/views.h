@@ -22,6 +22,8 @@ struct views_state {
 struct views {
     struct environment *environment;
     struct record_source source; /* copied */
+    char *directory;
+    bool unsynced; /* by the one who builds them: see views_unsynced */
     /* As of the last commit, for every thread. */
     _Atomic uint64_t position, target, skipped;
 };
@@ -31,14 +33,22 @@ struct views {
  * ERROR_FULL, ERROR_MEMORY. */
 struct views *views_open(const char *directory, uint64_t map_bytes, const struct record_source *source,
                          struct error *error);
-void views_close(struct views *views);
+void views_close(struct views *views); /* NULL is allowed */
+
+/* For the one who builds them. Whether the next commit may leave the disk for later: a mark beside the views
+ * says so from then on, and views that are opened with it are made anew. False: the mark could not be made.
+ */
+bool views_unsynced(struct views *views);
+
+/* Brings all to the disk that commits left for later, and the mark goes; nothing where there is none. Blocks
+ * on the disk. */
+bool views_sync(struct views *views, struct error *error);
 
 struct verify;
 
 /* Looks at the views in the directory, which another process may hold: breaks go to *verify. None, where
  * there are none. Blocks for long; damaged pages may end the process. False: they could not be looked at. */
 bool views_verify(const char *directory, struct verify *verify, struct error *error);
-/* NULL is allowed */
 
 /* How many revs the views are behind the source's head `rev`, for admission to hold back. What they have to
  * catch up with since they were begun anew does not count: queries then do without them. */

@@ -176,7 +176,7 @@ static void build_for_ever(void)
     _exit(0);
 }
 
-static void killed_builder_goes_on(void **state)
+static void a_killed_builder_is_followed_by_another(void **state)
 {
     (void)state;
     struct history history;
@@ -198,6 +198,53 @@ static void killed_builder_goes_on(void **state)
     fake_reopen(&fake);
     struct views *views = open_views("views");
     struct view_builder *builder = new_builder(views, 0, 0);
+    assert_true(view_builder_catch_up(builder, &error));
+    assert_as_rebuilt(views);
+    view_builder_free(builder);
+    views_close(views);
+}
+
+static bool is_marked(void)
+{
+    char path[120];
+    snprintf(path, sizeof path, "%s/views/unsynced", fake.directory);
+    return access(path, F_OK) == 0;
+}
+
+static void what_is_left_for_the_disk_is_marked(void **state)
+{
+    (void)state;
+    struct history history;
+    struct error error;
+    bool more;
+    struct views *views = open_views("views");
+    struct view_builder *builder = new_builder(views, 10, 0);
+    history_begin(&history, &fake, 23);
+    for (int i = 0; i < 100; i++)
+        history_step(&history);
+    history_end(&history);
+    assert_true(view_builder_step(builder, &more, &error) && more);
+    assert_true(is_marked());
+    view_builder_free(builder);
+    views_close(views); /* in order: all is on the disk */
+    assert_false(is_marked());
+    views = open_views("views");
+    builder = new_builder(views, 10, 0);
+    uint64_t position = views->position;
+    assert_true(position > 0);
+    assert_true(view_builder_step(builder, &more, &error) && more);
+    assert_true(views->position > position);
+    assert_true(is_marked());
+    assert_true(view_builder_catch_up(builder, &error));
+    assert_false(is_marked());
+    view_builder_free(builder);
+    assert_true(views_unsynced(views));
+    views->unsynced = false; /* it ends without a sync, as when the power goes */
+    views_close(views);
+    views = open_views("views");
+    assert_int_equal(views->position, 0);
+    assert_false(is_marked());
+    builder = new_builder(views, 0, 0);
     assert_true(view_builder_catch_up(builder, &error));
     assert_as_rebuilt(views);
     view_builder_free(builder);
@@ -296,7 +343,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(incremental_equals_rebuilt, setup, teardown),
         cmocka_unit_test_setup_teardown(failed_step_changes_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(killed_builder_goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_killed_builder_is_followed_by_another, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_left_for_the_disk_is_marked, setup, teardown),
         cmocka_unit_test_setup_teardown(other_stores_and_catalogs_begin_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(unreadable_records_are_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(spoilt_files_are_made_anew, setup, teardown),
