@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+enum { SLICE_US = 10 * 1000 }; /* of messages taken before the tools have their turn */
 enum { RENEW_PAUSE_MS = 2000, RENEW_MOST_MS = 10 * 60 * 1000, HOURS_LOOK_MS = 30 * 1000 };
 
 struct agent_daemon {
@@ -125,11 +126,15 @@ static void link_changed(void *user, enum link_state state, const char *text)
     plan_retry(daemon);
 }
 
+/* A message may take longer than the slice, a few at most: each part of a feed is a transaction. */
 static void link_ready(void *user)
 {
     struct agent_daemon *daemon = user;
     struct bytes frame;
-    for (int i = 0; i < LINK_SLICE_MESSAGES && link_agent_receive(daemon->link, &frame); i++) {
+    const uint64_t began_us = loop_now_us();
+    for (int i = 0; i < LINK_SLICE_MESSAGES && loop_now_us() - began_us < SLICE_US &&
+                    link_agent_receive(daemon->link, &frame);
+         i++) {
         struct error error;
         agent_session_crossed(daemon->session, 0, frame.size);
         Hopnhat__Message *message = frame_unpack(daemon->codec, frame, &daemon->arena, &error);

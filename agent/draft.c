@@ -201,8 +201,11 @@ static void note_admitted(const struct agent *agent, struct transaction *transac
     for (size_t i = 0; i < draft->n_pending; i++) {
         struct dot dot = {draft->pending[i]->replica, draft->pending[i]->seq};
         struct change change;
-        if (is_marked(marks, draft->pending[i]) && !log_is_refused(transaction, dot) &&
-            log_change(transaction, dot, arena, &change))
+        if (!is_marked(marks, draft->pending[i]) || log_is_refused(transaction, dot))
+            continue;
+        if (marks->at_hand && dot_compare(marks->at_hand->dot, dot) == 0)
+            outvoted_admitted(agent, transaction, marks->at_hand, mirror, arena);
+        else if (log_change(transaction, dot, arena, &change))
             outvoted_admitted(agent, transaction, &change, mirror, arena);
     }
 }
@@ -282,6 +285,54 @@ void draft_refresh_all(struct agent *agent, struct transaction *transaction, con
     }
 }
 
+/* How many changes the marks cover that they did not at the last head. */
+static uint64_t count_settling(const struct agent *agent, const struct marks *marks)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < marks->count; i++) {
+        const struct own_log *log = agent_log(agent, marks->replicas[i]);
+        if (log && marks->watermarks[i] > log->settled)
+            count += marks->watermarks[i] - log->settled;
+    }
+    return count;
+}
+
+/* Of each change after `settled` up to the watermark: what is still in a draft was not in the feed. */
+static void refresh_of(struct agent *agent, struct transaction *transaction, const struct own_log *log,
+                       uint64_t watermark, const struct marks *marks)
+{
+    struct arena arena;
+    struct change change;
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    for (uint64_t seq = log->settled + 1; seq <= watermark && !transaction->failed; seq++) {
+        arena_reset(&arena);
+        if (!log_change(transaction, (struct dot){log->replica, seq}, &arena, &change))
+            continue;
+        for (size_t i = 0; i < change.body->n_edits; i++) {
+            const Hopnhat__Edit *edit = change.body->edits[i];
+            arena_reset(&agent->scratch);
+            draft_refresh(agent, transaction, edit->type, edit->record.data, marks, &agent->scratch);
+        }
+    }
+    arena_release(&arena);
+}
+
+void draft_refresh_head(struct agent *agent, struct transaction *transaction, const struct marks *marks)
+{
+    const uint64_t drafts = transaction_count(transaction, AGENT_DRAFT);
+    const bool all = !agent->settled || count_settling(agent, marks) >= drafts;
+    if (all)
+        draft_refresh_all(agent, transaction, marks);
+    for (size_t i = 0; i < marks->count; i++) {
+        struct own_log *log = agent_log(agent, marks->replicas[i]);
+        if (log && !all)
+            refresh_of(agent, transaction, log, marks->watermarks[i], marks);
+        if (log)
+            log->settled = marks->watermarks[i];
+    }
+    agent->settled = true;
+}
+
 /* Where in the list, which is in the order of the logs and their seqs, the change is or would be. */
 static size_t place_of(const struct agent *agent, const Hopnhat__Draft *draft, struct dot dot, bool *there)
 {
@@ -331,6 +382,7 @@ void draft_pend_again(struct agent *agent, struct transaction *transaction, uint
 {
     struct change change;
     struct key key;
+    agent->settled = false;
     for (uint64_t seq = first; seq <= last && !transaction->failed; seq++) {
         struct dot dot = {replica, seq};
         bool was_refused = log_is_refused(transaction, dot);
@@ -362,6 +414,7 @@ void draft_rename(struct agent *agent, struct transaction *transaction, const Ho
     Hopnhat__Record *mirror = mirror_get(transaction, type, id, arena);
     Hopnhat__Draft *draft = load(transaction, type, id, arena), fresh = HOPNHAT__DRAFT__INIT;
     size_t kept = 0;
+    agent->settled = false;
     if (!draft) {
         draft = &fresh;
         draft->record = record_new(arena, type, id);

@@ -13,6 +13,7 @@
 struct marks {
     const uint64_t *replicas, *watermarks;
     size_t count;
+    const struct change *at_hand; /* one of these logs that is unpacked already; NULL: none is */
 };
 
 /* The drafted record, in the arena; NULL where there is no draft. */
@@ -47,6 +48,10 @@ void draft_redo(struct agent *agent, struct transaction *transaction, uint32_t t
 
 /* draft_refresh for every draft there is. */
 void draft_refresh_all(struct agent *agent, struct transaction *transaction, const struct marks *marks);
+
+/* The same at the hub's head, where it takes a look at what `marks` cover now and did not at the last head: a
+ * list of many records that is on its way has its drafts until then. */
+void draft_refresh_head(struct agent *agent, struct transaction *transaction, const struct marks *marks);
 
 /* The hub has lost own changes first..last of the log, which may be in the mirror: they are pending again,
  * also those that it had refused. */

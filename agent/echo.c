@@ -5,9 +5,9 @@
 #include "model/merge.h"
 
 static bool apply(struct agent *agent, struct transaction *transaction, const struct agent_group *group,
-                  const struct change *change, const struct echo *echo, const struct marks *marks,
-                  struct arena *arena)
+                  const struct echo *echo, const struct marks *marks, struct arena *arena)
 {
+    const struct change *change = marks->at_hand;
     const Hopnhat__Edit *edit = change->body->edits[echo->edit];
     const struct merge_source source = {
         0}; /* the hub names only changes that met nothing absent or refused */
@@ -39,11 +39,9 @@ static bool apply(struct agent *agent, struct transaction *transaction, const st
 }
 
 bool echo_apply(struct agent *agent, struct transaction *transaction, const struct agent_group *group,
-                uint64_t replica, const struct echo *echo, const struct marks *marks)
+                const struct echo *echo, const struct marks *marks)
 {
-    struct change change;
     arena_reset(&agent->scratch);
-    return log_change(transaction, (struct dot){replica, echo->seq}, &agent->scratch, &change) &&
-           echo->edit < change.body->n_edits &&
-           apply(agent, transaction, group, &change, echo, marks, &agent->scratch);
+    return echo->edit < marks->at_hand->body->n_edits &&
+           apply(agent, transaction, group, echo, marks, &agent->scratch);
 }

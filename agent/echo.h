@@ -5,9 +5,9 @@
 #include "agent/mirror.h"
 #include "model/echo.h"
 
-/* Applies the edit of the own change to the mirrored record, as the hub did, in the transaction. False: there
- * is no such change in the own logs, or it cannot be applied: the group is not what the hub has. */
+/* Applies the edit of the own change, which is marks->at_hand, to the mirrored record, as the hub did, in the
+ * transaction. False: it has no such edit, or it cannot be applied: the group is not what the hub has. */
 bool echo_apply(struct agent *agent, struct transaction *transaction, const struct agent_group *group,
-                uint64_t replica, const struct echo *echo, const struct marks *marks);
+                const struct echo *echo, const struct marks *marks);
 
 #endif

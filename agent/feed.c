@@ -234,11 +234,20 @@ static enum feed_outcome apply_piece(struct part *part)
     return outcome;
 }
 
-/* Own changes that came back by name. */
-static bool apply_own(struct part *part, uint64_t head)
+/* Takes the own change that is named, if it is not at hand. What follows it mostly are its other edits. */
+static void take_change(struct part *part, struct dot dot, struct arena *arena, struct change *change)
+{
+    if (part->marks.at_hand && dot_compare(change->dot, dot) == 0)
+        return;
+    arena_reset(arena);
+    part->marks.at_hand = log_change(&part->transaction, dot, arena, change) ? change : NULL;
+}
+
+static bool apply_echoes(struct part *part, uint64_t head, struct arena *arena)
 {
     const Hopnhat__Feed *feed = part->feed;
     struct echo echo = {0}, before;
+    struct change change;
     if (feed->n_own % ECHO_NUMBERS || part->marks.count == 0)
         return malformed(part->error, "own changes that are not well formed");
     for (size_t i = 0; i < feed->n_own / ECHO_NUMBERS && !part->transaction.failed; i++) {
@@ -249,11 +258,23 @@ static bool apply_own(struct part *part, uint64_t head)
             group = feed_group(part->agent, echo.group);
         if (!group)
             return malformed(part->error, "own changes that are not well formed");
-        if (!echo_apply(part->agent, &part->transaction, group, part->marks.replicas[echo.log], &echo,
-                        &part->marks))
+        take_change(part, (struct dot){part->marks.replicas[echo.log], echo.seq}, arena, &change);
+        if (!part->marks.at_hand ||
+            !echo_apply(part->agent, &part->transaction, group, &echo, &part->marks))
             mark_mismatch(part, group);
     }
     return true;
+}
+
+/* Own changes that came back by name. */
+static bool apply_own(struct part *part, uint64_t head)
+{
+    struct arena arena;
+    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
+    bool sound = apply_echoes(part, head, &arena);
+    part->marks.at_hand = NULL;
+    arena_release(&arena);
+    return sound;
 }
 
 static bool set_cursor(struct part *part, struct agent_group *group, uint64_t base, uint64_t position)
@@ -386,7 +407,7 @@ static enum feed_outcome apply_all(struct part *part)
     if (!apply_own(part, head) || !(head ? set_head(part, head) : move_cursors(part)))
         return FEED_MALFORMED;
     if (head) {
-        draft_refresh_all(part->agent, &part->transaction, &part->marks);
+        draft_refresh_head(part->agent, &part->transaction, &part->marks);
         if (!compare_digests(part, head))
             return FEED_MALFORMED;
         if (part->agent->digests_equal)

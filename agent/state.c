@@ -95,6 +95,7 @@ bool agent_reload(struct agent *agent, struct error *error)
 {
     struct transaction transaction;
     agent->stale = true;
+    agent->settled = false;
     if (!transaction_begin(&transaction, agent->environment, false, error))
         return false;
     agent->stale = !stored_load(agent, &transaction, error);

@@ -60,7 +60,8 @@ struct own_log {
     uint64_t refusal_heard;         /* highest refused seq that the hub has told */
     uint64_t trimmed;               /* changes up to here are not kept any more (agent/trim.h) */
     uint8_t trimmed_link[CHAIN_LINK_BYTES];
-    uint64_t urgent; /* changes up to here were marked urgent by a person */
+    uint64_t urgent;  /* changes up to here were marked urgent by a person */
+    uint64_t settled; /* with agent.settled, not stored: no draft holds one up to here */
     bool continues;  /* by agent_pass: the store is that of the log before, too */
     bool dirty;
 };
@@ -115,6 +116,7 @@ struct agent {
     struct catalog *former_catalog; /* within a transaction that brought a new one */
     struct office office;           /* as its mirrored record reads; in office_arena */
     struct arena office_arena;
+    bool settled; /* own_log.settled is known, from the first head on after the store was read */
     bool office_dirty;
     bool erasures_came;   /* within a transaction; see erasure.h */
     bool rewrite_due;     /* the store has been planned to be written anew since it was opened */

@@ -132,6 +132,7 @@ struct cursor {
     struct MDB_cursor *handle;
     struct bytes key, value; /* of the row it is at; LMDB's memory, as in transaction_get */
     bool damaged;            /* the row it is at is not what was written: its value is not to be used */
+    bool keys_only;          /* set by one who counts: values are neither read nor compared with their sums */
 };
 
 /* Opens a cursor that is at no row yet; gives it back. Where the transaction has failed, nothing is there. */

@@ -293,7 +293,8 @@ static bool move(struct cursor *cursor, struct bytes key, MDB_cursor_op op)
     if (code)
         return false;
     cursor->key = bytes_of(name.mv_data, name.mv_size);
-    cursor->damaged = !open_row(cursor->transaction, cursor->key, value, &cursor->value);
+    cursor->damaged =
+        !cursor->keys_only && !open_row(cursor->transaction, cursor->key, value, &cursor->value);
     if (cursor->damaged)
         fail_damaged(cursor->transaction, cursor->database);
     return !cursor->transaction->failed;
