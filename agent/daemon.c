@@ -234,6 +234,7 @@ bool agent_daemon_turn(struct agent_daemon *daemon, int64_t most_wait_ms, struct
         wait_ms = sooner(wait_ms, HOURS_LOOK_MS);
     if (daemon->agent->rewrite_due)
         wait_ms = sooner(wait_ms, RENEW_PAUSE_MS);
+    wait_ms = sooner(wait_ms, environment_rest(daemon->agent->environment, loop_now_ms()));
     return agent_daemon_is_sound(daemon, error) &&
            loop_run_once(daemon->loop, sooner(wait_ms, most_wait_ms), error);
 }

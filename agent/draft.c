@@ -285,18 +285,6 @@ void draft_refresh_all(struct agent *agent, struct transaction *transaction, con
     }
 }
 
-/* How many changes the marks cover that they did not at the last head. */
-static uint64_t count_settling(const struct agent *agent, const struct marks *marks)
-{
-    uint64_t count = 0;
-    for (size_t i = 0; i < marks->count; i++) {
-        const struct own_log *log = agent_log(agent, marks->replicas[i]);
-        if (log && marks->watermarks[i] > log->settled)
-            count += marks->watermarks[i] - log->settled;
-    }
-    return count;
-}
-
 /* Of each change after `settled` up to the watermark: what is still in a draft was not in the feed. */
 static void refresh_of(struct agent *agent, struct transaction *transaction, const struct own_log *log,
                        uint64_t watermark, const struct marks *marks)
@@ -319,13 +307,12 @@ static void refresh_of(struct agent *agent, struct transaction *transaction, con
 
 void draft_refresh_head(struct agent *agent, struct transaction *transaction, const struct marks *marks)
 {
-    const uint64_t drafts = transaction_count(transaction, AGENT_DRAFT);
-    const bool all = !agent->settled || count_settling(agent, marks) >= drafts;
-    if (all)
+    const bool any = transaction_count(transaction, AGENT_DRAFT) > 0;
+    if (any && !agent->settled)
         draft_refresh_all(agent, transaction, marks);
     for (size_t i = 0; i < marks->count; i++) {
         struct own_log *log = agent_log(agent, marks->replicas[i]);
-        if (log && !all)
+        if (log && any && agent->settled)
             refresh_of(agent, transaction, log, marks->watermarks[i], marks);
         if (log)
             log->settled = marks->watermarks[i];

@@ -259,8 +259,7 @@ static bool apply_echoes(struct part *part, uint64_t head, struct arena *arena)
         if (!group)
             return malformed(part->error, "own changes that are not well formed");
         take_change(part, (struct dot){part->marks.replicas[echo.log], echo.seq}, arena, &change);
-        if (!part->marks.at_hand ||
-            !echo_apply(part->agent, &part->transaction, group, &echo, &part->marks))
+        if (!part->marks.at_hand || !echo_apply(part->agent, &part->transaction, group, &echo, &part->marks))
             mark_mismatch(part, group);
     }
     return true;

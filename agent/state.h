@@ -62,7 +62,7 @@ struct own_log {
     uint8_t trimmed_link[CHAIN_LINK_BYTES];
     uint64_t urgent;  /* changes up to here were marked urgent by a person */
     uint64_t settled; /* with agent.settled, not stored: no draft holds one up to here */
-    bool continues;  /* by agent_pass: the store is that of the log before, too */
+    bool continues;   /* by agent_pass: the store is that of the log before, too */
     bool dirty;
 };
 

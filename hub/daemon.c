@@ -201,9 +201,13 @@ static bool turn(struct hub_daemon *daemon, struct error *error)
     if (daemon->followed != daemon->hub->rev)
         follow_wake(daemon->service.follow);
     daemon->followed = daemon->hub->rev;
+    int64_t wait_ms = hub_wait_ms(daemon->hub, wall_ms),
+            rest_ms = environment_rest(daemon->hub->environment, loop_now_ms());
+    if (rest_ms >= 0 && (wait_ms < 0 || rest_ms < wait_ms))
+        wait_ms = rest_ms;
     return environment_is_sound(daemon->hub->environment, error) &&
            (!daemon->service.rekeyed || reopen_link(daemon, error)) &&
-           loop_run_once(daemon->loop, hub_wait_ms(daemon->hub, wall_ms), error);
+           loop_run_once(daemon->loop, wait_ms, error);
 }
 
 static void release(struct hub_daemon *daemon)

@@ -1,7 +1,6 @@
 #include "api/import.h"
 #include "lists/cell.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -214,7 +213,6 @@ static void release(struct import *import)
     arena_release(&import->row);
     arena_release(&import->edits);
     free(import);
-    malloc_trim(0); /* a daemon is small while it idles */
 }
 
 json_t *handle_import(struct api_call *call, struct error *error)

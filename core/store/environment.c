@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@ enum {
     LOCK_FILE_BYTES = 16 * 1024, /* more than those take */
     LEAST_MAP_BYTES = 16 * 1024 * 1024,
     FULL_DISK_BYTES = 1024 * 1024, /* left over where a large write finds none */
+    REST_MS = 2000,                /* after the last large transaction */
+    BUSY_MS = 100,                 /* until another look for a moment without transactions */
 };
 static const uint64_t MOST_MAP_BYTES = UINT64_C(1) << 40; /* that is tried for reading */
 
@@ -269,6 +272,40 @@ static void grow(struct environment *environment, uint64_t map_bytes)
     else
         log_info("the map of %s is %llu MiB now", environment->directory,
                  (unsigned long long)map_bytes / 1024 / 1024);
+}
+
+/* With the mutex held and nothing live: LMDB lets go of pages only when it is closed. */
+static void open_again(struct environment *environment)
+{
+    struct error error;
+    uint64_t map_bytes = usage_of(environment->handle).map_bytes;
+    mdb_env_close(environment->handle);
+    environment->handle = NULL;
+    environment->swollen = false;
+    environment->broken = !open_handle(environment, environment->names, map_bytes, &error);
+    if (environment->broken)
+        log_error("the store was closed to give memory back, and cannot be opened: %s", error.text);
+}
+
+int64_t environment_rest(struct environment *environment, uint64_t now_ms)
+{
+    int64_t wait_ms = -1;
+    bool given_back = false;
+    pthread_mutex_lock(&environment->mutex);
+    if (environment->swollen && !environment->broken) {
+        if (environment->rest_at_ms == 0)
+            environment->rest_at_ms = now_ms + REST_MS;
+        bool due = now_ms >= environment->rest_at_ms;
+        given_back = due && environment->live == 0;
+        if (given_back)
+            open_again(environment);
+        else
+            wait_ms = due ? BUSY_MS : (int64_t)(environment->rest_at_ms - now_ms);
+    }
+    pthread_mutex_unlock(&environment->mutex);
+    if (given_back)
+        malloc_trim(0);
+    return wait_ms;
 }
 
 void environment_make_room(struct environment *environment)

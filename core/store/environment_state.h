@@ -19,6 +19,8 @@ struct environment {
     bool cramped;          /* told that no larger map is to be had */
     bool broken;           /* the disk failed: see environment_is_sound */
     uint64_t damaged;      /* reads of rows that are not what was written */
+    bool swollen;          /* LMDB holds the pages of a large transaction */
+    uint64_t rest_at_ms;   /* when environment_rest gives them back; 0: not planned yet */
     struct error trouble;  /* of the last commit; code 0: it was well */
 };
 

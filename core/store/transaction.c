@@ -15,14 +15,21 @@ static void begin_live(struct environment *environment)
     pthread_mutex_unlock(&environment->mutex);
 }
 
+enum { LARGE_ROWS = 4000 }; /* each may have changed a page or two of 4 KiB */
+
 /* `code`: what LMDB said to what was done last. */
-static void end_live(struct environment *environment, int code)
+static void end_live(struct transaction *transaction, int code)
 {
+    struct environment *environment = transaction->environment;
     bool known = code <= 0 || code == ENOSPC || code == EDQUOT || code == EROFS || code == ENOMEM;
     pthread_mutex_lock(&environment->mutex);
     environment->live--;
     environment->full = environment->full || code == MDB_MAP_FULL;
     environment->broken = environment->broken || code == MDB_PANIC || !known;
+    if (transaction->rows > LARGE_ROWS) {
+        environment->swollen = true;
+        environment->rest_at_ms = 0;
+    }
     pthread_mutex_unlock(&environment->mutex);
 }
 
@@ -33,11 +40,13 @@ bool transaction_begin(struct transaction *transaction, struct environment *envi
     if (writes)
         environment_make_room(environment);
     begin_live(environment);
-    int code = mdb_txn_begin(environment->handle, NULL, writes ? 0 : MDB_RDONLY, &transaction->handle);
+    int code = !environment->handle
+                   ? MDB_PANIC
+                   : mdb_txn_begin(environment->handle, NULL, writes ? 0 : MDB_RDONLY, &transaction->handle);
     if (!code)
         return true;
     transaction->handle = NULL;
-    end_live(environment, code == MDB_PANIC ? code : 0);
+    end_live(transaction, code == MDB_PANIC ? code : 0);
     return environment_failed(error, code, "cannot begin a transaction on", environment->directory);
 }
 
@@ -96,7 +105,7 @@ bool transaction_commit(struct transaction *transaction, struct error *error)
         mdb_env_set_flags(environment->handle, MDB_NOSYNC, transaction->unsynced);
     int code = environment_disk_code(environment->directory, mdb_txn_commit(transaction->handle));
     transaction->handle = NULL; /* LMDB has freed it, success or not */
-    end_live(environment, code);
+    end_live(transaction, code);
     if (code)
         environment_failed(error, code, "cannot commit to", environment->directory);
     if (transaction->writes)
@@ -110,7 +119,7 @@ void transaction_abort(struct transaction *transaction)
         return;
     mdb_txn_abort(transaction->handle);
     transaction->handle = NULL;
-    end_live(transaction->environment, transaction->code);
+    end_live(transaction, transaction->code);
 }
 
 static MDB_val value_of(struct bytes bytes)
@@ -183,6 +192,7 @@ static int reserve(struct transaction *transaction, unsigned database, struct by
     int code = mdb_put(transaction->handle, transaction->environment->databases[database], &name, &data,
                        MDB_RESERVE | flags);
     *to = data.mv_data;
+    transaction->rows++;
     return code;
 }
 
@@ -237,6 +247,7 @@ void transaction_delete(struct transaction *transaction, unsigned database, stru
     MDB_val name = value_of(key);
     if (!usable(transaction))
         return;
+    transaction->rows++;
     int code = mdb_del(transaction->handle, transaction->environment->databases[database], &name, NULL);
     if (code && code != MDB_NOTFOUND)
         fail(transaction, code, "cannot delete from");
@@ -322,6 +333,7 @@ bool cursor_previous(struct cursor *cursor)
 
 void cursor_delete(struct cursor *cursor)
 {
+    cursor->transaction->rows++;
     int code = cursor->handle && usable(cursor->transaction) ? mdb_cursor_del(cursor->handle, 0) : 0;
     if (code)
         fail(cursor->transaction, code, "cannot delete from");

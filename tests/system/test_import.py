@@ -10,16 +10,18 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import unicodedata
 import zipfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from hopnhat_test import ROOT, Process, check, equal, main, wait_until
-from federation import Federation, add
+from federation import Caller, Federation, add
 
 LISTS = {"quang-tri": ("partners-quang-tri.csv", 40, 0), "da-nang": ("partners-da-nang.csv", 35, 0),
          "hau-giang": ("partners-hau-giang.txt", 30, 2)}
 IMPORT_S = 120
+REST_MIB = 16  # more than an agent takes that has just begun
 
 
 def data(name):
@@ -364,6 +366,35 @@ def test_a_kill_leaves_all_or_nothing(bench):
     check(len(outcomes) > 1, "there is an import in the end")
     sides.sync()
     equal(len(sides.hub.records("partner")), held + 1, "all of it is at the hub")
+
+
+def rss_anonymous_kib(daemon):
+    with open(f"/proc/{daemon.process.pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
+
+
+def test_an_office_serves_while_a_long_list_travels(bench):
+    """Whoever asks meanwhile waits for less than the import itself took, and its memory is given back."""
+    sides = Federation(bench, "hue")
+    hue, waits = sides["hue"], []
+    at_first_kib = rss_anonymous_kib(hue)
+    began = time.monotonic()
+    bring(hue, "partner", big_list(bench, 50000))
+    import_s = time.monotonic() - began
+    asked = Caller(hue)
+
+    def travelled():
+        before = time.monotonic()
+        caught_up = asked.call("GET", "/v1/status")["caught_up"]
+        waits.append(time.monotonic() - before)
+        return caught_up
+    asked.call("POST", "/v1/sync")
+    wait_until(travelled, IMPORT_S, "all of it is at the hub and back")
+    check(max(waits) < import_s / 2, f"one answer took {max(waits):.2f} s, the import {import_s:.2f} s")
+    most_kib = at_first_kib + REST_MIB * 1024
+    wait_until(lambda: rss_anonymous_kib(hue) < most_kib, 30, f"it is down to {most_kib} KiB")
+    print(f"# import {import_s:.2f} s, {len(waits)} answers meanwhile, the slowest {max(waits):.2f} s; at "
+          f"rest {rss_anonymous_kib(hue) / 1024:.1f} MiB", flush=True)
 
 
 def wait_or_end(process, seconds):

@@ -374,6 +374,15 @@ static void a_restored_hub_gets_back_what_it_lost(void **state)
     const Hopnhat__Message *hello = sent(fixture, HOPNHAT__MESSAGE__BODY_HELLO);
     assert_int_equal(hello->hello->epoch, EPOCH + 1);
     assert_int_equal(hello->hello->cursors[0]->base_rev, 4);
+    welcome(fixture, hello, (const uint64_t[]){2}, NULL, EPOCH + 1);
+    feed = feed_from(fixture, 2, 4, 4);
+    feed->watermarks[0] = 2;
+    set_head(feed, 5);
+    add_digest(fixture, feed, 0, records, count);
+    add_digest(fixture, feed, 1, NULL, 0);
+    answer(fixture, sent(fixture, HOPNHAT__MESSAGE__BODY_PULL), HOPNHAT__MESSAGE__BODY_FEED, feed);
+    assert_int_equal(status_of(fixture).drafts, 0); /* what is at the hub a second time leaves them again */
+    assert_true(status_of(fixture).caught_up);
 }
 
 /* Who asks while a part is under way waits for a head that was asked for later; what is left is told until
