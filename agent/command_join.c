@@ -20,6 +20,8 @@ struct attempt {
     struct frame_codec *codec;
     struct arena arena;
     const Hopnhat__Joined *joined; /* in the arena */
+    struct join_parts parts;
+    bool moved;      /* a part has come since that was looked at */
     bool by_own_key; /* a Join has been tried by the one-time key, and is by the installation's own now */
     bool ended;
     struct error *error;
@@ -50,7 +52,8 @@ static void refuse(struct attempt *attempt)
 static void send_join(struct attempt *attempt)
 {
     struct frame_buffer out = {0};
-    Hopnhat__Message *message = join_message(&attempt->join, &attempt->arena, attempt->error);
+    Hopnhat__Message *message =
+        join_message(&attempt->join, &attempt->parts.held, &attempt->arena, attempt->error);
     if (!message || !frame_pack(attempt->codec, message, &out, attempt->error))
         attempt->ended = true;
     else if (!link_agent_send(attempt->link, frame_buffer_bytes(&out)))
@@ -58,11 +61,28 @@ static void send_join(struct attempt *attempt)
     frame_buffer_release(&out);
 }
 
+/* The code is used up by the first part: the others are asked for by the installation's own key. */
+static void take_part(struct attempt *attempt, const Hopnhat__Joined *part)
+{
+    attempt->moved = true;
+    if (!join_add_part(&attempt->parts, part, &attempt->arena, &attempt->joined, attempt->error))
+        return;
+    attempt->ended = attempt->joined;
+    if (!attempt->ended && attempt->by_own_key) {
+        send_join(attempt);
+    } else if (!attempt->ended) {
+        attempt->by_own_key = true;
+        attempt->ended = !connect_by(attempt, &attempt->join.link_keys);
+    }
+}
+
 static void changed(void *user, enum link_state state, const char *text)
 {
     struct attempt *attempt = user;
     if (state == LINK_UP) {
         send_join(attempt);
+    } else if (state == LINK_CUT && attempt->parts.held.held_bytes) {
+        attempt->ended = !connect_by(attempt, &attempt->join.link_keys); /* it goes on where it was */
     } else if (state == LINK_REFUSED || state == LINK_STRANGER) {
         refuse(attempt);
     } else {
@@ -80,7 +100,9 @@ static void ready(void *user)
         const Hopnhat__Message *message =
             frame_unpack(attempt->codec, frame, &attempt->arena, attempt->error);
         attempt->ended = true;
-        if (message && message->body_case == HOPNHAT__MESSAGE__BODY_JOINED)
+        if (message && message->body_case == HOPNHAT__MESSAGE__BODY_JOINED && message->joined->piece)
+            take_part(attempt, message->joined);
+        else if (message && message->body_case == HOPNHAT__MESSAGE__BODY_JOINED)
             attempt->joined = message->joined;
         else if (message && message->body_case == HOPNHAT__MESSAGE__BODY_ERROR &&
                  message->error->code == HOPNHAT__ERROR_CODE__ERROR_PROTOCOL)
@@ -99,6 +121,9 @@ static bool ask_hub(struct attempt *attempt, struct loop *loop, struct error *er
         return false;
     while (!attempt->ended) {
         uint64_t now = loop_now_ms();
+        if (attempt->moved)
+            end = now + JOIN_TIMEOUT_MS;
+        attempt->moved = false;
         if (now >= end)
             return error_set(error, ERROR_UNAVAILABLE,
                              "the hub at %s did not answer in time: give the same command again",
@@ -159,6 +184,7 @@ static bool run_join(struct cli *cli, struct error *error)
         joining_forget(cli->data);
     join_wipe(&attempt->join);
     arena_release(&attempt->arena);
+    free(attempt->parts.data);
     free(attempt);
     return done;
 }

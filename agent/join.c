@@ -2,6 +2,8 @@
 
 #include "agent/session.h"
 
+#include <stdlib.h>
+
 bool join_begin(struct join *join, const char *code, struct error *error)
 {
     struct enrolment_code parsed;
@@ -18,14 +20,16 @@ bool join_begin(struct join *join, const char *code, struct error *error)
     return true;
 }
 
-Hopnhat__Message *join_message(const struct join *join, struct arena *arena, struct error *error)
+Hopnhat__Message *join_message(const struct join *join, const struct pieces_held *held, struct arena *arena,
+                               struct error *error)
 {
     Hopnhat__Message *message = arena_alloc(arena, sizeof *message);
     Hopnhat__Join *body = arena_alloc(arena, sizeof *body);
     uint8_t *link_key = arena_copy(arena, join->link_keys.public_key, LINK_KEY_BYTES);
     uint8_t *signing_key = arena_copy(arena, join->signing_keys.public_key, SIGNING_KEY_BYTES);
+    Hopnhat__PieceHeld *told = arena_alloc(arena, sizeof *told);
     char *software = arena_format(arena, "hopnhat-agent %s", HOPNHAT_VERSION);
-    if (!message || !body || !link_key || !signing_key || !software) {
+    if (!message || !body || !link_key || !signing_key || !told || !software) {
         error_set(error, ERROR_MEMORY, "out of memory");
         return NULL;
     }
@@ -35,6 +39,12 @@ Hopnhat__Message *join_message(const struct join *join, struct arena *arena, str
     body->link_key = (ProtobufCBinaryData){LINK_KEY_BYTES, link_key};
     body->signing_key = (ProtobufCBinaryData){SIGNING_KEY_BYTES, signing_key};
     body->software = software;
+    body->has_credit_bytes = true;
+    body->credit_bytes = JOIN_PART_BYTES;
+    hopnhat__piece_held__init(told);
+    told->id = held->id;
+    told->size = held->held_bytes;
+    body->held = told;
     message->has_request = true;
     message->request = 1;
     message->body_case = HOPNHAT__MESSAGE__BODY_JOIN;
@@ -45,6 +55,36 @@ Hopnhat__Message *join_message(const struct join *join, struct arena *arena, str
 static bool unsound(struct error *error, const char *what)
 {
     return error_set(error, ERROR_CORRUPT, "the hub's answer does not hold: %s", what);
+}
+
+bool join_add_part(struct join_parts *parts, const Hopnhat__Joined *part, struct arena *arena,
+                   const Hopnhat__Joined **whole, struct error *error)
+{
+    const Hopnhat__Piece *piece = part->piece;
+    struct pieces_held *held = &parts->held;
+    if (!pieces_sound(piece))
+        return unsound(error, "it comes in parts that do not fit");
+    if (held->id != piece->id || held->total_bytes != piece->total) {
+        free(parts->data);
+        *held = (struct pieces_held){.id = piece->id, .total_bytes = piece->total};
+        parts->data = malloc(piece->total);
+    }
+    if (!parts->data)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    if (piece->offset != held->held_bytes || piece->data.len == 0)
+        return unsound(error, "it comes in parts that do not fit");
+    memcpy(parts->data + piece->offset, piece->data.data, piece->data.len);
+    held->held_bytes += (uint32_t)piece->data.len;
+    if (held->held_bytes < held->total_bytes)
+        return true;
+    Hopnhat__Joined *all = pieces_id(bytes_of(parts->data, held->total_bytes)) == held->id
+                               ? hopnhat__joined__unpack(&arena->protobuf, held->total_bytes, parts->data)
+                               : NULL;
+    if (!all)
+        return unsound(error, "it comes in parts that do not fit");
+    all->time = part->time;
+    *whole = all;
+    return true;
 }
 
 static bool is_key(ProtobufCBinaryData data, const uint8_t *key, size_t size)

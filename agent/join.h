@@ -5,6 +5,7 @@
 
 #include "agent/state.h"
 #include "net/enrolment_code.h"
+#include "store/pieces.h"
 
 struct join {
     uint8_t hub_key[LINK_KEY_BYTES];
@@ -17,8 +18,23 @@ struct join {
 /* Reads the typed code and draws keys. ERROR_INPUT where the code cannot be right. End with join_wipe. */
 bool join_begin(struct join *join, const char *code, struct error *error);
 
-/* The Join message; it borrows from *join, and its memory is the arena's. NULL: ERROR_MEMORY. */
-Hopnhat__Message *join_message(const struct join *join, struct arena *arena, struct error *error);
+enum { JOIN_PART_BYTES = 16 * 1024 }; /* a minute of a link of 2.4 kbit/s, before compression */
+
+/* What has come of an answer that comes in parts; {0} at first. Its end frees `data`. */
+struct join_parts {
+    struct pieces_held held;
+    uint8_t *data;
+};
+
+/* Adds the part of the answer. *whole: all of it, in the arena, once it is there. ERROR_CORRUPT,
+ * ERROR_MEMORY. */
+bool join_add_part(struct join_parts *parts, const Hopnhat__Joined *part, struct arena *arena,
+                   const Hopnhat__Joined **whole, struct error *error);
+
+/* The Join message; it borrows from *join, and its memory is the arena's. It asks for
+ * what follows on what is held of the answer. NULL: ERROR_MEMORY. */
+Hopnhat__Message *join_message(const struct join *join, const struct pieces_held *held, struct arena *arena,
+                               struct error *error);
 
 /* Checks that the hub's long-term key has signed the certificate, and that it is for these keys; office then
  * holds its code. ERROR_CORRUPT, ERROR_MEMORY. */

@@ -11,6 +11,9 @@ uint32_t agent_session_history(struct agent_session *session, const Hopnhat__His
         return 0;
     message.body_case = HOPNHAT__MESSAGE__BODY_HISTORY;
     message.history = &copy;
+    copy.has_credit_bytes = true;
+    copy.credit_bytes =
+        (uint32_t)(2 * session->down.window_bytes); /* what it carries in four seconds or so */
     const struct request *request = session_ask(session, &message, REQUEST_HISTORY, wall_ms);
     return request ? request->number : 0;
 }

@@ -4,6 +4,7 @@
 #include "hub/admission.h"
 #include "hub/feed.h"
 #include "hub/registry.h"
+#include "store/pieces.h"
 #include "store/rows.h"
 
 #include <stdio.h>
@@ -260,6 +261,28 @@ static bool join_in(struct hub *hub, struct transaction *transaction, const uint
            error_set(error, ERROR_MEMORY, "out of memory");
 }
 
+/* What is larger than twice the credit goes in parts: the next one in place of the records. */
+static bool cut_answer(Hopnhat__Joined *joined, const Hopnhat__Join *join, struct arena *arena,
+                       struct error *error)
+{
+    const size_t slice = join->credit_bytes > LEAST_PIECE_BYTES ? join->credit_bytes : LEAST_PIECE_BYTES;
+    const uint64_t time = joined->time;
+    struct pieces_held held = {0};
+    if (!join->has_credit_bytes || hopnhat__joined__get_packed_size(joined) <= 2 * slice)
+        return true;
+    joined->time = 0; /* so that the whole is the same each time */
+    uint8_t *packed = arena_alloc(arena, hopnhat__joined__get_packed_size(joined));
+    if (!packed)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    struct bytes whole = bytes_of(packed, hopnhat__joined__pack(joined, packed));
+    if (join->held)
+        held = (struct pieces_held){.id = join->held->id, .held_bytes = join->held->size};
+    joined->time = time;
+    joined->n_records = 0;
+    joined->piece = pieces_cut(whole, &held, slice, arena);
+    return joined->piece || error_set(error, ERROR_MEMORY, "out of memory");
+}
+
 Hopnhat__Joined *enrolment_join(struct hub *hub, const uint8_t link_key[LINK_KEY_BYTES],
                                 const Hopnhat__Join *join, uint64_t wall_ms, struct arena *arena,
                                 struct error *error)
@@ -276,7 +299,7 @@ Hopnhat__Joined *enrolment_join(struct hub *hub, const uint8_t link_key[LINK_KEY
         return NULL;
     if (join_in(hub, &transaction, link_key, join, wall_ms, joined, arena, error)) {
         if (transaction_commit(&transaction, error))
-            return joined;
+            return cut_answer(joined, join, arena, error) ? joined : NULL;
     } else {
         transaction_abort(&transaction);
     }

@@ -110,7 +110,7 @@ bool feed_has_news(struct hub *hub, const struct feed_reader *reader, const stru
     if (!groups_agree(reader->office, state))
         return true;
     if (is_ahead_only(state, scope))
-        return has_urgent_news(hub, state, lanes_of(scope));
+        return state->piece_ahead || has_urgent_news(hub, state, lanes_of(scope));
     for (size_t i = 0; i < reader->log_count; i++)
         if (watermark_of(hub, reader->logs[i]) != state->logs[i].watermark)
             return true;
@@ -372,7 +372,7 @@ static bool read_part(struct part *part, struct hub *hub, const struct feed_read
         return false;
     if (only)
         next->left = 0; /* counted anew: it does not go down by what is sent */
-    if (only || part->feed->n_items) {
+    if (only || part->feed->n_items || part->feed->piece) {
         tell_left(part, next);
         return true;
     }

@@ -27,6 +27,7 @@ struct feed_state {
     bool at_head;                 /* it was told so last: all cursors stand at one rev */
     bool bulk_waits;              /* more follows than fits a part, and the agent does not want it now */
     bool takes_ahead;             /* what is urgent may come ahead of its turn */
+    bool piece_ahead;             /* what is held of a large item is of one that goes ahead of its turn */
     uint64_t ahead[URGENCY_NONE]; /* by urgency: rows up to this rev have been sent ahead */
     struct pieces_held held;      /* of the item that is next */
     struct feed_log *logs;        /* owned; as many as the reader has */

@@ -21,7 +21,10 @@ struct listing {
     uint64_t from; /* the rev from which on the reader may know */
     struct arena *arena;
     Hopnhat__HistoryAnswer *answer;
-    size_t size_bytes, old_bytes;
+    size_t most_bytes; /* of the answer */
+    size_t
+        whole_bytes; /* of what cannot be divided: values of one change, those that it superseded, a record */
+    size_t size_bytes, old_bytes, new_bytes;
     struct error *error;
 };
 
@@ -112,12 +115,23 @@ static Hopnhat__HistoryValue *old_value(struct listing *listing, const struct hi
     if (old->erased)
         return old;
     struct bytes value = change_value(&change, id.index);
-    if (listing->old_bytes + value.size > OLD_BYTES)
+    if (listing->old_bytes + value.size >
+        (listing->whole_bytes < OLD_BYTES ? listing->whole_bytes : OLD_BYTES))
         return old;
     listing->old_bytes += value.size;
     old->has_withheld = old->withheld = false;
     put_value(value, &old->has_value, &old->value);
     return old;
+}
+
+/* The value that was written, where it fits. */
+static void add_value(struct listing *listing, struct bytes value, Hopnhat__HistoryOp *op)
+{
+    op->has_too_large = op->too_large = listing->new_bytes + value.size > listing->whole_bytes;
+    if (op->too_large)
+        return;
+    listing->new_bytes += value.size;
+    put_value(value, &op->has_value, &op->value);
 }
 
 static Hopnhat__HistoryOp *op_of(struct listing *listing, const struct history_step *step, size_t place)
@@ -139,7 +153,7 @@ static Hopnhat__HistoryOp *op_of(struct listing *listing, const struct history_s
     op->has_merged = op->merged = from->merged;
     op->has_withheld = op->withheld = change_is_erased(&step->change, number);
     if (from->field != HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED && !op->withheld)
-        put_value(change_value(&step->change, number), &op->has_value, &op->value);
+        add_value(listing, change_value(&step->change, number), op);
     op->superseded = old;
     for (size_t i = 0; i < count && from->field != HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED; i++) {
         if (!(old[i] = old_value(listing, step, op_superseded(&step->change, from, i))))
@@ -166,7 +180,7 @@ static bool add_entry(struct listing *listing, const struct history_step *step)
     entry->office = office_of(listing, step->dot.replica);
     entry->author = step->change.body->author;
     entry->note = edit->note;
-    listing->old_bytes = 0;
+    listing->old_bytes = listing->new_bytes = 0;
     for (size_t i = 0; i < edit->n_ops; i++) {
         if (!(ops[i] = op_of(listing, step, i)))
             return false;
@@ -192,7 +206,7 @@ static bool list_changes(struct listing *listing, struct dot dot, size_t limit)
             answer->has_cut = answer->cut = true;
             return true;
         }
-        if (answer->n_entries == limit || listing->size_bytes > ANSWER_BYTES ||
+        if (answer->n_entries == limit || listing->size_bytes > listing->most_bytes ||
             listing->arena->used_bytes > MOST_ARENA_BYTES) {
             answer->has_more = answer->more = true;
             return true;
@@ -219,12 +233,35 @@ static bool judge_reader(const struct office *reader, const Hopnhat__Record *rec
     return true;
 }
 
+/* The record as it was. */
+static bool answer_as_of(const struct listing *listing, uint64_t as_of_ms)
+{
+    Hopnhat__HistoryAnswer *answer = listing->answer;
+    answer->record = history_replay(listing->snapshot, listing->record, as_of_ms, listing->from,
+                                    listing->arena, listing->error);
+    if (answer->record && hopnhat__record__get_packed_size(answer->record) > listing->whole_bytes) {
+        answer->record = NULL;
+        return error_set(listing->error, ERROR_LIMIT,
+                         "the record is too large for this link: ask at headquarters");
+    }
+    return answer->record;
+}
+
 bool history_answer(const struct hub *hub, struct transaction *snapshot, const struct office *reader,
                     const Hopnhat__History *request, struct arena *arena, Hopnhat__HistoryAnswer *answer,
                     struct error *error)
 {
-    struct listing listing = {
-        .hub = hub, .snapshot = snapshot, .arena = arena, .answer = answer, .error = error};
+    struct listing listing = {.hub = hub,
+                              .snapshot = snapshot,
+                              .arena = arena,
+                              .answer = answer,
+                              .error = error,
+                              .most_bytes = ANSWER_BYTES,
+                              .whole_bytes = SIZE_MAX};
+    if (request->has_credit_bytes && request->credit_bytes < ANSWER_BYTES) {
+        listing.most_bytes = request->credit_bytes;
+        listing.whole_bytes = 4 * listing.most_bytes;
+    }
     size_t limit = request->has_limit && request->limit < HISTORY_CHANGES ? request->limit : HISTORY_CHANGES;
     hopnhat__history_answer__init(answer);
     if (request->record.len == RECORD_ID_BYTES)
@@ -234,11 +271,8 @@ bool history_answer(const struct hub *hub, struct transaction *snapshot, const s
                                 : error_set(error, ERROR_NOT_FOUND, "there is no such record");
     if (!judge_reader(reader, listing.record, &listing.from, error))
         return false;
-    if (request->has_as_of_ms) {
-        answer->record =
-            history_replay(snapshot, listing.record, request->as_of_ms, listing.from, arena, error);
-        return answer->record != NULL;
-    }
+    if (request->has_as_of_ms)
+        return answer_as_of(&listing, request->as_of_ms);
     struct dot dot = {listing.record->last_replica, listing.record->last_seq};
     if (request->before_seq) {
         struct history_step step;

@@ -11,7 +11,8 @@ static const char *text_of(const json_t *object, const char *key)
     return text ? text : "";
 }
 
-/* The value between these quotes, or that it was erased, which the key says. Malloc'd; NULL without memory.
+/* The value between these quotes, or that it was erased, which the key says, or does not fit the link.
+ * Malloc'd; NULL without memory.
  */
 static char *value_text(const json_t *object, const char *erased, const char *quote)
 {
@@ -19,6 +20,8 @@ static char *value_text(const json_t *object, const char *erased, const char *qu
     const char *known = json_is_true(json_object_get(object, "withheld")) ? "?" : value;
     if (json_is_true(json_object_get(object, erased)))
         whole = strdup("(erased)");
+    else if (json_is_true(json_object_get(object, "too_large")))
+        whole = strdup("(too large for this link: ask at headquarters)");
     else if (known && asprintf(&whole, "%s%s%s", quote, known, quote) < 0)
         whole = NULL;
     free(value);

@@ -61,6 +61,8 @@ static json_t *op_json(const struct catalog_type *type, const Hopnhat__HistoryOp
                   shown_value(definition, op->has_value, &op->value, arena, error), "superseded", superseded);
     if (json && op->withheld)
         json_object_set_new(json, "withheld", json_true());
+    if (json && op->too_large)
+        json_object_set_new(json, "too_large", json_true());
     if (json && op->merged)
         json_object_set_new(json, "merged", json_true());
     return json;

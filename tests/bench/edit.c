@@ -110,7 +110,7 @@ static bool bench(struct world *world, struct frame_codec *codec)
     printf("the same in place of what another office wrote: %d bytes on average\n", (int)(others / EDITS));
     printf("idle: %zu bytes every two minutes%s; aim %d\n", idle,
            before ? " (something was left under way)" : "", AIM_IDLE_BYTES);
-    return own / EDITS <= AIM_BYTES && idle <= AIM_IDLE_BYTES;
+    return own <= EDITS * AIM_BYTES && others <= EDITS * AIM_BYTES && idle <= AIM_IDLE_BYTES;
 }
 
 int main(void)

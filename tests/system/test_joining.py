@@ -2,6 +2,7 @@
 """How an office comes in: the code on paper, on a screen and in a file, an answer that is lost, and codes
 that do not hold."""
 import datetime
+import hashlib
 import os
 import select
 import shutil
@@ -12,8 +13,9 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add
+from proxy import Proxy
 from wrong_clock import WrongClock
-from hopnhat_test import check, equal, main, wait_until
+from hopnhat_test import ROOT, check, equal, main, wait_until
 
 
 def read_qr(text, path):
@@ -184,6 +186,34 @@ def test_nobody_learns_why_a_code_does_not_hold(bench):
     check("does not hold" in seen["wrong"][0] and b"400" in seen["wrong"][3], f"what is answered: {seen}")
     for kind, told in seen.items():
         equal(told, seen["wrong"], f"a {kind} code against a wrong one")
+
+
+def large_catalog(bench):
+    """The built-in catalog with a field of many values, which hardly compress: the file's path."""
+    words = [hashlib.shake_128(str(i).encode()).hexdigest(150) for i in range(490)]
+    values = "".join(f"          - {{name: w{i}, vi: {word}}}\n" for i, word in enumerate(words))
+    with open(os.path.join(ROOT, "deploy", "catalog", "vufo.yaml"), encoding="utf-8") as file:
+        text = file.read().replace("version: 1\n", "version: 2\n", 1)
+    with open(bench.path("large.yaml"), "w", encoding="utf-8") as file:
+        file.write(text + "  - number: 900\n    name: word\n    audience: everyone\n    write: any\n"
+                   "    fields:\n"
+                   "      - number: 16\n        name: word\n        kind: enum\n        choices:\n" + values)
+    return bench.path("large.yaml")
+
+
+def test_a_large_catalog_comes_over_a_link_that_is_cut(bench):
+    world = Federation(bench)
+    world.hub.do("catalog", "apply", large_catalog(bench))
+    world.add_office("hue")
+    proxy = bench.closing(Proxy(bench.free_port(), world.port))
+    agent = bench.agent("hue")
+    proxy.cut_after(60_000)
+    agent.do("join", "--hub", f"tcp://127.0.0.1:{proxy.port}", "--code", world.enrol("hue"), deadline_s=60)
+    equal(proxy.connections, 3, "connections: by the code, by the own key, and after the cut")
+    check(proxy.total() < 400_000, f"little came twice: {proxy.total()} B")
+    equal(agent.status()["catalog_version"], 2, "the catalog")
+    agent.start()
+    agent.do("sync", "--wait", "--timeout", "30", deadline_s=40)
 
 
 if __name__ == "__main__":

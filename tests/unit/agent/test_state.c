@@ -26,11 +26,53 @@ static void join_is_checked(void **state)
 static void join_message_carries_the_new_keys(void **state)
 {
     struct fixture *fixture = *state;
+    const struct pieces_held none = {0};
     struct error error = {0};
-    const Hopnhat__Message *message = join_message(&fixture->join, &fixture->arena, &error);
+    const Hopnhat__Message *message = join_message(&fixture->join, &none, &fixture->arena, &error);
     assert_int_equal(message->body_case, HOPNHAT__MESSAGE__BODY_JOIN);
     assert_memory_equal(message->join->link_key.data, fixture->join.link_keys.public_key, LINK_KEY_BYTES);
     assert_memory_not_equal(message->join->link_key.data, fixture->join.once.public_key, LINK_KEY_BYTES);
+}
+
+/* The next part of an answer, as the hub sends it. */
+static bool add_part(struct fixture *fixture, struct join_parts *parts, const Hopnhat__Joined *joined,
+                     const Hopnhat__Joined **whole)
+{
+    Hopnhat__Joined part = *joined;
+    struct error error;
+    uint8_t *packed = arena_alloc(&fixture->arena, hopnhat__joined__get_packed_size(joined));
+    struct bytes all = bytes_of(packed, hopnhat__joined__pack(joined, packed));
+    part.n_records = 0;
+    part.time = joined->time + 7;
+    part.piece = pieces_cut(all, &parts->held, 100, &fixture->arena);
+    return join_add_part(parts, &part, &fixture->arena, whole, &error);
+}
+
+static void an_answer_in_parts_is_put_together(void **state)
+{
+    struct fixture *fixture = *state;
+    struct join_parts parts = {0};
+    const Hopnhat__Joined *whole = NULL;
+    Hopnhat__Joined *joined = make_joined(fixture);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(add_part(fixture, &parts, joined, &whole));
+    joined->epoch ^= 1; /* it is another one meanwhile: it begins anew */
+    while (!whole)
+        assert_true(add_part(fixture, &parts, joined, &whole));
+    assert_true(whole->epoch == joined->epoch);
+    assert_true(whole->time == joined->time + 7);
+    assert_int_equal(whole->n_records, joined->n_records);
+    parts.held.held_bytes -= 1; /* one that does not follow */
+    Hopnhat__Piece piece = HOPNHAT__PIECE__INIT;
+    Hopnhat__Joined wrong = *joined;
+    struct error error;
+    piece.id = parts.held.id;
+    piece.total = parts.held.total_bytes;
+    piece.offset = piece.total;
+    wrong.piece = &piece;
+    assert_false(join_add_part(&parts, &wrong, &fixture->arena, &whole, &error));
+    assert_int_equal(error.code, ERROR_CORRUPT);
+    free(parts.data);
 }
 
 static void a_second_join_is_refused(void **state)
@@ -233,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(join_is_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(join_message_carries_the_new_keys, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_answer_in_parts_is_put_together, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_join_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(one_process_holds_the_store, setup, teardown),
         cmocka_unit_test_setup_teardown(a_newer_store_is_not_opened, setup, teardown),

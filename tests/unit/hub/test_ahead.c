@@ -2,7 +2,7 @@
  */
 #include "fixture.h"
 
-enum { BULK = 60, CREDIT = 400, UNMARKED = 200, MARKED, LATER };
+enum { BULK = 60, CREDIT = 400, LARGE_BYTES = 3000, UNMARKED = 200, MARKED, LATER };
 
 /* An agent that reads the feed: what came, in which order. */
 struct reader {
@@ -16,12 +16,12 @@ struct reader {
     bool holds; /* its Pulls may be held */
 };
 
-static void add_alert(struct fixture *fixture, uint8_t number, const char *mark)
+static void write_alert(struct fixture *fixture, uint8_t number, const char *mark, struct bytes name)
 {
     struct new_op ops[] = {
         {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, .value = bytes_of_string("everyone")},
         {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, .value = bytes_of_string("an")},
-        {.field = NAME, .value = bytes_of_string("Flood")},
+        {.field = NAME, .value = name},
         {.field = MARK, .value = bytes_of_string(mark)},
     };
     struct new_edit edit = {.type = ALERT, .record = {number}, .ops = ops, .op_count = 4};
@@ -31,6 +31,20 @@ static void add_alert(struct fixture *fixture, uint8_t number, const char *mark)
         return; /* a Pull that was held is answered after the Ack */
     assert_int_equal(answer->body_case, HOPNHAT__MESSAGE__BODY_ACK);
     assert_int_equal(answer->ack->n_refusals, 0);
+}
+
+static void add_alert(struct fixture *fixture, uint8_t number, const char *mark)
+{
+    write_alert(fixture, number, mark, bytes_of_string("Flood"));
+}
+
+/* One that does not fit a part. */
+static void add_large_alert(struct fixture *fixture, uint8_t number, const char *mark)
+{
+    static uint8_t name[LARGE_BYTES];
+    for (size_t i = 0; i < sizeof name; i++)
+        name[i] = (uint8_t)('a' + (number + i * i) % 26);
+    write_alert(fixture, number, mark, bytes_of(name, sizeof name));
 }
 
 static void add_bulk(struct fixture *fixture, uint8_t first)
@@ -248,6 +262,67 @@ static void a_metered_agent_gets_what_is_marked(void **state)
     assert_int_equal(reader.seen[MARKED], 2);
 }
 
+/* Reads the pieces of a large record that goes ahead, from `offset` on, as many as `most`; true once it is
+ * whole. */
+static bool read_pieces(struct reader *reader, uint32_t *offset, size_t most)
+{
+    for (size_t i = 0; i < most; i++) {
+        assert_true(next_part(reader));
+        assert_non_null(reader->part->piece);
+        assert_int_equal(reader->part->n_ahead, 2);
+        assert_int_equal(reader->part->n_after, 0);
+        const Hopnhat__Piece *piece = reader->part->piece->piece;
+        assert_int_equal(piece->offset, *offset);
+        *offset += (uint32_t)piece->data.len;
+        if (*offset == piece->total)
+            return true;
+    }
+    return false;
+}
+
+static void a_large_one_goes_ahead_in_pieces(void **state)
+{
+    static const uint64_t nothing[2] = {0, 0};
+    struct fixture *fixture = *state;
+    uint32_t offset = 0;
+    say_hello(fixture, &fixture->an);
+    add_bulk(fixture, 1);
+    add_alert(fixture, UNMARKED, "true");
+    add_large_alert(fixture, MARKED, "true");
+    add_alert(fixture, LATER, "true");
+    struct reader reader = greet(fixture, nothing);
+    next_part(&reader);
+    assert_true(is_ahead(reader.part, UNMARKED));
+    assert_int_equal(reader.part->n_items, 1);
+    assert_true(read_pieces(&reader, &offset, 20));
+    assert_true(offset > LARGE_BYTES);
+    next_part(&reader);
+    assert_true(is_ahead(reader.part, LATER));
+    to_the_head(&reader); /* where it comes once more, in its turn */
+    for (uint8_t i = 1; i <= BULK; i++)
+        assert_int_equal(reader.seen[i], 1);
+}
+
+/* A metered agent hears nothing else; and once it has all of it, it waits. */
+static void a_metered_agent_gets_a_large_one(void **state)
+{
+    static const uint64_t nothing[2] = {0, 0};
+    struct fixture *fixture = *state;
+    uint32_t offset = 0;
+    say_hello(fixture, &fixture->an);
+    add_bulk(fixture, 1);
+    add_large_alert(fixture, MARKED, "true");
+    struct reader reader = greet(fixture, nothing);
+    reader.scope = HOPNHAT__PULL_SCOPE__PULL_MARKED;
+    assert_false(read_pieces(&reader, &offset, 3));
+    const uint64_t before[2] = {reader.part->ahead[0], reader.part->ahead[1]};
+    assert_true(before[0] < fixture->hub->rev); /* who is cut here does not pass it over */
+    assert_true(read_pieces(&reader, &offset, 20));
+    assert_true(reader.part->ahead[0] >= fixture->hub->rev);
+    reader.holds = true;
+    assert_true(is_held(&reader));
+}
+
 int main(void)
 {
     alarm(60);
@@ -259,6 +334,8 @@ int main(void)
                                         fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(outside_the_hours_only_what_fits_comes, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(a_metered_agent_gets_what_is_marked, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(a_large_one_goes_ahead_in_pieces, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(a_metered_agent_gets_a_large_one, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(it_is_urgent_as_it_reads_now, fixture_start, fixture_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,43 @@ static void test_a_lost_answer_is_given_again(void **state)
 }
 
 /* Before a Join is said at all: they are turned away as wrong ones are, and as slowly. */
+/* Over a thin link it comes in parts, which are of one whole whoever asks when. */
+static void test_an_answer_comes_in_parts(void **state)
+{
+    enum { CREDIT = 100, MOST = 10000 };
+    struct made_hub *made = *state;
+    struct link_keys once = new_code(made, "hue");
+    struct asking mine;
+    struct error error;
+    Hopnhat__PieceHeld held = HOPNHAT__PIECE_HELD__INIT;
+    uint8_t *all = arena_alloc(&made->arena, MOST);
+    const struct link_keys *by = &once;
+    const Hopnhat__Joined *part = NULL;
+    new_keys(&mine);
+    mine.join.has_credit_bytes = true;
+    mine.join.credit_bytes = CREDIT;
+    mine.join.held = &held;
+    for (uint64_t i = 0; !part || held.size < part->piece->total; i++) {
+        part = join_at(made, by, &mine, WALL_MS + i, &error);
+        assert_non_null(part);
+        assert_non_null(part->piece);
+        assert_int_equal(part->n_records, 0);
+        assert_in_range(part->piece->data.len, 1, CREDIT);
+        assert_int_equal(part->piece->offset, held.size);
+        assert_true(i == 0 || part->piece->id == held.id);
+        assert_true(part->piece->total <= MOST);
+        memcpy(all + held.size, part->piece->data.data, part->piece->data.len);
+        held.id = part->piece->id;
+        held.size += (uint32_t)part->piece->data.len;
+        by = &mine.link; /* the code is used up */
+    }
+    const Hopnhat__Joined *whole = hopnhat__joined__unpack(&made->arena.protobuf, held.size, all);
+    assert_non_null(whole);
+    assert_int_equal(whole->n_records, 2);
+    mine.join.has_credit_bytes = false;
+    assert_int_equal(join_at(made, &mine.link, &mine, WALL_MS, &error)->n_records, 2);
+}
+
 static void test_used_and_late_codes_do_not_connect(void **state)
 {
     struct made_hub *made = *state;
@@ -189,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_lost_answer_is_given_again, made_setup, made_teardown),
+        cmocka_unit_test_setup_teardown(test_an_answer_comes_in_parts, made_setup, made_teardown),
         cmocka_unit_test_setup_teardown(test_used_and_late_codes_do_not_connect, made_setup, made_teardown),
         cmocka_unit_test_setup_teardown(test_every_refusal_is_the_same, made_setup, made_teardown),
         cmocka_unit_test_setup_teardown(test_codes_past_their_time_are_swept, made_setup, made_teardown),
