@@ -202,6 +202,17 @@ static void judge(const struct agent *agent, struct transaction *transaction, co
     put_row(transaction, seen->record, seen->definition->number, row);
 }
 
+/* The field reads all its values, perhaps since another catalog came: what stands there did not lose. */
+static void judge_many(const struct agent *agent, struct transaction *transaction, const struct seen *seen,
+                       struct arena *arena)
+{
+    const uint32_t number = seen->definition->number;
+    const Hopnhat__Outvoted *row =
+        outvoted_row(transaction, seen->record->type, seen->record->id.data, number, arena);
+    if (row && (!row->settled || own_entry(agent, seen->field)))
+        delete_row(transaction, seen->record, number);
+}
+
 /* How the record's deletion stands. */
 struct deletion {
     struct tombstones tombstones;
@@ -296,11 +307,13 @@ void outvoted_show(const struct agent *agent, struct transaction *transaction, u
         if (seen.definition->retired)
             continue;
         seen.field = record_field(visible, seen.definition->number);
-        if (((any_rows || deletion.deleted) &&
-             judge_taken(agent, transaction, &seen, &deletion, any_rows, arena)) ||
-            !fold_reads_one(seen.definition->policy))
+        bool any = any_rows || (seen.field && seen.field->n_entries > 1);
+        if ((any_rows || deletion.deleted) &&
+            judge_taken(agent, transaction, &seen, &deletion, any_rows, arena))
             continue;
-        if (any_rows || (seen.field && seen.field->n_entries > 1))
+        if (!fold_reads_one(seen.definition->policy) && any_rows)
+            judge_many(agent, transaction, &seen, arena);
+        else if (fold_reads_one(seen.definition->policy) && any)
             judge(agent, transaction, known, &seen, any_rows, arena);
     }
 }

@@ -203,8 +203,12 @@ static bool own_writing(struct api_call *call, const struct catalog_type *type,
     if (!values || !list->items)
         return error_set(error, ERROR_MEMORY, "out of memory");
     values[0] = bytes_of(row->value.data, row->has_value ? row->value.len : 0);
+    /* where the field reads all values by now, it goes to the others */
     list->items[list->count++] =
-        (struct assignment){.definition = definition, .kind = ASSIGN_SET, .values = &values[0], .count = 1};
+        (struct assignment){.definition = definition,
+                            .kind = fold_reads_one(definition->policy) ? ASSIGN_SET : ASSIGN_ADD,
+                            .values = &values[0],
+                            .count = 1};
     for (size_t i = 0; found && i < change.body->n_edits; i++) {
         const Hopnhat__Edit *edit = change.body->edits[i];
         for (size_t j = 0; memcmp(edit->record.data, id, RECORD_ID_BYTES) == 0 && j < edit->n_ops; j++)

@@ -141,15 +141,15 @@ void world_forgets(struct world *world, unsigned set)
 /* The next version: one field is read by another policy. */
 static bool next_catalog(struct world *world, struct bytes *packed)
 {
+    static const Hopnhat__MergePolicy policies[] = {
+        HOPNHAT__MERGE_POLICY__REVIEW, HOPNHAT__MERGE_POLICY__UNION, HOPNHAT__MERGE_POLICY__AUTHORITY};
     struct bytes last = world->catalogs[world->catalog_count - 1];
     Hopnhat__Catalog *catalog = hopnhat__catalog__unpack(NULL, last.size, last.data);
     if (!catalog)
         return false;
     Hopnhat__FieldDefinition *y = catalog->types[0]->fields[1];
-    bool review = y->has_policy && y->policy == HOPNHAT__MERGE_POLICY__REVIEW;
     y->has_policy = true;
-    y->policy = review ? HOPNHAT__MERGE_POLICY__LATEST : HOPNHAT__MERGE_POLICY__REVIEW;
-    catalog->version++;
+    y->policy = policies[(catalog->version++ - 1) % (sizeof policies / sizeof *policies)];
     uint8_t *data = malloc(hopnhat__catalog__get_packed_size(catalog));
     if (data)
         *packed = bytes_of(data, hopnhat__catalog__pack(catalog, data));

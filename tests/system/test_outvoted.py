@@ -8,6 +8,9 @@ from federation import Federation, add, fields
 from hopnhat_test import ROOT, check, equal, main, wait_until
 
 
+PARTNER = "    name: partner\n"
+
+
 def outvoted(daemon):
     return daemon.do("outvoted", "--json").lines()
 
@@ -123,23 +126,20 @@ def test_a_unit_comes_back_whole(bench):
     equal(outvoted(world["hue"]), [], "nothing left")
 
 
-def delete_wins(bench, world):
-    """From now on a deleted partner stays deleted, whatever its deleter had not seen."""
+def apply_catalog(bench, world, old, new):
+    """The built-in catalog comes into force with that other text in it."""
     with open(os.path.join(ROOT, "deploy", "catalog", "vufo.yaml"), encoding="utf-8") as file:
         text = file.read()
-    name = "    name: partner\n"
-    equal(text.count(name), 1, "the type partner")
-    path = bench.path("delete-wins.yaml")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text.replace("version: 1\n", "version: 2\n")
-                   .replace(name, name + "    deletion: delete_wins\n"))
-    world.hub.do("catalog", "apply", path)
+    equal(text.count(old), 1, f"{old!r} in the catalog")
+    with open(bench.path("new.yaml"), "w", encoding="utf-8") as file:
+        file.write(text.replace("version: 1\n", "version: 2\n").replace(old, new))
+    world.hub.do("catalog", "apply", bench.path("new.yaml"))
     world.sync()
 
 
 def test_a_deletion_took_it_along(bench):
     world, record = start(bench)
-    delete_wins(bench, world)
+    apply_catalog(bench, world, PARTNER, PARTNER + "    deletion: delete_wins\n")
     other = add(world["hue"], "partner", "name=Two")
     world.sync()
     world.hub.stop()
@@ -177,7 +177,7 @@ def test_a_deletion_took_it_along(bench):
 
 def test_erased_of_what_a_deletion_took(bench):
     world, record = start(bench)
-    delete_wins(bench, world)
+    apply_catalog(bench, world, PARTNER, PARTNER + "    deletion: delete_wins\n")
     world.hub.stop()
     world["hue"].do("set", "partner", record, "address=Hue")
     world["da-nang"].do("delete", "partner", record)
@@ -216,6 +216,27 @@ def test_a_deletion_was_overruled(bench):
     world["hue"].do("undelete", "partner", other)
     world.sync()
     equal(outvoted(world["hue"]), [], "its own change of mind")
+
+
+def test_a_field_reads_all_from_now_on(bench):
+    """Where all values are read nothing stands outvoted; what was replaced before can be added to them."""
+    world, one = start(bench)
+    other = add(world["hue"], "partner", "name=Two")
+    world.sync()
+    apart(world, one, hue="address=Hue", da_nang="address=Da Nang")
+    apart(world, other, hue="address=Hue", da_nang="address=Da Nang")
+    world.hub.do("set", "partner", other, "address=Ha Noi")
+    world.sync()
+    equal(sorted((row["id"], row["by"]) for row in outvoted(world["hue"])),
+          sorted([(one, "rule"), (other, "person")]), "before")
+    address = "{number: 23, name: address,"
+    apply_catalog(bench, world, address, address + " policy: union,")
+    row, = outvoted(world["hue"])
+    equal((row["id"], row["by"], world["hue"].status()["outvoted"]), (other, "person", 1), "after")
+    world["hue"].do("outvoted", "take-back", "partner", other, "address")
+    equal(sorted(fields(world["hue"], "partner", other)["address"]), ["Ha Noi", "Hue"], "taken back")
+    equal(outvoted(world["hue"]), [], "nothing left")
+    world.sync()
 
 
 if __name__ == "__main__":
