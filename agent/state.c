@@ -60,6 +60,8 @@ static struct agent *open_files(const char *directory, const struct agent_option
     arena_init(&agent->scratch, SCRATCH_BYTES);
     if (!agent->directory || snprintf(path, sizeof path, "%s/store", directory) >= (int)sizeof path)
         error_set(error, ERROR_USAGE, "the name of the data directory is too long");
+    else if (!make && !environment_is_there(path)) /* and nothing is made that join would take for one */
+        stored_no_agent(directory, error);
     else if (!options->take_lock || (agent->lock = lock_take(directory, make, error)) >= 0)
         agent->environment = open_store(directory, path, options, error);
     if (agent->environment)

@@ -45,12 +45,17 @@ static bool load_certificate(struct agent *agent, struct transaction *transactio
     return agent->certificate != NULL;
 }
 
+bool stored_no_agent(const char *directory, struct error *error)
+{
+    return error_set(error, ERROR_NOT_FOUND, "there is no agent in %s: make one with hopnhat-agent join",
+                     directory);
+}
+
 static bool load_identity(struct agent *agent, struct transaction *transaction, struct error *error)
 {
     struct bytes office;
     if (!stored_is_agent(transaction))
-        return error_set(error, ERROR_NOT_FOUND, "there is no agent in %s: make one with hopnhat-agent join",
-                         agent->directory);
+        return stored_no_agent(agent->directory, error);
     if (!meta_bytes(transaction, AGENT_META, "link_keys", &agent->link_keys, sizeof agent->link_keys) ||
         !meta_bytes(transaction, AGENT_META, "signing_keys", &agent->signing_keys,
                     sizeof agent->signing_keys) ||

@@ -14,6 +14,9 @@ void stored_save(struct agent *agent, struct transaction *transaction);
 void stored_save_identity(const struct agent *agent, struct transaction *transaction,
                           struct bytes certificate);
 
+/* Says that there is no agent in the data directory: false, with ERROR_NOT_FOUND. */
+bool stored_no_agent(const char *directory, struct error *error);
+
 /* Whether the store holds an agent. */
 bool stored_is_agent(struct transaction *transaction);
 

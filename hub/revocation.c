@@ -112,7 +112,8 @@ bool revocation_apply(struct hub *hub, const char *office, const struct revoking
     uint8_t link_key[LINK_KEY_BYTES];
     *revoked = (struct revoked){0};
     if (!registry_office(hub, office))
-        return error_set(error, ERROR_NOT_FOUND, "there is no office %.60s", office);
+        return error_set(error, ERROR_NOT_FOUND, "there is no office %.60s: `office list` shows them",
+                         office);
     if (revoking->replica && (!one || strcmp(one->office, office) != 0))
         return error_set(error, ERROR_NOT_FOUND, "the office %s has no replica %016" PRIx64, office,
                          revoking->replica);

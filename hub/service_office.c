@@ -224,7 +224,7 @@ static const char *known_office(const struct api_call *call, struct error *error
     const struct hub_service *service = call->records->context;
     if (registry_office(service->hub, call->parts[0]))
         return call->parts[0];
-    error_set(error, ERROR_NOT_FOUND, "there is no office %.60s", call->parts[0]);
+    error_set(error, ERROR_NOT_FOUND, "there is no office %.60s: `office list` shows them", call->parts[0]);
     return NULL;
 }
 

@@ -74,6 +74,12 @@ static struct environment *open_store(const char *directory, const char *path,
     return NULL;
 }
 
+static bool no_hub(const char *directory, struct error *error)
+{
+    return error_set(error, ERROR_NOT_FOUND, "there is no hub in %s: make one with hopnhat-hub init",
+                     directory);
+}
+
 static struct hub *open_files(const char *directory, const struct hub_options *options, bool make,
                               struct error *error)
 {
@@ -93,6 +99,8 @@ static struct hub *open_files(const char *directory, const struct hub_options *o
     else if (!hub->directory || !hub->catalog ||
              snprintf(path, sizeof path, "%s/store", directory) >= (int)sizeof path)
         error_set(error, ERROR_MEMORY, "out of memory, or the name of the data directory is too long");
+    else if (!make && !environment_is_there(path))
+        no_hub(directory, error); /* and nothing is made that init would take for one */
     else if (!options->take_lock || (hub->lock = lock_take(directory, make, error)) >= 0)
         hub->environment = open_store(directory, path, options, error);
     if (hub->environment)
@@ -123,8 +131,7 @@ void hub_close(struct hub *hub)
 static bool load_identity(struct hub *hub, struct transaction *transaction, struct error *error)
 {
     if (meta_number(transaction, HUB_META, "format", 0) == 0)
-        return error_set(error, ERROR_NOT_FOUND, "there is no hub in %s: make one with hopnhat-hub init",
-                         hub->directory);
+        return no_hub(hub->directory, error);
     hub->epoch = meta_number(transaction, HUB_META, "epoch", 0);
     hub->own_replica = meta_number(transaction, HUB_META, "replica", 0);
     hub->rev = meta_number(transaction, HUB_META, "rev", 0);

@@ -231,6 +231,23 @@ static size_t name_words(const struct cli_command *command, const struct cli *cl
     return cli->argument_count > 1 && strcmp(cli->arguments[1], blank + 1) == 0 ? 2 : 0;
 }
 
+/* The first word of commands of two words, with another second one or none: says which there are. False: it
+ * is not. */
+static bool tell_second_words(const struct cli *cli, struct error *error)
+{
+    char list[256] = "";
+    const char *first = cli->arguments[0];
+    for (size_t i = 0; i < cli->program->command_count; i++) {
+        const char *name = cli->program->commands[i]->name, *blank = strchr(name, ' ');
+        size_t used = strlen(list);
+        if (blank && strlen(first) == (size_t)(blank - name) && memcmp(first, name, strlen(first)) == 0)
+            snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", blank + 1);
+    }
+    if (*list)
+        error_set(error, ERROR_USAGE, "%s needs one of: %s", first, list);
+    return *list;
+}
+
 static bool find_command(struct cli *cli, struct error *error)
 {
     for (size_t i = 0; i < cli->program->command_count; i++) {
@@ -244,6 +261,8 @@ static bool find_command(struct cli *cli, struct error *error)
     }
     if (cli->argument_count == 0)
         return error_set(error, ERROR_USAGE, "no command");
+    if (tell_second_words(cli, error))
+        return false;
     return error_set(error, ERROR_USAGE, "unknown command %.60s%s%.60s", cli->arguments[0],
                      cli->argument_count > 1 ? " " : "", cli->argument_count > 1 ? cli->arguments[1] : "");
 }

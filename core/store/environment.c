@@ -179,6 +179,13 @@ struct environment *environment_open_reading(const char *directory, const char *
     return open_environment(directory, names, name_count, 0, error);
 }
 
+bool environment_is_there(const char *directory)
+{
+    char path[4096];
+    return snprintf(path, sizeof path, "%s/data.mdb", directory) < (int)sizeof path &&
+           access(path, F_OK) == 0;
+}
+
 void environment_close(struct environment *environment)
 {
     if (!environment)

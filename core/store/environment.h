@@ -28,6 +28,9 @@ struct environment *environment_open(const char *directory, const char *const *n
 struct environment *environment_open_reading(const char *directory, const char *const *names,
                                              size_t name_count, struct error *error);
 
+/* Whether there is one in `directory`. */
+bool environment_is_there(const char *directory);
+
 /* NULL is allowed. No transaction may be live. */
 void environment_close(struct environment *environment);
 

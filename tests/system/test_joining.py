@@ -53,6 +53,9 @@ def test_a_code_is_printed_shown_and_written(bench):
     equal(os.stat(path).st_mode & 0o777, 0o600, "the file's mode")
     world.hub.do("enrol", "hue", "--out", path, status=1)
     agent = bench.agent("hue")
+    os.mkdir(agent.data)  # as the package has it
+    check("join" in agent.do("status", status=1).err, "a tool says that there is no store yet")
+    equal(os.listdir(agent.data), [], "what it has made: nothing that join would take for a store")
     with open(path, encoding="ascii") as file:
         agent.do("join", "--hub", world.address, "--code", file.read())
     expires = world.hub.do("enrol", "hue", "--json").json()["expires"]
