@@ -24,11 +24,11 @@ static enum http_handled handle(void *user, struct http_request *request, struct
     while (place < ASK_KEPT && ask->kept[place].number)
         place++;
     *asking = (struct agent_asking){.send = place < ASK_KEPT ? send_history : NULL, .context = ask};
-    api_handle(&ask->service->api, request, wall_now_ms(), response);
+    enum http_handled handled = api_handle(&ask->service->api, request, wall_now_ms(), response);
     uint32_t number = asking->number;
     *asking = (struct agent_asking){0};
     if (!number)
-        return HTTP_ANSWERED;
+        return handled;
     free(response->body);
     *response = (struct http_response){.status = 200};
     ask->kept[place].number = number;

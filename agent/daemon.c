@@ -2,6 +2,7 @@
 
 #include "agent/ask.h"
 #include "agent/new_keys.h"
+#include "api/aside.h"
 #include "api/backup_schedule.h"
 #include "api/client.h"
 #include "api/wall.h"
@@ -284,7 +285,8 @@ static bool open_link(struct agent_daemon *daemon, struct error *error)
 {
     struct link_agent_options options = {.changed = link_changed, .ready = link_ready, .user = daemon};
     return (daemon->loop = loop_new(error)) && loop_watch_signals(daemon->loop, signalled, daemon, error) &&
-           (daemon->net = net_new(error)) && (daemon->codec = frame_codec_new(error)) &&
+           (daemon->service.api.aside = aside_new(daemon->loop, error)) && (daemon->net = net_new(error)) &&
+           (daemon->codec = frame_codec_new(error)) &&
            (daemon->link = link_agent_new(daemon->net, daemon->loop, &options, error));
 }
 
@@ -347,6 +349,7 @@ void agent_daemon_free(struct agent_daemon *daemon)
     if (!daemon)
         return;
     ask_forget(&daemon->ask);
+    aside_free(daemon->service.api.aside);
     backup_schedule_free(daemon->backups);
     http_server_free(daemon->local);
     http_server_free(daemon->http);

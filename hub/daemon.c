@@ -1,5 +1,6 @@
 #include "hub/daemon.h"
 
+#include "api/aside.h"
 #include "api/backup_schedule.h"
 #include "api/client.h"
 #include "api/wall.h"
@@ -139,7 +140,8 @@ static bool open_link(struct hub_daemon *daemon, const char *listen, struct erro
     net_raise_file_limit();
     daemon->purge_at_ms = loop_now_ms() + PURGE_PASS_MS;
     if (!(daemon->loop = loop_new(error)) || !loop_watch_signals(daemon->loop, signalled, daemon, error) ||
-        !(daemon->net = net_new(error)) || !(daemon->codec = frame_codec_new(error)) ||
+        !(daemon->service.api.aside = aside_new(daemon->loop, error)) || !(daemon->net = net_new(error)) ||
+        !(daemon->codec = frame_codec_new(error)) ||
         !loop_add_timer(daemon->loop, purge_wait_ms, purge_some, daemon, error) ||
         !(daemon->link = link_hub_new(daemon->net, daemon->loop, &options, error)))
         return false;
@@ -212,6 +214,7 @@ static bool turn(struct hub_daemon *daemon, struct error *error)
 
 static void release(struct hub_daemon *daemon)
 {
+    aside_free(daemon->service.api.aside);
     backup_schedule_free(daemon->backups);
     http_server_free(daemon->local);
     http_server_free(daemon->http);

@@ -111,15 +111,26 @@ static void print_joined(const char *what, const json_t *values)
     free(text);
 }
 
+/* How the file was read: its encoding and form. */
+static void print_form(const struct import_file *file, const json_t *answer)
+{
+    const char *separator = text_of(answer, "separator");
+    printf("%s: %s%s, ", file->name, file->encoding,
+           file->assumed ? " (assumed from the letters; --encoding says otherwise)" : "");
+    if (file->starts)
+        printf("JSON lines\n");
+    else
+        printf("headings in line %lld, cells parted by %s\n", number_of(answer, "line"),
+               *separator == '\t' ? "tabs" : separator);
+}
+
 static bool print_answer(const struct cli *cli, const struct import_file *file, const json_t *answer,
                          struct error *error)
 {
     const json_t *rejected = json_object_get(answer, "rejected"), *number = json_object_get(answer, "import");
-    const char *separator = text_of(answer, "separator"), *heading, *comma = "";
+    const char *heading, *comma = "";
     json_t *columns = json_object_get(answer, "columns"), *field;
-    printf("%s: %s%s, headings in line %lld, cells parted by %s\n", file->name, file->encoding,
-           file->assumed ? " (assumed from the letters; --encoding says otherwise)" : "",
-           number_of(answer, "line"), *separator == '\t' ? "tabs" : separator);
+    print_form(file, answer);
     printf("taken: ");
     json_object_foreach(columns, heading, field)
     {

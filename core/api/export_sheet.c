@@ -100,7 +100,8 @@ static bool is_day(const struct export_column *column, const char *cell, lxw_dat
            cell[length] == '\0' && day->year >= 1901;
 }
 
-static bool put(struct export_sheet *sheet, size_t place, const char *cell, struct error *error)
+static bool put(struct export_sheet *sheet, size_t place, const char *id, const char *cell,
+                struct error *error)
 {
     const struct export_column *column = &sheet->columns->items[place];
     lxw_worksheet *to = sheet->worksheet;
@@ -109,9 +110,11 @@ static bool put(struct export_sheet *sheet, size_t place, const char *cell, stru
     if (*cell == '\0')
         return true;
     if (characters(cell) > CELL_CHARACTERS)
-        return error_set(error, ERROR_LIMIT,
-                         "row %u, %s: more than the %d characters that a sheet's cell holds; export as CSV",
-                         (unsigned)sheet->row + 1, column->name, CELL_CHARACTERS);
+        return error_set(
+            error, ERROR_LIMIT,
+            "the record %s, %s: more than the %d characters that a workbook's cell holds; export "
+            "it with --csv",
+            id, column->name, CELL_CHARACTERS);
     if (export_is_number(column) && is_exact(cell))
         return fail(worksheet_write_number(to, sheet->row, at, strtod(cell, NULL), NULL), error);
     if (is_day(column, cell, &day))
@@ -123,12 +126,13 @@ bool export_sheet_row(struct export_sheet *sheet, const json_t *record, struct a
                       struct error *error)
 {
     if (sheet->row >= SHEET_ROWS)
-        return error_set(error, ERROR_LIMIT, "a sheet holds %d rows; export as CSV", SHEET_ROWS);
+        return error_set(error, ERROR_LIMIT, "a workbook holds %d rows; export with --csv", SHEET_ROWS);
+    const char *id = json_string_value(json_object_get(record, "id"));
     for (size_t i = 0; i < sheet->columns->count; i++) {
         const char *cell = export_cell(&sheet->columns->items[i], record, arena);
         if (!cell)
             return error_set(error, ERROR_MEMORY, "out of memory");
-        if (!put(sheet, i, cell, error))
+        if (!put(sheet, i, id ? id : "?", cell, error))
             return false;
     }
     sheet->row++;

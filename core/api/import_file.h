@@ -22,7 +22,8 @@ bool import_file_read(struct cli *cli, const char *type, const char *path, const
                       struct import_file *file, struct error *error);
 void import_file_release(struct import_file *file);
 
-/* Puts the lines of the file in the place of lines of the text, in an answer's rejected rows. */
+/* Puts the lines of the file in the place of lines of the text, in an answer's rejected rows; of JSON lines
+ * the answer does not tell a line of headings and a separator. */
 void import_file_lines(const struct import_file *file, json_t *answer);
 
 #endif

@@ -1,5 +1,5 @@
 /* What the handlers of records ask of the daemon that they serve: a table that the agent and the hub each
- * fill in. All calls are made in the thread that writes the store. */
+ * fill in. All calls are made in the thread that writes the store (but see aside.h). */
 #ifndef HOPNHAT_API_RECORDS_H
 #define HOPNHAT_API_RECORDS_H
 

@@ -1,5 +1,6 @@
 #include "api/router.h"
 
+#include "api/aside.h"
 #include "api/handlers.h"
 #include "api/people.h"
 #include "api/wall.h"
@@ -177,9 +178,34 @@ static void run(struct api_call *call, const struct api_route *route, struct htt
     http_response_error(response, status_of(error.code), error_code_name(error.code), error.text);
 }
 
-void api_handle(const struct api_service *service, const struct http_request *request, uint64_t wall_ms,
-                struct http_response *response)
+void api_run(const struct api_route *route, const struct records *records, const struct http_request *request,
+             uint64_t wall_ms, struct http_response *response)
 {
+    struct arena arena;
+    struct api_call call = {.request = request, .records = records, .wall_ms = wall_ms, .arena = &arena};
+    arena_init(&arena, CALL_ARENA_BYTES);
+    if (fits(route->pattern, request->path, call.parts, &arena))
+        run(&call, route, response);
+    else
+        http_response_error(response, 500, "memory", "out of memory");
+    arena_release(&arena);
+}
+
+static enum http_handled run_aside(const struct api_service *service, const struct api_route *route,
+                                   struct http_request *request, uint64_t wall_ms,
+                                   struct http_response *response)
+{
+    struct error error = {0};
+    if (aside_begin(service->aside, service->records, route, request, wall_ms, &error))
+        return HTTP_LATER;
+    http_response_error(response, status_of(error.code), error_code_name(error.code), error.text);
+    return HTTP_ANSWERED;
+}
+
+enum http_handled api_handle(const struct api_service *service, struct http_request *request,
+                             uint64_t wall_ms, struct http_response *response)
+{
+    enum http_handled handled = HTTP_ANSWERED;
     struct arena arena;
     struct api_call call = {.request = request,
                             .records = service->records,
@@ -206,15 +232,17 @@ void api_handle(const struct api_service *service, const struct http_request *re
         http_response_error(response, 401, "refused", "log in first: POST /v1/session");
     else if (call.role < route->role)
         http_response_error(response, 403, "refused", "this account's role does not allow it");
+    else if (service->aside && route->handler == handle_report) /* which reads all records */
+        handled = run_aside(service, route, request, wall_ms, response);
     else
         run(&call, route, response);
     arena_release(&arena);
+    return handled;
 }
 
 static enum http_handled handle(void *user, struct http_request *request, struct http_response *response)
 {
-    api_handle(user, request, wall_now_ms(), response);
-    return HTTP_ANSWERED;
+    return api_handle(user, request, wall_now_ms(), response);
 }
 
 struct http_handler api_http_handler(struct api_service *service)

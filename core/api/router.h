@@ -17,6 +17,7 @@
 
 enum { API_PATH_PARTS = 4 };
 
+struct aside;
 struct people;
 
 /* One request under way, as a handler sees it. */
@@ -46,15 +47,21 @@ struct api_route {
 struct api_service {
     const struct records *records;
     struct people *people; /* NULL: whoever comes over TCP is nobody */
+    struct aside *aside;   /* of the daemon; NULL: all is answered at once */
     const struct api_route *routes;
     size_t route_count;
 };
 
-/* Carries the request out. Blocks for as long as the store takes. */
-void api_handle(const struct api_service *service, const struct http_request *request, uint64_t wall_ms,
-                struct http_response *response);
+/* Carries the request out. Blocks for as long as the store takes. HTTP_LATER only where the service has an
+ * aside, which has taken the request then. */
+enum http_handled api_handle(const struct api_service *service, struct http_request *request,
+                             uint64_t wall_ms, struct http_response *response);
 
-/* A handler for the HTTP server that answers at once from `service`, which is borrowed. */
+/* For aside.c: has the route's handler answer the request from *records alone. */
+void api_run(const struct api_route *route, const struct records *records, const struct http_request *request,
+             uint64_t wall_ms, struct http_response *response);
+
+/* A handler for the HTTP server that answers from `service`, which is borrowed. */
 struct http_handler api_http_handler(struct api_service *service);
 
 /* In whose name the caller writes: the account, or over the Unix socket what the body says (NULL: nothing).

@@ -7,11 +7,14 @@
 #include "store/path.h"
 #include "store/views.h"
 
+#include <stdatomic.h>
+
 /* What one thread asks with. */
 struct querier {
     const struct record_source *source;
     struct views *views; /* NULL: there are none, all records are looked at */
     struct collation *collation;
+    const atomic_bool *stop; /* NULL, or set by another thread: what looks at all records ends */
 };
 
 /* The views must live as long. NULL: ERROR_MEMORY, ERROR_INTERNAL. The caller ends it with querier_free. */

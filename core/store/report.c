@@ -175,8 +175,12 @@ static bool take_record(struct report_run *run, const Hopnhat__Record *record)
 static bool visit(void *user, const Hopnhat__Record *record)
 {
     struct report_run *run = user;
+    const atomic_bool *stop = run->query->querier->stop;
     arena_reset(&run->scratch);
-    run->failed = !take_record(run, record);
+    if (stop && atomic_load(stop))
+        run->failed = !error_set(run->error, ERROR_UNAVAILABLE, "the daemon is stopping");
+    else
+        run->failed = !take_record(run, record);
     return !run->failed;
 }
 

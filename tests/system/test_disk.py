@@ -78,6 +78,28 @@ def test_an_office_with_a_full_disk(bench):
         same_everywhere(world, saved)
 
 
+def test_a_list_that_finds_no_room(bench):
+    """One large commit: nothing of it is stored, what was there stays, and it goes in when there is room."""
+    with SmallDisk(bench.path("hue"), 128 << 20) as disk:
+        hue = Federation(bench, "hue")["hue"]
+        saved = [add(hue, "partner", "name=Before")]
+        disk.fill(8 << 20)
+        path, rows = bench.path("list.csv"), 20000
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("name,address\n" + "".join(f"Partner {i},{'street ' * 8}{i}\n" for i in range(rows)))
+        result = hue.call("import", "partner", path, deadline_s=60)
+        check(result.status == 1 and "make room on the disk" in result.err, result.describe())
+        equal(ids(hue, "partner"), saved, "records after an import that found no room")
+        equal(hue.do("import", "--imports").out, "", "imports that are listed")
+        equal(hue.status()["incidents"], 0, "nothing was closed")
+        disk.make_room()
+        equal(hue.do("import", "partner", path, "--json", deadline_s=60).json()["added"], rows, "added then")
+        equal(hue.status()["store_trouble"], "", "trouble once there is room")
+        hue.do("sync", "--wait", "--timeout", "60", deadline_s=70)
+        equal(len(ids(hue, "partner")), rows + 1, "records")
+        hue.do("verify")
+
+
 def test_headquarters_with_a_full_disk(bench):
     with SmallDisk(bench.path("hub"), 24 << 20) as disk:
         world = Federation(bench, "hue", "da-nang")

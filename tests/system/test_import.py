@@ -229,6 +229,30 @@ def test_an_own_export_changes_nothing(bench):
     equal(answer["rejected"][0]["field"], "website", "which")
 
 
+def test_what_a_workbook_cannot_hold(bench):
+    """Excel's cells end at 32,767 characters: the record and the field are named, and the way out."""
+    hue = Federation(bench, "hue")["hue"]
+    add(hue, "partner", "name=Plan")
+    record = add(hue, "partner", "name=Oxfam", "notes+=" + "ă" * 20000, "notes+=" + "b" * 20000)
+    sheet, part = bench.path("own.xlsx"), bench.path("own.xlsx.part")
+    for _ in range(2):
+        write(bench, "own.xlsx.part", b"what an export that was killed has left" * 10000)
+        result = hue.call("export", "partner", "--xlsx", "--out", sheet)
+        check(result.status == 1 and all(word in result.err for word in (record, "notes", "32767", "--csv")),
+              f"what is wrong: {result.describe()}")
+        check(not os.path.exists(sheet) and not os.path.exists(part), "no half of a file is left")
+    hue.do("export", "partner", "--csv", "--out", sheet)
+    hue.do("set", "partner", record, "notes-=" + "b" * 20000)
+    for form in ("--xlsx", "--csv", "--json"):
+        write(bench, "own.xlsx.part", b"what an export that was killed has left" * 10000)
+        hue.do("export", "partner", form, "--out", sheet)
+        check(not os.path.exists(part), "the next export replaces it")
+        with open(sheet, "rb") as file:
+            check(b"killed" not in file.read(), f"{form}: and has nothing of it")
+    shown = hue.do("import", "partner", sheet).out
+    check("own.xlsx: utf-8, JSON lines\n" in shown and "headings" not in shown, f"how it was read: {shown}")
+
+
 def test_lists_as_offices_keep_them(bench):
     hue = Federation(bench, "hue")["hue"]
     body = [("Hội hữu nghị Việt – Lào", "Lào", "05/06/99", "1.234.567,5", "Đang hoạt động"),

@@ -3,12 +3,14 @@
 import os
 import random
 import shutil
+import subprocess
 import sys
+import threading
 from decimal import Decimal
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from federation import Federation, add  # noqa: E402
-from hopnhat_test import check, equal, main, wait_until  # noqa: E402
+from federation import Caller, Federation, add, call_http  # noqa: E402
+from hopnhat_test import BUILD, check, equal, main, wait_until  # noqa: E402
 
 ORDERED = ["An Giang", "Ăn Lành", "Ân Nhân", "Dương Minh", "Đà Nẵng Xanh", "Quảng Bình", "Quảng Trị"]
 
@@ -98,6 +100,48 @@ def test_wrong_questions_are_named(bench):
         result = office.call(*command)
         equal(result.status, 1, f"{command}: exit status")
         check(part in result.err, f"{command}: says {result.err!r}")
+
+
+REPORT = "/v1/report/partner?group-by=country,since:year"
+
+
+def start_reports(hub, count, answers):
+    threads = [threading.Thread(target=lambda: answers.append(call_http(hub, "GET", REPORT)))
+               for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def test_a_report_holds_up_nobody(bench):
+    """Headquarters answers and takes edits while reports over all records are made; and it can be stopped."""
+    hub = bench.hub()
+    subprocess.run([os.path.join(BUILD, "tests", "bench", "fill"), hub.data, "100000"], check=True)
+    hub.start("--listen", f"tcp://127.0.0.1:{bench.free_port()}")
+    asked, answers, meanwhile = Caller(hub), [], 0
+    threads = start_reports(hub, 4, answers)
+    while any(thread.is_alive() for thread in threads):
+        asked.call("GET", "/v1/status")
+        asked.call("POST", "/v1/records/partner", '{"set":{"name":"Meanwhile","group":"everyone"}}')
+        meanwhile += not answers  # before the first report was done
+    equal([status for status, _ in answers], [200] * 4, "the reports")
+    check(meanwhile >= 5, f"while reports were made, headquarters took {meanwhile} edits")
+    counts = {answer["total"]["count"] for _, answer in answers}
+    check(all(100000 <= count <= 100000 + 2000 for count in counts), f"each is of one snapshot: {counts}")
+    answers = []
+    for thread in start_reports(hub, 12, answers):
+        thread.join()
+    refused = [answer["error"]["text"] for status, answer in answers if status == 503]
+    equal(len(refused) + sum(status == 200 for status, _ in answers), 12, "answers to twelve at once")
+    check(len(refused) < 9 and all("ask again" in text for text in refused), f"past the bound: {refused}")
+    answers = []
+    threads = start_reports(hub, 1, answers)
+    asked.call("GET", "/v1/status")
+    hub.stop()
+    for thread in threads:
+        thread.join()
+    print(f"# {meanwhile} edits while four reports were made; {len(refused)} of twelve at once were told to "
+          f"wait; the last ended with {answers}"[:300], flush=True)
 
 
 if __name__ == "__main__":
