@@ -142,7 +142,8 @@ static bool run_resolve(struct cli *cli, struct error *error)
 /* One line for each office, at the hub. */
 static bool print_offices(const json_t *offices, struct error *error)
 {
-    static const char *const columns[] = {"office", "online", "last_contact", "behind", "stalled"};
+    static const char *const columns[] = {"office", "online",  "last_contact",
+                                          "behind", "stalled", "held_back"};
     enum { COLUMNS = sizeof columns / sizeof *columns };
     struct table *table = table_new(columns, COLUMNS, TABLE_CELL_WIDTH);
     bool done = table || error_set(error, ERROR_MEMORY, "out of memory");
@@ -150,11 +151,10 @@ static bool print_offices(const json_t *offices, struct error *error)
     const json_t *office;
     json_object_foreach((json_t *)(uintptr_t)offices, code, office)
     {
-        char *cells[COLUMNS] = {NULL};
+        char *cells[COLUMNS] = {(char *)(uintptr_t)code};
         for (size_t i = 1; i < COLUMNS; i++)
             cells[i] = table_text(json_object_get(office, columns[i]));
-        done = done &&
-               table_add(table, (const char *const[]){code, cells[1], cells[2], cells[3], cells[4]}, error);
+        done = done && table_add(table, (const char *const *)cells, error);
         for (size_t i = 1; i < COLUMNS; i++)
             free(cells[i]);
     }

@@ -64,8 +64,9 @@ def test_the_hub_shows_each_office(bench):
     equal(sorted(offices), ["da-nang", "ha-noi", "hue"], "the offices")
     check(offices["hue"]["online"] and offices["hue"]["behind"] == 0 and not offices["hue"]["stalled"],
           f"one that is caught up: {offices}")
-    equal(offices["ha-noi"], {"online": False, "last_contact": None, "behind": None, "stalled": False},
-          "one that never joined")
+    equal(offices["ha-noi"], {"online": False, "last_contact": None, "behind": None, "stalled": False,
+                              "taken_today_bytes": 0, "held_back": False}, "one that never joined")
+    check(offices["hue"]["taken_today_bytes"] > 0, f"what came from the other: {offices}")
     world["da-nang"].stop()
     wait_until(lambda: not world.hub.status()["by_office"]["da-nang"]["online"], 10, "one that went away")
     check(world.hub.status()["by_office"]["da-nang"]["last_contact"], "when it was heard last")
