@@ -202,9 +202,10 @@ static void judge(const struct agent *agent, struct transaction *transaction, co
     put_row(transaction, seen->record, seen->definition->number, row);
 }
 
-/* The field reads all its values, perhaps since another catalog came: what stands there did not lose. */
-static void judge_many(const struct agent *agent, struct transaction *transaction, const struct seen *seen,
-                       struct arena *arena)
+/* The field reads all its values, or is retired, since another catalog came: what stands there did not lose.
+ */
+static void end_row(const struct agent *agent, struct transaction *transaction, const struct seen *seen,
+                    struct arena *arena)
 {
     const uint32_t number = seen->definition->number;
     const Hopnhat__Outvoted *row =
@@ -304,17 +305,15 @@ void outvoted_show(const struct agent *agent, struct transaction *transaction, u
     judge_deletion(agent, transaction, visible, &deletion, any_rows, arena);
     for (size_t i = 0; i < definition->n_fields; i++) {
         struct seen seen = {.record = visible, .definition = definition->fields[i]};
-        if (seen.definition->retired)
-            continue;
         seen.field = record_field(visible, seen.definition->number);
-        bool any = any_rows || (seen.field && seen.field->n_entries > 1);
-        if ((any_rows || deletion.deleted) &&
+        bool retired = seen.definition->retired, several = seen.field && seen.field->n_entries > 1;
+        if (!retired && (any_rows || deletion.deleted) &&
             judge_taken(agent, transaction, &seen, &deletion, any_rows, arena))
             continue;
-        if (!fold_reads_one(seen.definition->policy) && any_rows)
-            judge_many(agent, transaction, &seen, arena);
-        else if (fold_reads_one(seen.definition->policy) && any)
+        if (!retired && fold_reads_one(seen.definition->policy) && (any_rows || several))
             judge(agent, transaction, known, &seen, any_rows, arena);
+        else if (any_rows)
+            end_row(agent, transaction, &seen, arena);
     }
 }
 

@@ -4,8 +4,8 @@
  * A row is kept for a field (one that reads one value) in which an own value stands beside others, from the
  * moment at which people here could see it, and for one in which an own value was replaced before it was seen
  * at headquarters. The row goes when the own value, or another writing of this office, is what stands there
- * alone, and when the field comes to read all its values (another catalog), for as far as the own one is
- * among them.
+ * alone, and when the field comes to read all its values or is retired (another catalog), as far as the own
+ * is among them.
  *
  * Where a deletion stands (DELETE_WINS) whose author had not seen what was written here, each field with
  * such an own value has a row marked `deleted`, with the latest; it ends when the record comes back, and

@@ -8,7 +8,7 @@ from federation import Federation, add, fields
 from hopnhat_test import ROOT, check, equal, main, wait_until
 
 
-PARTNER = "    name: partner\n"
+DELETE_WINS = ("    name: partner\n", "    deletion: delete_wins\n")
 
 
 def outvoted(daemon):
@@ -126,20 +126,22 @@ def test_a_unit_comes_back_whole(bench):
     equal(outvoted(world["hue"]), [], "nothing left")
 
 
-def apply_catalog(bench, world, old, new):
-    """The built-in catalog comes into force with that other text in it."""
+def apply_catalog(bench, world, *additions):
+    """The built-in catalog comes into force with each text followed by the other."""
     with open(os.path.join(ROOT, "deploy", "catalog", "vufo.yaml"), encoding="utf-8") as file:
-        text = file.read()
-    equal(text.count(old), 1, f"{old!r} in the catalog")
+        text = file.read().replace("version: 1\n", "version: 2\n")
+    for place, addition in additions:
+        equal(text.count(place), 1, f"{place!r} in the catalog")
+        text = text.replace(place, place + addition)
     with open(bench.path("new.yaml"), "w", encoding="utf-8") as file:
-        file.write(text.replace("version: 1\n", "version: 2\n").replace(old, new))
+        file.write(text)
     world.hub.do("catalog", "apply", bench.path("new.yaml"))
     world.sync()
 
 
 def test_a_deletion_took_it_along(bench):
     world, record = start(bench)
-    apply_catalog(bench, world, PARTNER, PARTNER + "    deletion: delete_wins\n")
+    apply_catalog(bench, world, DELETE_WINS)
     other = add(world["hue"], "partner", "name=Two")
     world.sync()
     world.hub.stop()
@@ -177,7 +179,7 @@ def test_a_deletion_took_it_along(bench):
 
 def test_erased_of_what_a_deletion_took(bench):
     world, record = start(bench)
-    apply_catalog(bench, world, PARTNER, PARTNER + "    deletion: delete_wins\n")
+    apply_catalog(bench, world, DELETE_WINS)
     world.hub.stop()
     world["hue"].do("set", "partner", record, "address=Hue")
     world["da-nang"].do("delete", "partner", record)
@@ -219,18 +221,19 @@ def test_a_deletion_was_overruled(bench):
 
 
 def test_a_field_reads_all_from_now_on(bench):
-    """Where all values are read nothing stands outvoted; what was replaced before can be added to them."""
+    """Where all values are read, or none any more, nothing stands outvoted; what was replaced is told."""
     world, one = start(bench)
     other = add(world["hue"], "partner", "name=Two")
     world.sync()
     apart(world, one, hue="address=Hue", da_nang="address=Da Nang")
+    apart(world, one, hue="website=https://hue.vn", da_nang="website=https://da-nang.vn")
     apart(world, other, hue="address=Hue", da_nang="address=Da Nang")
     world.hub.do("set", "partner", other, "address=Ha Noi")
     world.sync()
     equal(sorted((row["id"], row["by"]) for row in outvoted(world["hue"])),
-          sorted([(one, "rule"), (other, "person")]), "before")
-    address = "{number: 23, name: address,"
-    apply_catalog(bench, world, address, address + " policy: union,")
+          sorted([(one, "rule"), (one, "rule"), (other, "person")]), "before")
+    apply_catalog(bench, world, ("{number: 23, name: address,", " policy: union,"),
+                  ("{number: 24, name: website,", " retired: true,"))
     row, = outvoted(world["hue"])
     equal((row["id"], row["by"], world["hue"].status()["outvoted"]), (other, "person", 1), "after")
     world["hue"].do("outvoted", "take-back", "partner", other, "address")
