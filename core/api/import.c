@@ -60,6 +60,21 @@ static bool read_keys(struct import *import, bool *ids, struct error *error)
     return true;
 }
 
+/* A list of new records that has no column for what each of them needs has no row to take. */
+static bool has_required(const struct import *import, bool ids, struct error *error)
+{
+    const Hopnhat__TypeDefinition *type = type_definition(import->type);
+    for (size_t i = 0; i < import->head.count; i++)
+        ids = ids || import->head.columns[i].kind == COLUMN_ID;
+    for (size_t i = 0; i < type->n_fields && import->key_count == 0 && !ids; i++)
+        if (type->fields[i]->required && !type->fields[i]->retired &&
+            list_column_of(&import->head, type->fields[i]) < 0)
+            return error_set(error, ERROR_INPUT,
+                             "the list has no column for %s, which every %s needs: --map HEADING=%s names it",
+                             type->fields[i]->name, type->name, type->fields[i]->name);
+    return true;
+}
+
 static bool read_head(struct import *import, struct error *error)
 {
     struct list_map *maps = NULL;
@@ -78,7 +93,7 @@ static bool read_head(struct import *import, struct error *error)
     for (size_t i = 0; i < import->key_count; i++)
         if (list_column_of(&import->head, import->keys[i]) < 0)
             return error_set(error, ERROR_INPUT, "key: the list has no column for %s", import->keys[i]->name);
-    return true;
+    return has_required(import, ids, error);
 }
 
 static bool read_request(struct import *import, struct error *error)

@@ -145,6 +145,12 @@ void import_log_start(struct import_log *log, struct transaction *transaction, u
 bool import_log_record(struct import_log *log, const struct catalog_type *type, const struct new_edit *edit,
                        const Hopnhat__Record *before, struct arena *arena, struct error *error);
 
+/* How the record stood before the operation with that number, which changed it, in the arena. NULL: it did
+ * not, or the transaction has failed. */
+const Hopnhat__ImportedRecord *import_log_find(struct transaction *transaction, unsigned database,
+                                               uint64_t number, const uint8_t id[RECORD_ID_BYTES],
+                                               struct arena *arena);
+
 /* Stores the operation's row. */
 void import_log_put(struct transaction *transaction, unsigned database, const Hopnhat__Import *row);
 

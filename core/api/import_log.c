@@ -47,11 +47,16 @@ static bool out_of_memory(struct error *error)
     return error_set(error, ERROR_MEMORY, "out of memory");
 }
 
-static bool add_value(Hopnhat__FormerField *former, struct bytes value)
+static void add_value(Hopnhat__FormerField *former, struct bytes value)
 {
     /* protobuf-c has no pointers to const */
     former->values[former->n_values++] = (ProtobufCBinaryData){value.size, (uint8_t *)(uintptr_t)value.data};
-    return true;
+}
+
+static void add_writer(Hopnhat__FormerField *former, struct dot dot)
+{
+    former->writers[former->n_writers++] = dot.replica;
+    former->writers[former->n_writers++] = dot.seq;
 }
 
 static const Hopnhat__Entry *entry_of(const Hopnhat__Field *field, struct entry_id id)
@@ -65,18 +70,25 @@ static void add_dropped(const struct former *from, const struct new_op *op, Hopn
     const Hopnhat__Field *field = record_field(from->before, op->field);
     for (size_t i = 0; i < op->superseded.count && op->kind == HOPNHAT__OP_KIND__DROP; i++) {
         const Hopnhat__Entry *entry = entry_of(field, op->superseded.ids[i]);
-        if (entry)
-            add_value(former, entry_value(entry));
+        if (!entry)
+            continue;
+        add_value(former, entry_value(entry));
+        add_writer(former, entry_id_of(entry).dot);
     }
 }
 
 static bool add_reading(const struct former *from, const Hopnhat__FieldDefinition *definition,
                         Hopnhat__FormerField *former)
 {
+    const Hopnhat__Field *field = record_field(from->before, definition->number);
     struct reading reading;
     if (!fold_field(from->type, from->before, definition, from->arena, &reading, from->error))
         return false;
-    return reading.count == 0 || add_value(former, reading.values[0]);
+    if (reading.count)
+        add_value(former, reading.values[0]);
+    if (field && field->n_entries)
+        add_writer(former, field->n_entries == 1 ? entry_id_of(field->entries[0]).dot : (struct dot){0});
+    return true;
 }
 
 static size_t most_values(const struct new_edit *edit, uint32_t field)
@@ -101,8 +113,10 @@ static Hopnhat__FormerField *former_field(const struct former *from, uint32_t nu
     }
     hopnhat__former_field__init(former);
     former->field = number;
-    former->values = arena_alloc(from->arena, most_values(from->edit, number) * sizeof *former->values);
-    if (!former->values) {
+    const size_t most = most_values(from->edit, number);
+    former->values = arena_alloc(from->arena, most * sizeof *former->values);
+    former->writers = arena_alloc(from->arena, 2 * most * sizeof *former->writers);
+    if (!former->values || !former->writers) {
         out_of_memory(from->error);
         return NULL;
     }
@@ -144,6 +158,28 @@ static bool fill(const struct former *from, Hopnhat__ImportedRecord *row)
     return true;
 }
 
+/* Where the row of a record is that the operation changed: past all rows of operations. */
+static void key_place(struct key *key, uint64_t number, const uint8_t id[RECORD_ID_BYTES])
+{
+    key_number(key, UINT64_MAX);
+    key_add_u64(key, number);
+    key_add(key, id, RECORD_ID_BYTES);
+}
+
+const Hopnhat__ImportedRecord *import_log_find(struct transaction *transaction, unsigned database,
+                                               uint64_t number, const uint8_t id[RECORD_ID_BYTES],
+                                               struct arena *arena)
+{
+    struct key key;
+    struct bytes place;
+    key_place(&key, number, id);
+    if (!transaction_get(transaction, database, key_bytes(&key), &place) || place.size != 4)
+        return NULL;
+    key_number(&key, number);
+    key_add_u32(&key, get_u32_be(place.data));
+    return row_get(transaction, database, key_bytes(&key), &hopnhat__imported_record__descriptor, arena);
+}
+
 bool import_log_record(struct import_log *log, const struct catalog_type *type, const struct new_edit *edit,
                        const Hopnhat__Record *before, struct arena *arena, struct error *error)
 {
@@ -156,6 +192,12 @@ bool import_log_record(struct import_log *log, const struct catalog_type *type, 
     row.has_added = row.added = before == NULL;
     if (before && !fill(&from, &row))
         return false;
+    if (before) {
+        uint8_t place[4];
+        put_u32_be(place, log->place);
+        key_place(&key, log->number, id);
+        transaction_put(log->transaction, log->database, key_bytes(&key), bytes_of(place, sizeof place));
+    }
     key_number(&key, log->number);
     key_add_u32(&key, log->place++);
     row_append(log->transaction, log->database, key_bytes(&key), &row.base, arena);

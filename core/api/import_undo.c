@@ -68,14 +68,65 @@ struct undo {
     struct arena arena; /* of the change under construction */
     struct new_edit batch[LIMIT_IMPORT_EDITS];
     size_t batch_count;
+    struct dot first, last; /* changes written */
     uint64_t deleted, restored, gone;
     json_t *kept;
+    Hopnhat__Import **undone; /* later operations that have been taken back */
+    size_t undone_count;
 };
 
-static bool is_ours(const struct undo *undo, const Hopnhat__Entry *entry)
+/* The later operation that was taken back by that change; NULL: none was. */
+static const Hopnhat__Import *taken_back_by(const struct undo *undo, struct dot dot)
 {
-    return entry->replica == undo->row->replica && entry->seq >= undo->row->first_seq &&
-           entry->seq <= undo->row->last_seq;
+    for (size_t i = 0; i < undo->undone_count; i++) {
+        const Hopnhat__Import *row = undo->undone[i];
+        if (row->undone_replica == dot.replica && row->undone_first <= dot.seq && dot.seq <= row->undone_last)
+            return row;
+    }
+    return NULL;
+}
+
+/* Who wrote what the undo of `later` has put back there; *any: somebody did. False: that is not known. */
+static bool writer_before(struct undo *undo, const Hopnhat__Import *later, const Hopnhat__Record *record,
+                          uint32_t field, struct bytes value, struct dot *dot, bool *any)
+{
+    const Hopnhat__ImportedRecord *row =
+        import_log_find(undo->transaction, undo->bulk->imports, later->number, record->id.data, &undo->arena);
+    const Hopnhat__FormerField *former = NULL;
+    for (size_t i = 0; row && i < row->n_former; i++)
+        if (row->former[i]->field == field)
+            former = row->former[i];
+    if (!former)
+        return false;
+    *any = former->n_values || former->n_writers;
+    size_t place = 0;
+    while (place + 1 < former->n_values &&
+           !bytes_equal(bytes_of(former->values[place].data, former->values[place].len), value))
+        place++;
+    if (*any && former->n_writers < 2 * place + 2)
+        return false;
+    if (*any)
+        *dot = (struct dot){former->writers[2 * place], former->writers[2 * place + 1]};
+    return true;
+}
+
+/* Whether this operation wrote it, or one that was taken back since wrote over it and has put it back. */
+static bool is_ours(struct undo *undo, const Hopnhat__Record *record, uint32_t field,
+                    const Hopnhat__Entry *entry)
+{
+    const Hopnhat__Import *row = undo->row, *later;
+    struct dot dot = entry_id_of(entry).dot;
+    bool any = true;
+    for (size_t step = 0; step <= undo->undone_count; step++) {
+        if (dot.replica == row->replica && dot.seq >= row->first_seq && dot.seq <= row->last_seq)
+            return true;
+        later = taken_back_by(undo, dot);
+        if (!later || !writer_before(undo, later, record, field, entry_value(entry), &dot, &any))
+            return false;
+        if (!any)
+            return true;
+    }
+    return false;
 }
 
 static bool keep(struct undo *undo, const uint8_t id[RECORD_ID_BYTES], const char *field, const char *reason,
@@ -96,6 +147,10 @@ static bool flush(struct undo *undo, struct error *error)
     if (undo->batch_count && !undo->bulk->change(undo->context, undo->batch, undo->batch_count, undo->author,
                                                  undo->call->wall_ms, &dot, error))
         return false;
+    if (undo->batch_count) {
+        undo->first = undo->first.seq ? undo->first : dot;
+        undo->last = dot;
+    }
     undo->batch_count = 0;
     arena_reset(&undo->arena);
     return true;
@@ -116,11 +171,11 @@ static bool add_edit(struct undo *undo, const struct new_edit *edit, const Hopnh
     return undo->batch_count < LIMIT_IMPORT_EDITS || flush(undo, error);
 }
 
-static bool all_is_ours(const struct undo *undo, const Hopnhat__Record *record)
+static bool all_is_ours(struct undo *undo, const Hopnhat__Record *record)
 {
     for (size_t i = 0; i < record->n_fields; i++)
         for (size_t j = 0; j < record->fields[i]->n_entries; j++)
-            if (!is_ours(undo, record->fields[i]->entries[j]))
+            if (!is_ours(undo, record, record->fields[i]->number, record->fields[i]->entries[j]))
                 return false;
     return true;
 }
@@ -139,12 +194,13 @@ static bool delete_record(struct undo *undo, const Hopnhat__Record *record, stru
 }
 
 /* The values of entries of the field that are ours. */
-static bool our_values(struct undo *undo, const Hopnhat__Field *field, struct bytes **values, size_t *count)
+static bool our_values(struct undo *undo, const Hopnhat__Record *record, const Hopnhat__Field *field,
+                       struct bytes **values, size_t *count)
 {
     *count = 0;
     *values = arena_alloc(&undo->arena, (field ? field->n_entries : 0) * sizeof **values);
     for (size_t i = 0; *values && field && i < field->n_entries; i++)
-        if (is_ours(undo, field->entries[i]))
+        if (is_ours(undo, record, field->number, field->entries[i]))
             (*values)[(*count)++] = entry_value(field->entries[i]);
     return *values != NULL;
 }
@@ -176,7 +232,7 @@ static bool restore_field(struct undo *undo, const Hopnhat__Record *record,
     size_t our_count;
     if (!definition)
         return true;
-    if (!old_values(undo, former, &old) || !our_values(undo, field, &ours, &our_count))
+    if (!old_values(undo, former, &old) || !our_values(undo, record, field, &ours, &our_count))
         return out_of_memory(error);
     switch (definition->policy) {
     case HOPNHAT__MERGE_POLICY__UNION:
@@ -251,6 +307,23 @@ static bool undo_records(struct undo *undo, struct error *error)
     return false;
 }
 
+/* Operations after this one that have been taken back. */
+static bool find_undone(struct undo *undo, struct error *error)
+{
+    struct import_log end;
+    import_log_start(&end, undo->transaction, undo->bulk->imports);
+    undo->undone = arena_alloc(undo->call->arena, (end.number - undo->row->number) * sizeof *undo->undone);
+    if (!undo->undone)
+        return out_of_memory(error);
+    for (uint64_t number = undo->row->number + 1; number < end.number; number++) {
+        Hopnhat__Import *row =
+            import_log_get(undo->transaction, undo->bulk->imports, number, undo->call->arena);
+        if (row && row->has_undone_replica)
+            undo->undone[undo->undone_count++] = row;
+    }
+    return true;
+}
+
 static bool find_import(struct undo *undo, struct error *error)
 {
     uint64_t number;
@@ -263,6 +336,8 @@ static bool find_import(struct undo *undo, struct error *error)
         return error_set(error, ERROR_INPUT, "import %.40s has been taken back already",
                          undo->call->parts[0]);
     undo->type = catalog_type(undo->call->records->catalog(undo->context), undo->row->type);
+    if (!find_undone(undo, error))
+        return false;
     return undo->type || error_set(error, ERROR_INPUT, "the catalog has no type number %u", undo->row->type);
 }
 
@@ -277,6 +352,11 @@ static bool run(struct undo *undo, struct error *error)
     }
     undo->row->has_undone_ms = true;
     undo->row->undone_ms = undo->call->wall_ms;
+    undo->row->has_undone_replica = undo->row->has_undone_first = undo->row->has_undone_last =
+        undo->first.seq != 0;
+    undo->row->undone_replica = undo->first.replica;
+    undo->row->undone_first = undo->first.seq;
+    undo->row->undone_last = undo->last.seq;
     import_log_put(undo->transaction, undo->bulk->imports, undo->row);
     return undo->bulk->commit(undo->context, error);
 }

@@ -278,11 +278,43 @@ def test_lists_as_offices_keep_them(bench):
            ("Viện Gớt", "DE", "2010-07-01", "12", "ended")], "what was read")
     odd = write(bench, "odd.csv", "Bên ta,Bên bạn\nHuế,Plan\n")
     check(hue.call("import", "partner", odd).status == 1, "no known heading is an error")
+    unnamed = hue.call("import", "partner", data("countries.csv"))
+    check(unnamed.status == 1 and "no column for name," in unnamed.err, f"no name: {unnamed.describe()}")
     equal(counts(bring(hue, "partner", odd, "--map", "bên bạn=name")), (1, 0, 0, 0), "--map")
     check(hue.call("import", "partner", odd, "--map", "x").status == 2, "a map that is none")
     check(hue.call("import", "partner", odd, "--encoding", "klingon").status == 2, "no such encoding")
     check(hue.call("import", "partner", bench.path("none.csv")).status == 1, "no such file")
     check(hue.call("import", "partner").status == 2, "no file given")
+
+
+def undo(daemon, answer, status=0):
+    result = daemon.call("import", "--undo", str(answer["import"]), "--json")
+    equal(result.status, status, f"status of {result.describe()}")
+    return result.json()
+
+
+def test_two_imports_are_taken_back_in_turn(bench):
+    """The second wrote over what the first had; once it is taken back, the first can be, but where a person
+    wrote in between."""
+    hue = Federation(bench, "hue")["hue"]
+    kept = add(hue, "partner", "name=Kept", "status=active", "sectors=mìn")
+    before = hue.record("partner", kept)["fields"]
+    first = write(bench, "1.csv", "name,status,sectors,address\nPlan,active,y tế;mìn,Huế\n"
+                                  "Oxfam,active,y tế,\nCARE,active,,\nKept,dormant,y tế,\n")
+    second = write(bench, "2.csv", "name,status,sectors,website\nPlan,ended,giáo dục,https://a.example\n"
+                                   "Oxfam,ended,y tế,\nCARE,ended,,\nKept,ended,giáo dục,\n")
+    imports = [bring(hue, "partner", first, "--key", "name")]
+    care = next(record["id"] for record in hue.records("partner") if record["fields"]["name"] == "CARE")
+    hue.do("set", "partner", care, "status=prospect")  # a person, between the two
+    for _ in range(2):  # imported and taken back more than once: still the first's
+        imports.append(bring(hue, "partner", second, "--key", "name"))
+        equal(undo(hue, imports[-1])["restored"], 4, "records put back")
+    equal(hue.record("partner", care)["fields"]["status"], "prospect", "what the person wrote is back")
+    answer = undo(hue, imports[0], 3)
+    equal((answer["deleted"], answer["restored"]), (2, 1), f"the first is taken back: {answer}")
+    equal([row["id"] for row in answer["kept"]], [care], "but for what a person wrote")
+    equal(hue.record("partner", kept)["fields"], before, "what was there is as it was")
+    equal(sorted(record["fields"]["name"] for record in hue.records("partner")), ["CARE", "Kept"], "the rest")
 
 
 def test_references_by_name(bench):
