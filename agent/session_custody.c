@@ -62,7 +62,7 @@ void session_custody(struct agent_session *session, uint64_t wall_ms)
     if (session_held(session, PIECES_OF_CUSTODY, &held))
         custody.held = &held;
     struct request *request = session_ask(session, &message, REQUEST_CUSTODY, wall_ms);
-    if (request && given)
+    if (request && session->want.replica)
         request->mark =
             rate_sent(&session->up, given, session_under_way(session, REQUEST_PUSH), session->now_ms);
     else if (request)
