@@ -3,6 +3,7 @@
  * other. (What somebody wrote over before it was seen standing there is told too, and not checked here.) */
 #include "world.h"
 
+#include "agent/log.h"
 #include "agent/outvoted.h"
 #include "model/fold.h"
 #include "store/rows.h"
@@ -29,9 +30,20 @@ static const Hopnhat__Entry *own_entry(const struct told *told, const Hopnhat__F
     return latest;
 }
 
-/* Whether the office has a row that stands for the entry. */
-static bool is_told(const Hopnhat__Outvoted *row, const Hopnhat__Entry *own, bool deleted)
+/* Whether the office took the value for erased, though the hub has lost the erasure since and kept the value
+ * (it came back from a copy that it did not count as a backup). */
+static bool was_erased(struct told *told, const Hopnhat__Entry *own)
 {
+    struct change change;
+    return log_change(&told->transaction, entry_id_of(own).dot, &told->arena, &change) &&
+           own->index < change.op_count && change_is_erased(&change, own->index);
+}
+
+/* Whether the office has a row that stands for the entry, or need have none. */
+static bool is_told(struct told *told, const Hopnhat__Outvoted *row, const Hopnhat__Entry *own, bool deleted)
+{
+    if (told->world->gap_allowed && was_erased(told, own))
+        return true;
     return row && row->lost && !row->settled && row->deleted == deleted && row->replica == own->replica &&
            row->seq == own->seq && row->index == own->index;
 }
@@ -63,10 +75,10 @@ static void check_field(struct told *told, const struct catalog_type *type,
     const Hopnhat__Outvoted *row = outvoted_row(&told->transaction, told->record->type, told->record->id.data,
                                                 definition->number, &told->arena);
     if (told->deleted && taken) {
-        if (!is_told(row, taken, true))
+        if (!is_told(told, row, taken, true))
             complain(told, definition->number, "is not told of a value that a deletion took along");
     } else if (is_outvoted(told, type, definition, field, own)) {
-        if (!is_told(row, own, false) && !(told->deleted && row && row->deleted))
+        if (!is_told(told, row, own, false) && !(told->deleted && row && row->deleted))
             complain(told, definition->number, "is not told of a value that was outvoted");
     } else if (row && row->lost && !row->settled && !(row->deleted && told->deleted)) {
         complain(told, definition->number, "is told of a value that is what is read");
@@ -79,7 +91,7 @@ static void check_deletion(struct told *told)
     const Hopnhat__Entry *own = own_entry(told, record_field(told->record, number), true);
     const Hopnhat__Outvoted *row =
         outvoted_row(&told->transaction, told->record->type, told->record->id.data, number, &told->arena);
-    if (told->overruled && own && !is_told(row, own, false))
+    if (told->overruled && own && !is_told(told, row, own, false))
         complain(told, number, "is not told of a deletion that was overruled");
     else if (!(told->overruled && own) && row && !row->settled)
         complain(told, number, "is told of a deletion that was not overruled");
