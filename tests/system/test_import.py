@@ -448,7 +448,10 @@ def test_an_office_serves_while_a_long_list_travels(bench):
     wait_until(travelled, IMPORT_S, "all of it is at the hub and back")
     check(max(waits) < import_s / 2, f"one answer took {max(waits):.2f} s, the import {import_s:.2f} s")
     most_kib = at_first_kib + REST_MIB * 1024
-    wait_until(lambda: rss_anonymous_kib(hue) < most_kib, 30, f"it is down to {most_kib} KiB")
+    with open(f"/proc/{hue.process.pid}/maps", encoding="utf-8") as maps:
+        gives_back = "libasan" not in maps.read()  # a sanitizer keeps what was freed
+    if gives_back:
+        wait_until(lambda: rss_anonymous_kib(hue) < most_kib, 30, f"it is down to {most_kib} KiB")
     print(f"# import {import_s:.2f} s, {len(waits)} answers meanwhile, the slowest {max(waits):.2f} s; at "
           f"rest {rss_anonymous_kib(hue) / 1024:.1f} MiB", flush=True)
 
