@@ -30,13 +30,13 @@ static const Hopnhat__Entry *own_entry(const struct told *told, const Hopnhat__F
     return latest;
 }
 
-/* Whether the office took the value for erased, though the hub has lost the erasure since and kept the value
- * (it came back from a copy that it did not count as a backup). */
+/* Whether the office took the value for erased (or may have, before it trimmed its log), though the hub has
+ * lost the erasure since and kept the value: it came back from a copy that it did not count as a backup. */
 static bool was_erased(struct told *told, const Hopnhat__Entry *own)
 {
     struct change change;
-    return log_change(&told->transaction, entry_id_of(own).dot, &told->arena, &change) &&
-           own->index < change.op_count && change_is_erased(&change, own->index);
+    return !log_change(&told->transaction, entry_id_of(own).dot, &told->arena, &change) ||
+           (own->index < change.op_count && change_is_erased(&change, own->index));
 }
 
 /* Whether the office has a row that stands for the entry, or need have none. */
