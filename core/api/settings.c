@@ -1,6 +1,6 @@
 #include "api/settings.h"
 
-#include "base/limits.h"
+#include "api/settings_table.h"
 #include "base/log.h"
 #include "model/catalog_yaml_tree.h"
 #include "net/http_listen.h"
@@ -9,160 +9,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stddef.h>
 #include <stdlib.h>
 
-enum { BOTH = SETTINGS_AGENT | SETTINGS_HUB, CHOICES = 4, TEXT_BYTES = 1024, FILE_BYTES = 64 * 1024 };
-
-enum kind { KIND_ENDPOINT, KIND_ADDRESS, KIND_PATH, KIND_NAMES, KIND_HOURS, KIND_NUMBER, KIND_CHOICE };
-
-struct setting {
-    const char *key;
-    unsigned programs;
-    enum kind kind;
-    size_t offset;        /* in struct settings */
-    uint64_t least, most; /* of a number */
-    const char *absent;   /* the default; "": nothing */
-    const char *unit;     /* of a number; of a text what it is */
-    bool live;            /* a change takes effect by SIGHUP, without a new start */
-    const char *help;
-    struct {
-        const char *name;
-        uint64_t value;
-    } choices[CHOICES];
-};
-
-#define AT(member) offsetof(struct settings, member)
-
-static const struct setting table[] = {
-    {.key = "listen",
-     .programs = SETTINGS_HUB,
-     .kind = KIND_ENDPOINT,
-     .offset = AT(listen),
-     .absent = "tcp://*:7410",
-     .unit = "tcp://ADDRESS:PORT",
-     .help = "Where the offices' agents connect. The firewall has to let this port in."},
-    {.key = "http",
-     .programs = BOTH,
-     .kind = KIND_ADDRESS,
-     .offset = AT(http),
-     .absent = "",
-     .unit = "ADDRESS:PORT, the address in numbers",
-     .help = "HTTP besides the Unix socket in the data directory, for the holders of accounts. It is not "
-             "encrypted:\n"
-             "keep it on 127.0.0.1, behind a proxy with TLS where others are to reach it."},
-    {.key = "http_names",
-     .programs = BOTH,
-     .kind = KIND_NAMES,
-     .offset = AT(http_names),
-     .absent = "",
-     .unit = "host names, with commas between them",
-     .help =
-         "The names under which others reach it by that proxy, as in records.example.org. What comes under\n"
-         "another name than these, the address itself and localhost is turned away."},
-    {.key = "log_level",
-     .programs = BOTH,
-     .kind = KIND_CHOICE,
-     .offset = AT(log_level),
-     .absent = "info",
-     .live = true,
-     .choices = {{"error", LOG_LEVEL_ERROR}, {"warning", LOG_LEVEL_WARNING}, {"info", LOG_LEVEL_INFO}},
-     .help = "The least pressing of what is logged."},
-    {.key = "backup_directory",
-     .programs = BOTH,
-     .kind = KIND_PATH,
-     .offset = AT(backup_directory),
-     .absent = "",
-     .unit = "absolute path",
-     .live = true,
-     .help =
-         "Where backups are written by themselves, best on another disk or another machine; none are while\n"
-         "this is not set. The service's user has to be allowed to write there: see docs/operations.md."},
-    {.key = "backup_interval_hours",
-     .programs = BOTH,
-     .kind = KIND_NUMBER,
-     .offset = AT(backup_interval_h),
-     .least = 1,
-     .most = 24 * 31,
-     .absent = "24",
-     .unit = "hours",
-     .live = true,
-     .help =
-         "How long after one backup the next is made. Where none is younger than two of these, that is an\n"
-         "alarm."},
-    {.key = "backup_keep",
-     .programs = BOTH,
-     .kind = KIND_NUMBER,
-     .offset = AT(backup_keep),
-     .least = 2,
-     .most = 64,
-     .absent = "7",
-     .unit = "backups",
-     .live = true,
-     .help = "How many of these backups are kept; older ones are removed."},
-    {.key = "link_up_kbit_per_second",
-     .programs = SETTINGS_AGENT,
-     .kind = KIND_NUMBER,
-     .offset = AT(link_up_kbit),
-     .least = 0,
-     .most = 1000000,
-     .absent = "0",
-     .unit = "kilobits a second",
-     .live = true,
-     .help = "The most of the link to headquarters that is used for sending; 0: as much as there is."},
-    {.key = "link_down_kbit_per_second",
-     .programs = SETTINGS_AGENT,
-     .kind = KIND_NUMBER,
-     .offset = AT(link_down_kbit),
-     .least = 0,
-     .most = 1000000,
-     .absent = "0",
-     .unit = "kilobits a second",
-     .live = true,
-     .help = "The most of it that is used for receiving; 0: as much as there is."},
-    {.key = "link_bulk_hours",
-     .programs = SETTINGS_AGENT,
-     .kind = KIND_HOURS,
-     .offset = AT(link_bulk_hours),
-     .absent = "",
-     .unit = "hours as 19:00-06:00, by this machine's clock and zone",
-     .live = true,
-     .help =
-         "When what is bulk may move: imported lists, a first sync, the rest of a long catch-up. What is\n"
-         "written by hand, small news and what is urgent move at any hour. Not set: always."},
-    {.key = "link_metered",
-     .programs = SETTINGS_AGENT,
-     .kind = KIND_CHOICE,
-     .offset = AT(link_metered),
-     .absent = "no",
-     .live = true,
-     .choices = {{"no", false}, {"yes", true}},
-     .help = "Each byte of the link costs money: nothing moves but what a person marked urgent (a record's\n"
-             "field \"urgent\", or `sync --urgent`) and what keeps the link up."},
-    {.key = "custody_wait_seconds",
-     .programs = SETTINGS_HUB,
-     .kind = KIND_NUMBER,
-     .offset = AT(custody_wait_s),
-     .least = 0,
-     .most = 86400,
-     .absent = "60",
-     .unit = "seconds",
-     .help = "How long a restored hub waits for offices to give back headquarters' own log."},
-    {.key = "office_mib_per_day",
-     .programs = SETTINGS_HUB,
-     .kind = KIND_NUMBER,
-     .offset = AT(office_mib_per_day),
-     .least = 0,
-     .most = 1048576,
-     .absent = "1024",
-     .unit = "MiB of changes",
-     .live = true,
-     .help =
-         "The most that is taken from one office in a day (UTC), so that a broken or hostile one does not\n"
-         "fill the disk for all; what is above waits in the office. 0: no bound."},
-};
-
-enum { SETTINGS = sizeof table / sizeof *table };
+enum { TEXT_BYTES = 1024, FILE_BYTES = 64 * 1024 };
 
 static const char **text_at(struct settings *settings, const struct setting *row)
 {
@@ -176,9 +25,9 @@ static uint64_t *number_at(struct settings *settings, const struct setting *row)
 
 static const struct setting *find(enum settings_program program, const char *key)
 {
-    for (size_t i = 0; i < SETTINGS; i++)
-        if ((table[i].programs & program) && strcmp(table[i].key, key) == 0)
-            return &table[i];
+    for (size_t i = 0; i < settings_count; i++)
+        if ((settings_table[i].programs & program) && strcmp(settings_table[i].key, key) == 0)
+            return &settings_table[i];
     return NULL;
 }
 
@@ -199,7 +48,7 @@ static bool set_choice(struct settings *settings, const struct setting *row, con
                        struct error *error)
 {
     char names[128] = "";
-    for (size_t i = 0; i < CHOICES && row->choices[i].name; i++) {
+    for (size_t i = 0; i < SETTING_CHOICES && row->choices[i].name; i++) {
         if (strcmp(row->choices[i].name, value) == 0) {
             *number_at(settings, row) = row->choices[i].value;
             return true;
@@ -251,17 +100,17 @@ static bool set_text(struct settings *settings, const struct setting *row, const
     size_t size = strlen(value);
     if (size > TEXT_BYTES)
         return error_set(error, ERROR_INPUT, "%s: more than %d bytes", row->key, TEXT_BYTES);
-    if (row->kind == KIND_PATH && size && value[0] != '/')
+    if (row->kind == SETTING_PATH && size && value[0] != '/')
         return error_set(error, ERROR_INPUT, "%s: \"%.200s\" does not begin with /", row->key, value);
-    if ((row->kind == KIND_ENDPOINT && !link_endpoint_check(value, true, error)) ||
-        (row->kind == KIND_ADDRESS && size && !http_address_check(value, error)))
+    if ((row->kind == SETTING_ENDPOINT && !link_endpoint_check(value, true, error)) ||
+        (row->kind == SETTING_ADDRESS && size && !http_address_check(value, error)))
         return error_prefix(error, "%s", row->key);
-    if (row->kind == KIND_NAMES && !are_names(value))
+    if (row->kind == SETTING_NAMES && !are_names(value))
         return error_set(error, ERROR_INPUT,
                          "%s: \"%.200s\" are not names such as records.example.org, with commas between them",
                          row->key, value);
     int from, to;
-    if (row->kind == KIND_HOURS && size && !read_hours(value, &from, &to))
+    if (row->kind == SETTING_HOURS && size && !read_hours(value, &from, &to))
         return error_set(error, ERROR_INPUT, "%s: \"%.40s\" is not like 19:00-06:00", row->key, value);
     *text_at(settings, row) = arena_string(&settings->arena, value, size);
     return *text_at(settings, row) || error_set(error, ERROR_MEMORY, "out of memory");
@@ -269,9 +118,9 @@ static bool set_text(struct settings *settings, const struct setting *row, const
 
 static bool set(struct settings *settings, const struct setting *row, const char *value, struct error *error)
 {
-    if (row->kind == KIND_NUMBER)
+    if (row->kind == SETTING_NUMBER)
         return set_number(settings, row, value, error);
-    if (row->kind == KIND_CHOICE)
+    if (row->kind == SETTING_CHOICE)
         return set_choice(settings, row, value, error);
     return set_text(settings, row, value, error);
 }
@@ -386,9 +235,9 @@ static bool read_all(struct settings *settings, const struct settings_source *so
     *settings = (struct settings){
         .listen = "", .http = "", .http_names = "", .backup_directory = "", .link_bulk_hours = ""};
     arena_init(&settings->arena, FILE_BYTES);
-    for (size_t i = 0; i < SETTINGS && done; i++)
-        if (table[i].programs & source->program)
-            done = set(settings, &table[i], table[i].absent, error);
+    for (size_t i = 0; i < settings_count && done; i++)
+        if (settings_table[i].programs & source->program)
+            done = set(settings, &settings_table[i], settings_table[i].absent, error);
     done = done && (!source->path || set_from_file(settings, source, error)) &&
            set_given(settings, source, error);
     if (!done)
@@ -405,7 +254,7 @@ void settings_release(struct settings *settings)
 static bool keep(struct settings *settings, struct settings *from, const struct setting *row, bool *changed,
                  struct error *error)
 {
-    if (row->kind == KIND_NUMBER || row->kind == KIND_CHOICE) {
+    if (row->kind == SETTING_NUMBER || row->kind == SETTING_CHOICE) {
         *changed = *number_at(settings, row) != *number_at(from, row);
         *number_at(settings, row) = *number_at(from, row);
         return true;
@@ -433,12 +282,13 @@ static bool read_again(struct settings *settings, const struct settings_source *
     bool done = read_all(&next, source, error);
     if (!done)
         return false;
-    for (size_t i = 0; i < SETTINGS && done; i++) {
+    for (size_t i = 0; i < settings_count && done; i++) {
         bool changed = false;
-        if (!table[i].live && (table[i].programs & source->program))
-            done = keep(&next, settings, &table[i], &changed, error);
+        if (!settings_table[i].live && (settings_table[i].programs & source->program))
+            done = keep(&next, settings, &settings_table[i], &changed, error);
         if (changed)
-            log_warning("%s: the change takes effect when the service is started again", table[i].key);
+            log_warning("%s: the change takes effect when the service is started again",
+                        settings_table[i].key);
     }
     settings_release(done ? settings : &next);
     if (done)
@@ -463,55 +313,25 @@ bool settings_reload(struct settings *settings, const struct settings_source *so
 /* The value as a file has it. */
 static char *value_text(struct settings *settings, const struct setting *row, struct arena *arena)
 {
-    if (row->kind == KIND_NUMBER)
+    if (row->kind == SETTING_NUMBER)
         return arena_format(arena, "%" PRIu64, *number_at(settings, row));
-    for (size_t i = 0; row->kind == KIND_CHOICE && i < CHOICES && row->choices[i].name; i++)
+    for (size_t i = 0; row->kind == SETTING_CHOICE && i < SETTING_CHOICES && row->choices[i].name; i++)
         if (row->choices[i].value == *number_at(settings, row))
             return arena_format(arena, "%s", row->choices[i].name);
-    return arena_format(arena, "%s", row->kind == KIND_CHOICE ? "?" : *text_at(settings, row));
+    return arena_format(arena, "%s", row->kind == SETTING_CHOICE ? "?" : *text_at(settings, row));
 }
 
 char *settings_text(struct settings *settings, enum settings_program program, struct arena *arena)
 {
     char *text = arena_string(arena, "", 0);
-    for (size_t i = 0; i < SETTINGS && text; i++) {
-        if (!(table[i].programs & program))
+    for (size_t i = 0; i < settings_count && text; i++) {
+        if (!(settings_table[i].programs & program))
             continue;
-        const char *value = value_text(settings, &table[i], arena);
+        const char *value = value_text(settings, &settings_table[i], arena);
         if (!value)
             return NULL;
-        if (strcmp(value, table[i].absent) != 0)
-            text = arena_format(arena, "%s%s%s: %s", text, *text ? ", " : "", table[i].key, value);
+        if (strcmp(value, settings_table[i].absent) != 0)
+            text = arena_format(arena, "%s%s%s: %s", text, *text ? ", " : "", settings_table[i].key, value);
     }
     return text;
-}
-
-static void help_row(const struct setting *row, FILE *to)
-{
-    fputs("\n# ", to);
-    for (const char *at = row->help; *at; at++)
-        fputs(*at == '\n' ? "\n# " : (const char[]){*at, '\0'}, to);
-    fputs("\n# ", to);
-    if (row->kind == KIND_NUMBER)
-        fprintf(to, "%" PRIu64 " to %" PRIu64 " %s", row->least, row->most, row->unit);
-    else if (row->kind == KIND_CHOICE)
-        for (size_t i = 0; i < CHOICES && row->choices[i].name; i++)
-            fprintf(to, "%s%s", i ? ", " : "One of ", row->choices[i].name);
-    else
-        fprintf(to, "%s", row->unit);
-    fprintf(to, "; default: %s; a change takes effect by %s.\n#%s:%s%s\n",
-            *row->absent ? row->absent : "none", row->live ? "`systemctl reload`" : "`systemctl restart`",
-            row->key, *row->absent ? " " : "", row->absent);
-}
-
-void settings_help(enum settings_program program, FILE *to)
-{
-    const char *name = program == SETTINGS_HUB ? "hub" : "agent";
-    fprintf(
-        to,
-        "# Settings of hopnhat-%s: /etc/hopnhat/%s.yaml. What stands here commented out is the default.\n",
-        name, name);
-    for (size_t i = 0; i < SETTINGS; i++)
-        if (table[i].programs & program)
-            help_row(&table[i], to);
 }

@@ -1,7 +1,7 @@
 /* The settings of a running daemon: from its configuration file (YAML: `key: value`), and from the command
- * line, which overrides it. Every key stands in one table, in settings.c: kind, range, default, unit, and
- * whether a change takes effect while the daemon runs. `run --help-config` prints that table, in the form of
- * a file. */
+ * line, which overrides it. Every key stands in one table, in settings_table.c: kind, range, default, unit,
+ * and whether a change takes effect while the daemon runs. `run --help-config` prints that table, in the form
+ * of a file. */
 #ifndef HOPNHAT_API_SETTINGS_H
 #define HOPNHAT_API_SETTINGS_H
 
