@@ -97,12 +97,22 @@ bool custody_waits(const struct hub *hub, const struct hub_session *session)
 
 /* --- a restored hub waits --- */
 
-static size_t enough(const struct hub *hub)
+/* Whether as many agents as keep the log have come since the wait began, and have given back all that they
+ * held. A reload of the registry forgets who did: the wait then is longer, never shorter. */
+struct returns {
+    bool enough_came, enough_gave_back;
+};
+
+static struct returns count_returns(const struct hub *hub)
 {
-    size_t count = 0;
-    for (const struct installation *one = hub->installations; one; one = one->hh.next)
-        count += !one->revoked;
-    return count < CUSTODIANS ? count : CUSTODIANS;
+    size_t active = 0, came = 0, gave_back = 0;
+    for (const struct installation *one = hub->installations; one; one = one->hh.next) {
+        active += !one->revoked;
+        came += !one->revoked && one->came;
+        gave_back += !one->revoked && one->gave_back;
+    }
+    const size_t enough = active < CUSTODIANS ? active : CUSTODIANS;
+    return (struct returns){came >= enough, gave_back >= enough};
 }
 
 static void end_wait(struct hub *hub, const char *why)
@@ -126,7 +136,7 @@ bool custody_is_awaited(struct hub *hub, uint64_t wall_ms)
     if (custody->awaited_until_ms == 0)
         custody->awaited_until_ms =
             wall_ms + (custody->most_wait_ms ? custody->most_wait_ms : CUSTODY_MOST_WAIT_MS);
-    if (custody->returned >= enough(hub))
+    if (count_returns(hub).enough_gave_back)
         end_wait(hub, "agents have given back what they held of headquarters' log");
     else if (wall_ms >= custody->awaited_until_ms)
         end_wait(hub, "the time to wait for headquarters' log has passed");
@@ -137,7 +147,7 @@ bool custody_is_awaited(struct hub *hub, uint64_t wall_ms)
 
 bool custody_gap_counts(const struct hub *hub, const struct replica *replica, uint64_t first)
 {
-    return !hub->custody.awaited || (hub->custody.came >= enough(hub) &&
+    return !hub->custody.awaited || (count_returns(hub).enough_came &&
                                      (!replica || !replica->offered_from || first <= replica->offered_from));
 }
 
@@ -236,10 +246,8 @@ static void take_note(struct hub *hub, struct hub_session *session, const Hopnha
         if (is_own(replica))
             held += covered(replica, custody);
     struct installation *installation = registry_installation(hub, session->key);
-    if (complete && installation && !installation->gave_back) {
+    if (complete && installation)
         installation->gave_back = true;
-        hub->custody.returned++;
-    }
     if (complete && (!session->custody_known || session->custody_held != held))
         hub->custody.stale = true;
     session->custody_known = session->custody_known || complete;
@@ -267,20 +275,13 @@ static bool add_held(struct hub *hub, const struct hub_session *session, Hopnhat
     return true;
 }
 
-static void note_coming(struct hub *hub, const struct hub_session *session)
-{
-    struct installation *installation = registry_installation(hub, session->key);
-    if (!installation || installation->came)
-        return;
-    installation->came = true;
-    hub->custody.came++;
-}
-
 /* *early: the agent holds what comes too early, and nothing else is to be said. */
 static bool make_answer(struct hub *hub, struct hub_session *session, const Hopnhat__Custody *custody,
                         Hopnhat__Custody *answer, bool *early, struct arena *arena, struct error *error)
 {
-    note_coming(hub, session);
+    struct installation *installation = registry_installation(hub, session->key);
+    if (installation)
+        installation->came = true;
     if (!want(hub, custody, answer, early, arena) || !drop(hub, custody, answer, arena))
         return error_set(error, ERROR_MEMORY, "out of memory");
     *early = *early && answer->n_want == 0;

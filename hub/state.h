@@ -122,7 +122,6 @@ struct hub_custody {
     uint64_t held;  /* of these, how many enough agents hold, or backups do */
     bool awaited;   /* the hub has been restored, and does not know yet what it had done since the backup */
     uint64_t awaited_until_ms, most_wait_ms;
-    size_t came, returned; /* agents that have said what they hold, and given it back, since then */
 };
 
 /* By intake.c. */
