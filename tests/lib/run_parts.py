@@ -194,6 +194,8 @@ def run_ctest(directory, name, by_program):
 
 def part_tidy(_fast):
     total = show_program("tidy", run_program("tidy", [os.path.join("tests", "tidy")], 120, {}))
+    check = [os.path.join("tests", "defences"), "--check"]
+    total.add(show_program("defences", run_program("defences", check, 120, {})))
     for test in sorted(os.listdir(os.path.join(ROOT, "tests", "lib"))):
         if test.startswith("test_"):
             command = [sys.executable, "-B", os.path.join("tests", "lib", test)]
