@@ -146,6 +146,10 @@ void session_move(struct agent_session *session, enum session_state to);
 struct request *session_ask(struct agent_session *session, Hopnhat__Message *message, enum request_kind kind,
                             uint64_t wall_ms);
 
+/* The request that the message answers, which is thereby answered. False: none that waits. */
+bool session_answered(struct agent_session *session, const Hopnhat__Message *message,
+                      struct request *request);
+
 /* Of the requests of the kind that wait for an answer: bytes of Pushes or Pulls, how many; forgets all of
  * them. */
 size_t session_under_way(const struct agent_session *session, enum request_kind kind);

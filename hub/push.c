@@ -3,6 +3,7 @@
 #include "base/defect.h"
 #include "base/log.h"
 #include "hub/admission.h"
+#include "hub/batch.h"
 #include "hub/brief.h"
 #include "hub/hello.h"
 #include "hub/intake.h"
@@ -34,26 +35,6 @@ struct push_turn {
     struct pending_ack *first, **last;
     size_t size_bytes; /* of the changes in it */
     uint64_t wall_ms;  /* when it began */
-};
-
-/* A change of a Push, unpacked. */
-struct incoming_change {
-    struct change change;
-    const char *malformed;
-    uint8_t link[LINK_BYTES]; /* the chain's, after it */
-};
-
-/* A Push on its way in. */
-struct batch {
-    struct hub_session *session;
-    const Hopnhat__Push *push;
-    struct replica *replica;
-    struct incoming_change *changes; /* from `skip` on */
-    size_t skip, end;                /* changes at its front that had come before; where this offer ends */
-    struct arena arena;
-    bool pieced;      /* its one change came in pieces */
-    uint64_t reading; /* of the agent's clock when it was sent; the Push tells it by its last change's time */
-    bool reading_known;
 };
 
 /* Where a replica's next change is collected. */
@@ -114,65 +95,6 @@ static uint32_t retry_for(const struct error *error)
     return error->code == ERROR_FULL || error->code == ERROR_STORE ? RETRY_FULL_MS : RETRY_SOON_MS;
 }
 
-/* Unpacks one change. One that is not well formed goes to quarantine if only it can be chained. */
-static bool unpack(struct batch *batch, size_t place, struct error *error)
-{
-    const ProtobufCBinaryData *stored = &batch->push->changes[place];
-    struct incoming_change *incoming = &batch->changes[place];
-    struct dot dot = {batch->replica->number, batch->push->first + place};
-    if (change_unpack(&incoming->change, dot, bytes_of(stored->data, stored->len), &batch->arena, error))
-        return true;
-    if (!incoming->change.chainable || error->code == ERROR_MEMORY)
-        return false;
-    incoming->malformed = arena_string(&batch->arena, error->text, strlen(error->text));
-    return incoming->malformed || error_set(error, ERROR_MEMORY, "out of memory");
-}
-
-/* Unpacks the changes and computes their links, so that the signature over the last is checked before
- * anything is taken in. */
-static bool unpack_all(struct batch *batch, struct error *error)
-{
-    const Hopnhat__Push *push = batch->push;
-    const uint8_t *previous = batch->replica->link;
-    batch->changes = arena_alloc(&batch->arena, push->n_changes * sizeof *batch->changes);
-    if (!batch->changes)
-        return error_set(error, ERROR_MEMORY, "out of memory");
-    for (size_t i = batch->skip; i < push->n_changes; i++) {
-        struct incoming_change *incoming = &batch->changes[i];
-        if (!unpack(batch, i, error) || !chain_next(previous, incoming->change.logged, incoming->link, error))
-            return false;
-        previous = incoming->link;
-    }
-    return true;
-}
-
-static bool signature_holds(const struct batch *batch, const uint8_t link[LINK_BYTES])
-{
-    uint8_t text[SIGNED_LINK_BYTES];
-    chain_signed_text(batch->replica->number, batch->push->first + batch->push->n_changes - 1, link, text);
-    return keys_verify(batch->replica->signing_key, bytes_of(text, sizeof text),
-                       bytes_of(batch->push->signature.data, batch->push->signature.len));
-}
-
-/* Whether changes that are all known here are those of the Push: its signature says which. Others may have
- * come by a file meanwhile, from before the office's store was put back. */
-static bool are_known(struct hub *hub, struct batch *batch)
-{
-    struct key key;
-    key_dot(&key, batch->replica->number, batch->push->first + batch->push->n_changes - 1);
-    const Hopnhat__LogRow *row = row_get(&hub->turn->admission.transaction, HUB_LOG, key_bytes(&key),
-                                         &hopnhat__log_row__descriptor, &batch->arena);
-    return !row || row->link.len != LINK_BYTES || signature_holds(batch, row->link.data);
-}
-
-static void store_signature(struct hub *hub, const struct batch *batch)
-{
-    struct key key;
-    key_dot(&key, batch->replica->number, batch->push->first + batch->push->n_changes - 1);
-    transaction_put(&hub->turn->admission.transaction, HUB_SIGNATURE, key_bytes(&key),
-                    bytes_of(batch->push->signature.data, batch->push->signature.len));
-}
-
 static bool add_refusal(struct push_turn *turn, Hopnhat__Ack *ack, const Hopnhat__Refusal *refusal)
 {
     if (ack->n_refusals >= LIMIT_REFUSALS_PER_MESSAGE)
@@ -184,30 +106,6 @@ static bool add_refusal(struct push_turn *turn, Hopnhat__Ack *ack, const Hopnhat
         copy->text = arena_string(&turn->answers, refusal->text, strlen(refusal->text));
     ack->refusals[ack->n_refusals++] = copy;
     return true;
-}
-
-/* Whether the floor lifts the admitted time of any change of the batch. */
-static bool raises(const struct batch *batch, uint64_t floor, uint64_t receipt)
-{
-    for (size_t i = batch->skip; i < batch->push->n_changes; i++) {
-        const struct change *change = &batch->changes[i].change;
-        if (change->body && clock_admit(change->body->time, batch->reading, receipt, 0) < floor)
-            return true;
-    }
-    return false;
-}
-
-static void find_reading(struct batch *batch, uint64_t now)
-{
-    const Hopnhat__Push *push = batch->push;
-    const struct change *last =
-        batch->skip < push->n_changes ? &batch->changes[push->n_changes - 1].change : NULL;
-    batch->reading = now;
-    batch->reading_known = last && last->body && push->has_age_ms; /* else it was carried */
-    if (!batch->reading_known)
-        return;
-    int64_t ms = (int64_t)((uint64_t)push->age_ms + time_ms(last->body->time));
-    batch->reading = time_of_ms(ms > 0 ? (uint64_t)ms : 0);
 }
 
 /* Offers the changes from skip to end one by one, with `forced` (or NULL) as a reason to quarantine them
@@ -248,11 +146,11 @@ static bool offer_changes(struct hub *hub, const struct batch *batch, const char
     if (batch->pieced && whole)
         pieces_clear(&hub->turn->admission.transaction, HUB_PIECE, key_bytes(&pieces));
     if (whole && batch->skip < push->n_changes)
-        store_signature(hub, batch);
+        batch_store_signature(batch, &hub->turn->admission.transaction);
     if (whole && !push->more)
         batch->replica->last_contact = hub->turn->admission.receipt;
     registry_touch(hub, batch->replica);
-    ack->has_floor = floor != 0 && raises(batch, floor, hub->turn->admission.receipt);
+    ack->has_floor = floor != 0 && batch_raises(batch, floor, hub->turn->admission.receipt);
     ack->floor = floor;
     return true;
 }
@@ -374,7 +272,7 @@ static void take_checked(struct hub *hub, struct batch *batch, uint32_t request,
     struct error error;
     struct link_peer peer = batch->session->peer;
     batch->end = batch->push->n_changes;
-    find_reading(batch, clock_reading(&hub->clock, wall_ms));
+    batch_find_reading(batch, clock_reading(&hub->clock, wall_ms));
     if (!open_turn(hub, wall_ms, &error)) {
         log_error("cannot take changes in: %s", error.text);
         reply_busy(outlet, &peer, request, retry_for(&error));
@@ -415,7 +313,7 @@ static void take_known(struct hub *hub, struct batch *batch, uint32_t request, u
         reply_busy(outlet, peer, request, retry_for(&error));
         return;
     }
-    if (are_known(hub, batch))
+    if (batch_is_known(batch, &hub->turn->admission.transaction))
         take_checked(hub, batch, request, wall_ms, outlet);
     else
         reply_error(outlet, peer, request, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO,
@@ -433,8 +331,8 @@ static void take_whole(struct hub *hub, struct batch *batch, uint32_t request, u
         take_known(hub, batch, request, wall_ms, outlet);
         return;
     }
-    if (!unpack_all(batch, &error) ||
-        (push->n_changes && !signature_holds(batch, batch->changes[push->n_changes - 1].link) &&
+    if (!batch_unpack(batch, &error) ||
+        (push->n_changes && !batch_signature_holds(batch, batch->changes[push->n_changes - 1].link) &&
          !error_set(&error, ERROR_REFUSED, "the signature of the batch is not the installation's")))
         refuse_batch(hub, batch, request, error.text, outlet);
     else

@@ -4,9 +4,15 @@
 
 #include "hub/state.h"
 
-/* Reads all of them. Replaces what was in memory. */
+/* Reads all of them. Replaces what was in memory. In registry_rows.c, as is all that knows their rows. */
 bool registry_load(struct hub *hub, struct transaction *transaction, struct error *error);
 void registry_clear(struct hub *hub);
+
+/* Into memory alone. The replica, which must not be known, begins at seq 0; NULL: out of memory. The
+ * installation is copied, and has to be new, too; ERROR_MEMORY. */
+struct replica *registry_insert_replica(struct hub *hub, uint64_t number);
+bool registry_insert_installation(struct hub *hub, const struct installation *installation,
+                                  struct error *error);
 
 /* NULL where there is none. Valid until the registry is loaded again. */
 struct replica *registry_replica(const struct hub *hub, uint64_t number);
