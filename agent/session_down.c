@@ -122,7 +122,8 @@ void session_take_feed(struct agent_session *session, const struct request *requ
             session_hello(session, wall_ms); /* the next session's digests tell where they differ */
         } else if (agent->at_head && agent->digests_equal) {
             session->mended = 0;
-            if (memcmp(agent->hub_catalog, catalog_hash(agent->catalog), CATALOG_HASH_BYTES) == 0)
+            if (!session_pushes_wait(session) &&
+                memcmp(agent->hub_catalog, catalog_hash(agent->catalog), CATALOG_HASH_BYTES) == 0)
                 agent->trouble[0] = '\0';
         }
         break;

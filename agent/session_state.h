@@ -204,6 +204,8 @@ void session_push(struct agent_session *session, uint64_t wall_ms);
 bool session_all_pushed(const struct agent_session *session);
 void session_take_ack(struct agent_session *session, const struct request *request, const Hopnhat__Ack *ack,
                       uint64_t wall_ms);
+/* Whether changes wait because the hub takes none now. */
+bool session_pushes_wait(const struct agent_session *session);
 void session_push_again(struct agent_session *session, size_t log, uint64_t from, uint64_t pause_ms);
 
 /* session_down.c */

@@ -340,6 +340,14 @@ void session_push_again(struct agent_session *session, size_t place, uint64_t fr
     log->paused_until_ms = session->now_ms + pause_ms;
 }
 
+bool session_pushes_wait(const struct agent_session *session)
+{
+    for (size_t i = 0; i < session->log_count; i++)
+        if (!session_is_due(session, session->logs[i].paused_until_ms))
+            return true;
+    return false;
+}
+
 static void note_admitted(struct transaction *transaction, const struct own_log *log,
                           const struct request *request, uint64_t watermark, uint64_t hub_time,
                           uint64_t floor, struct arena *arena)

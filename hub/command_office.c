@@ -146,7 +146,7 @@ static bool run_enrol(struct cli *cli, struct error *error)
     json_t *body = json_pack("{s:s}", "author", cli_author()), *answer = NULL;
     uint64_t hours;
     int file = -1;
-    bool done = body && cli_number(cli, "hours", 0, 100000, &hours, error);
+    bool done = body && cli_number(cli, "hours", 0, 8784, &hours, error);
     if (done && cli_option(cli, "hours"))
         json_object_set_new(body, "hours", json_integer((json_int_t)hours));
     done = done && open_out(path, &file, error) &&

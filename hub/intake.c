@@ -8,7 +8,6 @@
 
 enum {
     DAY_MS = 24 * 3600 * 1000,
-    LOOK_MS = 1000,
     RESERVE_PART = 20, /* of the disk, where that is less than LIMIT_DISK_RESERVE_BYTES */
     RETRY_DISK_MS = 5000,
     RETRY_SPENT_MS = 5 * 60 * 1000,
@@ -61,11 +60,9 @@ bool intake_is_spent(struct hub *hub, const char *office, uint64_t wall_ms)
            intake_today(hub, office, wall_ms) >= hub->intake.office_bytes_a_day;
 }
 
-bool intake_disk_is_low(struct hub *hub, uint64_t wall_ms)
+bool intake_disk_is_low(struct hub *hub)
 {
     struct hub_intake *intake = &hub->intake;
-    if (wall_ms >= intake->looked_ms && wall_ms < intake->looked_ms + LOOK_MS)
-        return intake->disk_is_low;
     const struct environment_usage usage = environment_usage(hub->environment);
     const uint64_t part = usage.disk_bytes / RESERVE_PART;
     const uint64_t reserve = part < LIMIT_DISK_RESERVE_BYTES ? part : LIMIT_DISK_RESERVE_BYTES;
@@ -76,13 +73,12 @@ bool intake_disk_is_low(struct hub *hub, uint64_t wall_ms)
                   hub->directory, usage.disk_free_bytes, reserve);
     if (!low && intake->disk_is_low)
         log_info("there is room on the disk of %s again", hub->directory);
-    intake->looked_ms = wall_ms;
     return intake->disk_is_low = low;
 }
 
 const char *intake_refuses(struct hub *hub, const char *office, uint64_t wall_ms, uint32_t *retry_ms)
 {
-    if (intake_disk_is_low(hub, wall_ms)) {
+    if (intake_disk_is_low(hub)) {
         *retry_ms = RETRY_DISK_MS;
         return "the disk at headquarters is nearly full: changes wait here until there is room";
     }

@@ -19,8 +19,8 @@ uint64_t intake_today(struct hub *hub, const char *office, uint64_t wall_ms);
 /* Whether that is all that the office may send today. */
 bool intake_is_spent(struct hub *hub, const char *office, uint64_t wall_ms);
 
-/* Whether the disk is as full as offices may make it. Looks at it once a second at most. */
-bool intake_disk_is_low(struct hub *hub, uint64_t wall_ms);
+/* Whether the disk is as full as offices may make it. */
+bool intake_disk_is_low(struct hub *hub);
 
 /* Frees what intake holds. */
 void intake_clear(struct hub *hub);

@@ -192,7 +192,7 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
     if (json) { /* bytes that were erased are in the files until the next start */
         json_object_set_new(json, "erased_in_files", json_boolean(erased));
         json_object_set_new(json, "purged", json_integer((json_int_t)purged));
-        json_object_set_new(json, "disk_is_low", json_boolean(intake_disk_is_low(service->hub, wall_ms)));
+        json_object_set_new(json, "disk_is_low", json_boolean(intake_disk_is_low(service->hub)));
     }
     if (json && (!backup_schedule_status(json, service->backups, error) ||
                  !store_status_add(json, hub->environment, error) ||

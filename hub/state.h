@@ -128,7 +128,6 @@ struct hub_custody {
 struct hub_intake {
     uint64_t office_bytes_a_day; /* the most that is taken from an office; 0: no bound */
     struct intake_office *offices;
-    uint64_t looked_ms; /* when the disk was looked at */
     bool disk_is_low;
 };
 

@@ -140,7 +140,8 @@ static bool print_answer(const struct cli *cli, const struct import_file *file, 
         comma = "; ";
     }
     printf("\n");
-    print_joined("columns that no field is named like", json_object_get(answer, "not_taken"));
+    print_joined("columns left out, as no field is named so or an earlier column is it",
+                 json_object_get(answer, "not_taken"));
     print_joined("lines of totals, left out", json_object_get(answer, "totals"));
     if (json_array_size(rejected) && !print_rejected(rejected, error))
         return false;

@@ -36,8 +36,10 @@ static const json_t *type_of(const json_t *catalog, const char *name)
 static bool begin_csv(struct listing *listing, struct error *error)
 {
     struct cli *cli = listing->cli;
-    if (cli->json || !cli_option(cli, "csv"))
+    if (!cli_option(cli, "csv"))
         return true;
+    if (cli->json)
+        return error_set(error, ERROR_USAGE, "give one of --csv and --json");
     if (!cli_call(cli, "GET", NULL, &listing->catalog, error, "/v1/catalog"))
         return false;
     const json_t *type = type_of(listing->catalog, cli->arguments[0]);

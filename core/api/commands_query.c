@@ -228,6 +228,8 @@ static bool run_report(struct cli *cli, struct error *error)
 {
     json_t *report = NULL;
     static const char *const asked[] = {"group-by", "sum", "where", NULL};
+    if (cli->json && cli_option(cli, "csv"))
+        return error_set(error, ERROR_USAGE, "give one of --csv and --json");
     const char *path = arena_format(&cli->arena, "/v1/report/%s", cli_escape(cli, cli->arguments[0]));
     path = command_path(cli, path, asked, error);
     struct client *client = path ? cli_client(cli, error) : NULL;

@@ -294,6 +294,17 @@ static void open_again(struct environment *environment)
         log_error("the store was closed to give memory back, and cannot be opened: %s", error.text);
 }
 
+/* Whether the file that is open is still the store's: not moved away, nor another disk mounted over it. */
+static bool is_in_place(const struct environment *environment)
+{
+    char path[4096];
+    struct stat open_file, named;
+    mdb_filehandle_t file;
+    return snprintf(path, sizeof path, "%s/data.mdb", environment->directory) < (int)sizeof path &&
+           mdb_env_get_fd(environment->handle, &file) == 0 && fstat(file, &open_file) == 0 &&
+           stat(path, &named) == 0 && open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
+}
+
 int64_t environment_rest(struct environment *environment, uint64_t now_ms)
 {
     int64_t wait_ms = -1;
@@ -304,8 +315,10 @@ int64_t environment_rest(struct environment *environment, uint64_t now_ms)
             environment->rest_at_ms = now_ms + REST_MS;
         bool due = now_ms >= environment->rest_at_ms;
         given_back = due && environment->live == 0;
-        if (given_back)
+        if (given_back && is_in_place(environment))
             open_again(environment);
+        else if (given_back)
+            environment->swollen = false; /* what is in its place is not to be opened */
         else
             wait_ms = due ? BUSY_MS : (int64_t)(environment->rest_at_ms - now_ms);
     }

@@ -55,7 +55,8 @@ uint64_t environment_damaged(struct environment *environment);
  * list of 50,000 records that is some 40 MB. Some time after a transaction like that, in a moment without
  * any, this closes and opens it, and gives memory back to the system. To be called in each turn of a daemon's
  * loop, with the time of a clock that does not jump: returns in how many milliseconds it wants to be called
- * again, -1 for no need. Where it cannot be opened again the environment is unsound. */
+ * again, -1 for no need. A store whose file was moved away stays open. Where it cannot be opened again the
+ * environment is unsound. */
 int64_t environment_rest(struct environment *environment, uint64_t now_ms);
 
 struct environment_usage {

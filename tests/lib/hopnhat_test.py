@@ -335,5 +335,6 @@ def main(names):
     if unknown or not tests:
         print(f"no test {' '.join(unknown)}; there are: {' '.join(tests)}", file=sys.stderr)
         sys.exit(2)
+    ensure_build()
     failures = sum(not run_test(name[len("test_"):], tests[name]) for name in wanted)
     sys.exit(1 if failures else 0)

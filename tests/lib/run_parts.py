@@ -199,7 +199,7 @@ def part_tidy(_fast):
     for test in sorted(os.listdir(os.path.join(ROOT, "tests", "lib"))):
         if test.startswith("test_"):
             command = [sys.executable, "-B", os.path.join("tests", "lib", test)]
-            total.add(show_program(test, run_program(test, command, 120, {})))
+            total.add(show_program(test, run_program(test, command, 120, {"HOPNHAT_BUILD": BUILD})))
     return total
 
 

@@ -130,13 +130,13 @@ def test_headquarters_with_a_full_disk(bench):
 
 def test_headquarters_keeps_room_to_act(bench):
     """Offices fill the disk up to the reserve and no further: what headquarters does then finds room."""
-    with SmallDisk(bench.path("hub"), 24 << 20) as disk:
+    with SmallDisk(bench.path("hub"), 96 << 20) as disk:
         world = Federation(bench, "hue", "da-nang")
         hue = world["hue"]
         saved = [add(hue, "partner", "name=Before")]
         world.sync()
-        disk.fill(leave_bytes=6 << 20)
-        for i in range(160):
+        disk.fill(leave_bytes=12 << 20)
+        for i in range(240):
             saved.append(add(hue, "partner", f"name=More {i}", f"notes={'x' * 60000}"))
         wait_until(lambda: world.hub.status()["disk_is_low"], RECOVER_S, "the disk is nearly full")
         equal(world.hub.status()["store_trouble"], "", "and no commit has failed")

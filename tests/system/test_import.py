@@ -79,6 +79,7 @@ def test_the_three_lists(bench):
         answer = bring(sides[office], "partner", data(name), status=3 if rejected else 0)
         equal(counts(answer), (rows, 0, 0, rejected), name)
         equal(held_sum(sides[office], office), read_sum(name), f"the sum of {name}")
+        print(f"# {name}: {rows} in, {rejected} rejected, committed_usd {held_sum(sides[office], office)}")
     equal(answer["encoding"], "windows-1258", "encoding of the third")
     equal(answer["assumed"], True, "it is assumed")
     equal(answer["not_taken"], ["STT"], "columns that are no field")
@@ -90,6 +91,7 @@ def test_the_three_lists(bench):
     expected = sum(read_sum(name) for name, _, _ in LISTS.values())
     equal(held_sum(sides.hub, None), expected, "the sum at the hub")
     equal(expected, decimal.Decimal(257159640), "the sum of the lists")
+    print(f"# at headquarters: committed_usd {held_sum(sides.hub, None)}")
     first = next(record["fields"] for record in sides["hau-giang"].records("partner")
                  if record["fields"]["name"] == "Golden West Humanitarian Foundation")
     equal(first, {"name": "Golden West Humanitarian Foundation", "country": "US", "sectors": ["Khuyết tật"],

@@ -185,13 +185,16 @@ def test_what_an_office_may_send_in_a_day(bench):
     world["da-nang"].do("sync", "--wait", "--timeout", "30")
     equal(world.hub.status()["by_office"]["da-nang"]["held_back"], False, "another office")
     check(hue.status()["pending"] > 0, "the rest waits")
+    seen = world.hub.do("add", "partner", "name=Two", "group=everyone").out.strip()
+    wait_until(lambda: seen in ids(hue, "partner"), 30, "what others write comes meanwhile")
+    check("as much today" in hue.status()["trouble"], "and its people are still told")
     write(path, "office_mib_per_day: 0\n")
     process.signal(signal.SIGHUP)
     wait_until(lambda: not world.hub.status()["by_office"]["hue"]["held_back"], 10, "it may send more")
     hue.stop()
     hue.start()
     hue.do("sync", "--wait", "--timeout", "60")
-    equal(len(ids(world.hub, "partner")), 31, "nothing was lost")
+    equal(len(ids(world.hub, "partner")), 32, "nothing was lost")
 
 
 def test_a_hangup_stops_what_has_no_settings_file(bench):

@@ -59,28 +59,10 @@ static void test_an_office_may_send_so_much_a_day(void **state)
     is_taken(push(fixture, an, partner(fixture, an, 5)));
 }
 
-static void test_a_full_disk_is_left_to_headquarters(void **state)
-{
-    struct fixture *fixture = *state;
-    struct hand *an = &fixture->an, *binh = &fixture->binh;
-    begin(fixture);
-    is_taken(push(fixture, an, partner(fixture, an, 1)));
-    fixture->hub->intake.disk_is_low = true; /* as it has just seen */
-    fixture->hub->intake.looked_ms = fixture->wall_ms;
-    waits(push(fixture, an, partner(fixture, an, 2)), "nearly full");
-    waits(push(fixture, binh, partner(fixture, binh, 200)), "nearly full");
-    add_office(fixture, "chi"); /* headquarters writes all the same */
-    assert_non_null(registry_office(fixture->hub, "chi"));
-    fixture->wall_ms += 1000;
-    is_taken(push(fixture, an, partner(fixture, an, 2)));
-    is_taken(push(fixture, binh, partner(fixture, binh, 200)));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_an_office_may_send_so_much_a_day, fixture_start, fixture_end),
-        cmocka_unit_test_setup_teardown(test_a_full_disk_is_left_to_headquarters, fixture_start, fixture_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -122,19 +123,33 @@ static void who_reads_is_not_disturbed(void **state)
     assert_int_equal(count_rows(fixture), ROWS);
 }
 
-static void a_store_that_is_gone_makes_it_unsound(void **state)
+static void a_store_that_was_moved_stays_open(void **state)
 {
     struct fixture *fixture = *state;
-    struct transaction transaction;
     char away[128];
     write_rows(fixture, 0, ROWS);
     uint64_t later = 1000 + (uint64_t)environment_rest(fixture->environment, 1000);
     snprintf(away, sizeof away, "%s/away", fixture->directory);
     assert_int_equal(rename(fixture->path, away), 0);
-    FILE *file = fopen(fixture->path, "w"); /* where the directory was */
-    assert_non_null(file);
-    fclose(file);
     assert_int_equal(environment_rest(fixture->environment, later), -1);
+    assert_true(environment_is_sound(fixture->environment, &fixture->error));
+    write_rows(fixture, ROWS, 1);
+    assert_int_equal(count_rows(fixture), ROWS + 1);
+    assert_int_not_equal(access(fixture->path, F_OK), 0);
+}
+
+static void one_that_cannot_be_opened_again_is_unsound(void **state)
+{
+    struct fixture *fixture = *state;
+    struct transaction transaction;
+    struct rlimit former, none;
+    write_rows(fixture, 0, ROWS);
+    uint64_t later = 1000 + (uint64_t)environment_rest(fixture->environment, 1000);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &former), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = former.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(environment_rest(fixture->environment, later), -1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &former), 0);
     assert_false(environment_is_sound(fixture->environment, &fixture->error));
     assert_false(transaction_begin(&transaction, fixture->environment, false, &fixture->error));
     assert_false(transaction_begin(&transaction, fixture->environment, true, &fixture->error));
@@ -148,7 +163,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_small_transaction_leaves_nothing_to_give_back, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_large_one_took_is_given_back_in_a_pause, setup, teardown),
         cmocka_unit_test_setup_teardown(who_reads_is_not_disturbed, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_store_that_is_gone_makes_it_unsound, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_store_that_was_moved_stays_open, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_that_cannot_be_opened_again_is_unsound, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
