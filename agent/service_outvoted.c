@@ -187,21 +187,68 @@ json_t *handle_outvoted(struct api_call *call, struct error *error)
     return json;
 }
 
-/* The own writing that was outvoted: the field, and what was written together with it. */
-static bool own_writing(struct api_call *call, const struct catalog_type *type,
-                        const uint8_t id[RECORD_ID_BYTES], const Hopnhat__FieldDefinition *definition,
-                        const Hopnhat__Outvoted *row, struct assignment_list *list, struct error *error)
-{
-    struct agent_service *service = call->records->context;
+/* A writing of this office, of which a value was outvoted. */
+struct writing {
+    struct transaction *transaction;
+    const Hopnhat__Record *record;
+    struct dot dot;
+    bool logged; /* not trimmed yet: `change` is it */
     struct change change;
+    struct arena *arena;
+};
+
+static bool find_logged(const struct writing *writing, uint32_t field, struct bytes *value)
+{
+    const struct change *change = &writing->change;
+    bool found = false;
+    for (size_t i = 0; writing->logged && i < change->body->n_edits; i++) {
+        const Hopnhat__Edit *edit = change->body->edits[i];
+        bool here = memcmp(edit->record.data, writing->record->id.data, RECORD_ID_BYTES) == 0;
+        for (size_t j = 0; here && j < edit->n_ops; j++) {
+            size_t number = change->first_op[i] + j;
+            if (edit->ops[j]->field != field || change_is_erased(change, number))
+                continue;
+            *value = change_value(change, number);
+            found = true;
+        }
+    }
+    return found;
+}
+
+/* What the writing put into the field: by the own log; where that was trimmed, as it stands in the record or
+ * among the outvoted. False: nothing here tells any more, or it put nothing there. */
+static bool find_written(const struct writing *writing, uint32_t field, struct bytes *value)
+{
+    const Hopnhat__Record *record = writing->record;
+    const Hopnhat__Field *bag = record_field(record, field);
+    if (find_logged(writing, field, value))
+        return true;
+    for (size_t i = 0; bag && i < bag->n_entries; i++)
+        if (dot_compare(entry_id_of(bag->entries[i]).dot, writing->dot) == 0) {
+            *value = entry_value(bag->entries[i]);
+            return true;
+        }
+    const Hopnhat__Outvoted *row =
+        outvoted_row(writing->transaction, record->type, record->id.data, field, writing->arena);
+    if (!row || dot_compare((struct dot){row->replica, row->seq}, writing->dot) != 0)
+        return false;
+    *value = bytes_of(row->value.data, row->has_value ? row->value.len : 0);
+    return true;
+}
+
+/* The own writing that was outvoted: the field, and what was written together with it. Values of two writings
+ * never go together: where one is not known any more, none is written. */
+static bool own_writing(struct writing *writing, const struct catalog_type *type,
+                        const Hopnhat__FieldDefinition *definition, const Hopnhat__Outvoted *row,
+                        struct assignment_list *list, struct error *error)
+{
     size_t members = 0;
     const Hopnhat__FieldDefinition *const *unit = type_unit(type, definition, &members);
-    bool found =
-        log_change(&service->transaction, (struct dot){row->replica, row->seq}, call->arena, &change);
-    struct bytes *values = arena_alloc(call->arena, (members + 1) * sizeof *values);
-    list->items = arena_alloc(call->arena, (members + 1) * sizeof *list->items);
+    struct bytes *values = arena_alloc(writing->arena, (members + 1) * sizeof *values);
+    list->items = arena_alloc(writing->arena, (members + 1) * sizeof *list->items);
     if (!values || !list->items)
         return error_set(error, ERROR_MEMORY, "out of memory");
+    writing->logged = log_change(writing->transaction, writing->dot, writing->arena, &writing->change);
     values[0] = bytes_of(row->value.data, row->has_value ? row->value.len : 0);
     /* where the field reads all values by now, it goes to the others */
     list->items[list->count++] =
@@ -209,17 +256,18 @@ static bool own_writing(struct api_call *call, const struct catalog_type *type,
                             .kind = fold_reads_one(definition->policy) ? ASSIGN_SET : ASSIGN_ADD,
                             .values = &values[0],
                             .count = 1};
-    for (size_t i = 0; found && i < change.body->n_edits; i++) {
-        const Hopnhat__Edit *edit = change.body->edits[i];
-        for (size_t j = 0; memcmp(edit->record.data, id, RECORD_ID_BYTES) == 0 && j < edit->n_ops; j++)
-            for (size_t k = 0; k < members; k++) {
-                if (unit[k] == definition || unit[k]->number != edit->ops[j]->field || list->count > members)
-                    continue;
-                values[list->count] = change_value(&change, change.first_op[i] + j);
-                list->items[list->count] = (struct assignment){
-                    .definition = unit[k], .kind = ASSIGN_SET, .values = &values[list->count], .count = 1};
-                list->count++;
-            }
+    for (size_t i = 0; i < members; i++) {
+        if (unit[i] == definition)
+            continue;
+        if (!find_written(writing, unit[i]->number, &values[list->count]))
+            return error_set(
+                error, ERROR_NOT_FOUND,
+                "%s was written together with %s, and what was written there is not known here any "
+                "more: give both with `set`",
+                definition->name, unit[i]->name);
+        list->items[list->count] = (struct assignment){
+            .definition = unit[i], .kind = ASSIGN_SET, .values = &values[list->count], .count = 1};
+        list->count++;
     }
     return true;
 }
@@ -245,9 +293,14 @@ static bool make_edit(struct api_call *call, const struct catalog_type *type,
         done = edit_make_restoration(type, record, call->arena, edit, error);
     else if (done && definition->number == HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED)
         done = edit_make_deletion(record, call->arena, edit, error);
-    else if (done)
-        done = own_writing(call, type, id, definition, row, &list, error) &&
+    else if (done) {
+        struct writing writing = {.transaction = &service->transaction,
+                                  .record = record,
+                                  .dot = {row->replica, row->seq},
+                                  .arena = call->arena};
+        done = own_writing(&writing, type, definition, row, &list, error) &&
                edit_make(type, record, list.items, list.count, call->arena, edit, error);
+    }
     records->end(records->context);
     return done;
 }

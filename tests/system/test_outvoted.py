@@ -6,6 +6,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add, fields
 from hopnhat_test import ROOT, check, equal, main, wait_until
+from restored import trimmed
 
 
 DELETE_WINS = ("    name: partner\n", "    deletion: delete_wins\n")
@@ -124,6 +125,52 @@ def test_a_unit_comes_back_whole(bench):
     got = fields(world.hub, "aid_project", project)
     equal((got["approval_no"], got["committed_usd"]), ("2", "200"), "one writing")
     equal(outvoted(world["hue"]), [], "nothing left")
+
+
+def trim(bench, world, agent):
+    """Backs up until the agent has trimmed what it wrote before."""
+    for i in range(2):
+        world.hub.do("backup", bench.path(f"backup-{i}"))
+        add(agent, "partner", f"name=Later {i}")
+        agent.do("sync", "--wait")
+    trimmed(world, agent, 2)
+
+
+def test_a_unit_comes_back_whole_off_a_trimmed_log(bench):
+    """What lost after the log had been trimmed is told by what stands; where nothing tells it, all stays."""
+    world = Federation(bench, "hue", "da-nang")
+    hue, da_nang = world["hue"], world["da-nang"]
+    standing, settled, part = (add(hue, "aid_project", f"title={title}", "approval_no=1", "committed_usd=100")
+                               for title in ("Standing", "Settled", "Part"))
+    world.hub.do("office", "set", "da-nang", "--headquarters", "yes")
+    world.sync()
+    da_nang.stop()
+    for project in (standing, settled, part):
+        hue.do("set", "aid_project", project, "approval_no=2", "committed_usd=200")
+    hue.do("sync", "--wait")
+    for project in (standing, settled):
+        da_nang.do("set", "aid_project", project, "approval_no=3", "committed_usd=300")
+    da_nang.do("set", "aid_project", part, "approval_no=3", "committed_usd=200")
+    trim(bench, world, hue)
+    da_nang.start()
+    world.sync()
+    for project in (settled, part):
+        world.hub.do("set", "aid_project", project, "approval_no=4", "committed_usd=400")
+    world.sync()
+    equal({(row["id"], row["field"]) for row in outvoted(hue)},
+          {(standing, "approval_no"), (standing, "committed_usd"), (settled, "approval_no"),
+           (settled, "committed_usd"), (part, "approval_no")}, "what hue is told")
+    for project in (standing, settled):
+        hue.do("outvoted", "take-back", "aid_project", project, "committed_usd")
+    refused = hue.do("outvoted", "take-back", "aid_project", part, "approval_no", status=1)
+    check("together with committed_usd" in refused.err, f"the reason: {refused.err!r}")
+    world.sync()
+    for project, wanted in ((standing, ("2", "200")), (settled, ("2", "200")), (part, ("4", "400"))):
+        for daemon in (world.hub, hue, da_nang):
+            got = fields(daemon, "aid_project", project)
+            equal((got["approval_no"], got["committed_usd"]), wanted, f"one writing at {daemon.name}")
+    row, = outvoted(hue)
+    equal((row["id"], row["field"], row["value"]), (part, "approval_no", "2"), "it is told still")
 
 
 def apply_catalog(bench, world, *additions):
