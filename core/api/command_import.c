@@ -232,13 +232,18 @@ static bool show_imports(struct cli *cli, struct error *error)
     const json_t *list = json_object_get(answer, "imports");
     for (size_t i = 0; i < json_array_size(list); i++) {
         json_t *row = json_array_get(list, i);
-        if (cli->json)
+        const long long kept = number_of(row, "kept");
+        if (cli->json) {
             cli_print_json(row);
-        else
-            printf("%lld  %s  %s  %s  %s: %lld added, %lld changed%s%s\n", number_of(row, "import"),
+        } else {
+            printf("%lld  %s  %s  %s  %s: %lld added, %lld changed%s%s", number_of(row, "import"),
                    text_of(row, "time"), text_of(row, "author"), text_of(row, "type"), text_of(row, "file"),
                    number_of(row, "added"), number_of(row, "changed"),
                    *text_of(row, "undone") ? ", taken back " : "", text_of(row, "undone"));
+            if (kept)
+                printf(" (%lld kept)", kept);
+            printf("\n");
+        }
     }
     json_decref(answer);
     return true;

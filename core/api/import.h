@@ -7,10 +7,11 @@
  *      "rejected":[{"line","field","reason"}], "totals":[lines of totals, left out],
  *      "line": of the headings, "separator", "columns":{heading: field}, "not_taken":[headings]}
  *   GET  /v1/imports
- *     {"imports":[{"import","type","file","author","time","added","changed","undone": a time or null}]},
- *     newest first, at most 1000
+ *     {"imports":[{"import","type","file","author","time","added","changed","undone": a time or null,
+ *     "kept": what the undo left}]}, newest first, at most 1000
  *   POST /v1/imports/{number}/undo
- *     body author: {"deleted","restored","gone","kept":[{"type","id","field","reason"}]}
+ *     body author: {"deleted","restored","gone","kept":[{"type","id","field","reason"}]}. Refused while a
+ *     later import stands that wrote over what this one did; done once, unless it kept all.
  *
  * One list is one operation: it is on disk as a whole, or not at all. Rows that are wrong are left out and
  * named; the others go in, as changes of bounded size.

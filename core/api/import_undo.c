@@ -15,10 +15,10 @@ static bool out_of_memory(struct error *error)
 static json_t *import_json(const struct catalog *catalog, const Hopnhat__Import *row, struct arena *arena)
 {
     const struct catalog_type *type = catalog_type(catalog, row->type);
-    return json_pack("{s:I, s:s?, s:s?, s:s?, s:s?, s:I, s:I, s:o}", "import", (json_int_t)row->number,
+    return json_pack("{s:I, s:s?, s:s?, s:s?, s:s?, s:I, s:I, s:I, s:o}", "import", (json_int_t)row->number,
                      "type", type ? type_definition(type)->name : NULL, "file", row->file, "author",
                      row->author, "time", wall_text(row->made_ms, arena), "added", (json_int_t)row->added,
-                     "changed", (json_int_t)row->changed, "undone",
+                     "changed", (json_int_t)row->changed, "kept", (json_int_t)row->undone_kept, "undone",
                      row->has_undone_ms ? json_string(wall_text(row->undone_ms, arena)) : json_null());
 }
 
@@ -71,18 +71,34 @@ struct undo {
     struct dot first, last; /* changes written */
     uint64_t deleted, restored, gone;
     json_t *kept;
-    Hopnhat__Import **undone; /* later operations that have been taken back */
-    size_t undone_count;
+    Hopnhat__Import **later; /* operations after it */
+    size_t later_count;
+    const Hopnhat__Import *over; /* the one of these that stands and wrote what was found not to be ours */
 };
+
+static bool has_made(const Hopnhat__Import *row, struct dot dot)
+{
+    return dot.replica == row->replica && dot.seq >= row->first_seq && dot.seq <= row->last_seq;
+}
 
 /* The later operation that was taken back by that change; NULL: none was. */
 static const Hopnhat__Import *taken_back_by(const struct undo *undo, struct dot dot)
 {
-    for (size_t i = 0; i < undo->undone_count; i++) {
-        const Hopnhat__Import *row = undo->undone[i];
-        if (row->undone_replica == dot.replica && row->undone_first <= dot.seq && dot.seq <= row->undone_last)
+    for (size_t i = 0; i < undo->later_count; i++) {
+        const Hopnhat__Import *row = undo->later[i];
+        if (row->has_undone_replica && row->undone_replica == dot.replica && row->undone_first <= dot.seq &&
+            dot.seq <= row->undone_last)
             return row;
     }
+    return NULL;
+}
+
+/* The later operation that made that change and has not been taken back; NULL: none. */
+static const Hopnhat__Import *standing(const struct undo *undo, struct dot dot)
+{
+    for (size_t i = 0; i < undo->later_count; i++)
+        if (!undo->later[i]->has_undone_ms && has_made(undo->later[i], dot))
+            return undo->later[i];
     return NULL;
 }
 
@@ -114,18 +130,19 @@ static bool writer_before(struct undo *undo, const Hopnhat__Import *later, const
 static bool is_ours(struct undo *undo, const Hopnhat__Record *record, uint32_t field,
                     const Hopnhat__Entry *entry)
 {
-    const Hopnhat__Import *row = undo->row, *later;
+    const Hopnhat__Import *later;
     struct dot dot = entry_id_of(entry).dot;
     bool any = true;
-    for (size_t step = 0; step <= undo->undone_count; step++) {
-        if (dot.replica == row->replica && dot.seq >= row->first_seq && dot.seq <= row->last_seq)
+    for (size_t step = 0; step <= undo->later_count; step++) {
+        if (has_made(undo->row, dot))
             return true;
         later = taken_back_by(undo, dot);
         if (!later || !writer_before(undo, later, record, field, entry_value(entry), &dot, &any))
-            return false;
+            break;
         if (!any)
             return true;
     }
+    undo->over = standing(undo, dot);
     return false;
 }
 
@@ -139,6 +156,21 @@ static bool keep(struct undo *undo, const uint8_t id[RECORD_ID_BYTES], const cha
     json_t *json = json_pack("{s:s, s:s, s:s?, s:s}", "type", type_definition(undo->type)->name, "id", text,
                              "field", field, "reason", reason);
     return (json && json_array_append_new(undo->kept, json) == 0) || out_of_memory(error);
+}
+
+/* Somebody has written over it since. Where that was a later import, nothing is taken back before that is. */
+static bool keep_written(struct undo *undo, const uint8_t id[RECORD_ID_BYTES], const char *field,
+                         struct error *error)
+{
+    if (undo->over)
+        return error_set(
+            error, ERROR_INPUT,
+            "import %llu wrote over records of import %llu: take import %llu back first; nothing "
+            "has been changed",
+            (unsigned long long)undo->over->number, (unsigned long long)undo->row->number,
+            (unsigned long long)undo->over->number);
+    return keep(undo, id, field, field ? "somebody has written it since" : "somebody has written to it since",
+                error);
 }
 
 static bool flush(struct undo *undo, struct error *error)
@@ -185,7 +217,7 @@ static bool delete_record(struct undo *undo, const Hopnhat__Record *record, stru
     struct new_edit edit;
     bool made;
     if (!all_is_ours(undo, record))
-        return keep(undo, record->id.data, NULL, "somebody has written to it since", error);
+        return keep_written(undo, record->id.data, NULL, error);
     if (!edit_make_deletion(record, &undo->arena, &edit, error) ||
         !add_edit(undo, &edit, record, &made, error))
         return false;
@@ -198,6 +230,7 @@ static bool our_values(struct undo *undo, const Hopnhat__Record *record, const H
                        struct bytes **values, size_t *count)
 {
     *count = 0;
+    undo->over = NULL;
     *values = arena_alloc(&undo->arena, (field ? field->n_entries : 0) * sizeof **values);
     for (size_t i = 0; *values && field && i < field->n_entries; i++)
         if (is_ours(undo, record, field->number, field->entries[i]))
@@ -245,7 +278,7 @@ static bool restore_field(struct undo *undo, const Hopnhat__Record *record,
         return true;
     default:
         if (!field || field->n_entries != 1 || our_count != 1)
-            return keep(undo, record->id.data, definition->name, "somebody has written it since", error);
+            return keep_written(undo, record->id.data, definition->name, error);
         put(list, definition, ASSIGN_SET, old, former->n_values);
         return true;
     }
@@ -307,19 +340,18 @@ static bool undo_records(struct undo *undo, struct error *error)
     return false;
 }
 
-/* Operations after this one that have been taken back. */
-static bool find_undone(struct undo *undo, struct error *error)
+static bool find_later(struct undo *undo, struct error *error)
 {
     struct import_log end;
     import_log_start(&end, undo->transaction, undo->bulk->imports);
-    undo->undone = arena_alloc(undo->call->arena, (end.number - undo->row->number) * sizeof *undo->undone);
-    if (!undo->undone)
+    undo->later = arena_alloc(undo->call->arena, (end.number - undo->row->number) * sizeof *undo->later);
+    if (!undo->later)
         return out_of_memory(error);
     for (uint64_t number = undo->row->number + 1; number < end.number; number++) {
         Hopnhat__Import *row =
             import_log_get(undo->transaction, undo->bulk->imports, number, undo->call->arena);
-        if (row && row->has_undone_replica)
-            undo->undone[undo->undone_count++] = row;
+        if (row)
+            undo->later[undo->later_count++] = row;
     }
     return true;
 }
@@ -336,9 +368,22 @@ static bool find_import(struct undo *undo, struct error *error)
         return error_set(error, ERROR_INPUT, "import %.40s has been taken back already",
                          undo->call->parts[0]);
     undo->type = catalog_type(undo->call->records->catalog(undo->context), undo->row->type);
-    if (!find_undone(undo, error))
+    if (!find_later(undo, error))
         return false;
     return undo->type || error_set(error, ERROR_INPUT, "the catalog has no type number %u", undo->row->type);
+}
+
+static void note(struct undo *undo)
+{
+    Hopnhat__Import *row = undo->row;
+    row->has_undone_ms = row->has_undone_kept = true;
+    row->undone_ms = undo->call->wall_ms;
+    row->undone_kept = json_array_size(undo->kept);
+    row->has_undone_replica = row->has_undone_first = row->has_undone_last = undo->first.seq != 0;
+    row->undone_replica = undo->first.replica;
+    row->undone_first = undo->first.seq;
+    row->undone_last = undo->last.seq;
+    import_log_put(undo->transaction, undo->bulk->imports, row);
 }
 
 static bool run(struct undo *undo, struct error *error)
@@ -350,14 +395,8 @@ static bool run(struct undo *undo, struct error *error)
         undo->bulk->abort(undo->context);
         return false;
     }
-    undo->row->has_undone_ms = true;
-    undo->row->undone_ms = undo->call->wall_ms;
-    undo->row->has_undone_replica = undo->row->has_undone_first = undo->row->has_undone_last =
-        undo->first.seq != 0;
-    undo->row->undone_replica = undo->first.replica;
-    undo->row->undone_first = undo->first.seq;
-    undo->row->undone_last = undo->last.seq;
-    import_log_put(undo->transaction, undo->bulk->imports, undo->row);
+    if (undo->first.seq || !json_array_size(undo->kept)) /* where all is kept, nothing is taken back */
+        note(undo);
     return undo->bulk->commit(undo->context, error);
 }
 

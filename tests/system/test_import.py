@@ -312,9 +312,20 @@ def test_two_imports_are_taken_back_in_turn(bench):
         imports.append(bring(hue, "partner", second, "--key", "name"))
         equal(undo(hue, imports[-1])["restored"], 4, "records put back")
     equal(hue.record("partner", care)["fields"]["status"], "prospect", "what the person wrote is back")
+    imports.append(bring(hue, "partner", second, "--key", "name"))
+    stood = hue.records("partner")
+    refused = hue.call("import", "--undo", str(imports[0]["import"]))  # the wrong order changes nothing
+    check(refused.status == 1 and f"take import {imports[-1]['import']} back first" in refused.err,
+          f"refused: {refused.describe()}")
+    equal([record["fields"] for record in hue.records("partner")], [record["fields"] for record in stood],
+          "all stand")
+    equal(undo(hue, imports[-1])["restored"], 4, "the last one first")
     answer = undo(hue, imports[0], 3)
     equal((answer["deleted"], answer["restored"]), (2, 1), f"the first is taken back: {answer}")
     equal([row["id"] for row in answer["kept"]], [care], "but for what a person wrote")
+    listed = hue.do("import", "--imports", "--json").lines()
+    equal([(row["undone"] is not None, row["kept"]) for row in listed], [(True, 0)] * 3 + [(True, 1)],
+          "as listed")
     equal(hue.record("partner", kept)["fields"], before, "what was there is as it was")
     equal(sorted(record["fields"]["name"] for record in hue.records("partner")), ["CARE", "Kept"], "the rest")
 
