@@ -141,17 +141,14 @@ static void expect_log(void *context, struct bytes key, struct bytes value, void
     const Hopnhat__OwnLog *row = message;
     (void)key, (void)value, (void)arena;
     struct verify_log *log = verify_expect(&look->logs, row->replica);
-    if (!log) {
+    uint8_t link[LINK_BYTES] = {0};
+    if (row->trimmed_link.len == LINK_BYTES)
+        memcpy(link, row->trimmed_link.data, LINK_BYTES);
+    if (!log || (row->trimmed && !gaps_add(&log->gaps, 1, row->trimmed, link))) {
         look->out_of_memory = true;
         return;
     }
     log->known = true;
-    if (!row->trimmed)
-        return;
-    log->gap_from = 1;
-    log->gap_to = row->trimmed;
-    if (row->trimmed_link.len == LINK_BYTES)
-        memcpy(log->gap_link, row->trimmed_link.data, LINK_BYTES);
 }
 
 static void look_at_own_log(void *context, struct bytes key, struct bytes value, void *message,

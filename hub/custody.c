@@ -20,7 +20,8 @@ static bool is_own(const struct replica *replica)
 /* What is lost need not be held: the last change before which nothing is missing. */
 static uint64_t past_gap(const struct replica *replica, uint64_t last)
 {
-    return last + 1 >= replica->gap_from && last < replica->gap_to ? replica->gap_to : last;
+    const struct gap *gap = gaps_at(&replica->gaps, last + 1);
+    return gap ? gap->to : last;
 }
 
 /* The last change up to which the agent, together with the kept backups, holds the log. */

@@ -30,8 +30,9 @@ static bool link_before(struct transaction *transaction, const struct replica *r
     key_dot(&key, replica->number, seq - 1);
     const Hopnhat__LogRow *row =
         row_get(transaction, HUB_LOG, key_bytes(&key), &hopnhat__log_row__descriptor, arena);
+    const struct gap *gap = gaps_at(&replica->gaps, seq - 1);
     const uint8_t *from = row && row->link.len == LINK_BYTES ? row->link.data
-                          : seq - 1 == replica->gap_to       ? replica->gap_link
+                          : gap && gap->to == seq - 1        ? gap->link
                                                              : NULL;
     if (from)
         memcpy(link, from, LINK_BYTES);
@@ -210,8 +211,8 @@ static bool take_piece(struct admission *admission, const Hopnhat__CustodyPiece 
     if (!unpack_changes(hub, replica, push, skip, gap ? push->before.data : replica->link, changes, arena,
                         error))
         return false;
-    if (gap)
-        registry_note_gap(hub, replica, push->first - 1, push->before.data);
+    if (gap && !registry_note_gap(hub, replica, push->first - 1, push->before.data, error))
+        return false;
     replica->offered_from = 0; /* who has more says so */
     return offer_changes(admission, replica, push, skip, changes, error);
 }

@@ -105,14 +105,27 @@ static bool has_gap(const struct replica *replica, const Hopnhat__LogHead *log)
     return replica && log->trimmed > replica->watermark;
 }
 
-static void note_gaps(struct hub *hub, const Hopnhat__Hello *hello)
+static bool note_gaps(struct hub *hub, const Hopnhat__Hello *hello, struct error *error)
 {
     for (size_t i = 0; i < hello->n_logs; i++) {
         const Hopnhat__LogHead *log = hello->logs[i];
         struct replica *replica = registry_replica(hub, log->replica);
-        if (has_gap(replica, log))
-            registry_note_gap(hub, replica, log->trimmed, log->trimmed_link.data);
+        if (has_gap(replica, log) &&
+            !registry_note_gap(hub, replica, log->trimmed, log->trimmed_link.data, error))
+            return false;
     }
+    return true;
+}
+
+/* Whether it says that changes are lost which this hub cannot have lost: it never came back from a backup. */
+static bool invents_gap(struct hub *hub, const Hopnhat__Hello *hello)
+{
+    for (size_t i = 0; i < hello->n_logs; i++) {
+        const struct replica *replica = registry_replica(hub, hello->logs[i]->replica);
+        if (hello->logs[i]->trimmed > (replica ? replica->watermark : 0))
+            return !hub_was_restored(hub);
+    }
+    return false;
 }
 
 /* Makes installation and replicas known, durably. */
@@ -132,8 +145,7 @@ static bool make_known(struct hub *hub, const struct link_peer *peer, const Hopn
     bool known = rotation_use(hub, &transaction, peer->key, error) &&
                  (registry_installation(hub, peer->key) || recognise(hub, peer, hello, &transaction, error));
     const struct installation *installation = registry_installation(hub, peer->key);
-    if (known && register_replicas(hub, installation, hello, error)) {
-        note_gaps(hub, hello);
+    if (known && register_replicas(hub, installation, hello, error) && note_gaps(hub, hello, error)) {
         registry_save(hub, &transaction);
         if (transaction_commit(&transaction, error))
             return true;
@@ -368,6 +380,22 @@ static void publish_replicas(struct hub *hub, const char *office, const Hopnhat_
         log_error("the replicas of an office were not made known: %s", error.text);
 }
 
+static void refuse_gap(struct hub *hub, const struct link_peer *peer, uint32_t request,
+                       const struct hub_outlet *outlet)
+{
+    const struct installation *known = registry_installation(hub, peer->key);
+    const struct installation *installation = known ? known : registry_announced(hub, peer->key);
+    const char *office = installation ? installation->office : "?";
+    hub->malformed++;
+    log_with(
+        LOG_LEVEL_ERROR, "HOPNHAT_OFFICE", office,
+        "office %s says that it keeps no more changes that never came here, and is refused: its machine is "
+        "broken or lies, or this store was put back from a copy; then use restore instead",
+        office);
+    reply_error(outlet, peer, request, HOPNHAT__ERROR_CODE__ERROR_MALFORMED,
+                "changes that this hub never had are said to be trimmed");
+}
+
 void hello_receive(struct hub *hub, const struct link_peer *peer, uint32_t request,
                    const Hopnhat__Hello *hello, uint64_t wall_ms, const struct hub_outlet *outlet)
 {
@@ -390,6 +418,10 @@ void hello_receive(struct hub *hub, const struct link_peer *peer, uint32_t reque
         return;
     }
     push_commit(hub, outlet); /* what the session begins with is durable */
+    if (invents_gap(hub, hello)) {
+        refuse_gap(hub, peer, request, outlet);
+        return;
+    }
     bool known = make_known(hub, peer, hello, &error);
     const struct installation *installation = registry_installation(hub, peer->key);
     /* a hub that was restored may have forgotten the office: what the agent gives back brings it again */

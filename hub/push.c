@@ -25,6 +25,7 @@ struct pending_ack {
     uint32_t request;
     size_t log;        /* its place in the session */
     size_t size_bytes; /* of what was stored */
+    bool silent;       /* the rest of its Push is answered with it, later */
     Hopnhat__Ack ack;
     Hopnhat__PieceHeld held;
 };
@@ -260,8 +261,7 @@ static void take_singly(struct hub *hub, struct batch *batch, uint32_t request, 
             reply_busy(outlet, &batch->session->peer, request, RETRY_FULL_MS);
             return;
         }
-        if (!last)
-            hub->turn->first = NULL; /* one answer for all of them, at the end */
+        hub->turn->first->silent = !last; /* one answer for all of them, at the end */
         push_commit(hub, outlet);
     }
 }
@@ -470,6 +470,8 @@ void push_commit(struct hub *hub, const struct hub_outlet *outlet)
         const struct installation *from = registry_installation(hub, pending->peer.key);
         if (committed && from)
             intake_stored(hub, from->office, pending->size_bytes, hub->turn->wall_ms);
+        if (pending->silent)
+            continue;
         if (committed)
             reply_ack(outlet, &pending->peer, pending->request, &pending->ack);
         else

@@ -101,20 +101,25 @@ static void revoke_installations(struct hub *hub, const struct office *office)
     }
 }
 
-void registry_note_gap(struct hub *hub, struct replica *replica, uint64_t to, const uint8_t link[LINK_BYTES])
+bool registry_note_gap(struct hub *hub, struct replica *replica, uint64_t to, const uint8_t link[LINK_BYTES],
+                       struct error *error)
 {
     const char *who = replica->office[0] ? replica->office : HEADQUARTERS_OWNER;
+    if (replica->gaps.count >= LIMIT_GAPS_PER_LOG && !gaps_at(&replica->gaps, replica->watermark))
+        return error_set(error, ERROR_LIMIT,
+                         "%s: log %016llx has %d gaps already: let that installation join anew", who,
+                         (unsigned long long)replica->number, LIMIT_GAPS_PER_LOG);
+    if (!gaps_add(&replica->gaps, replica->watermark + 1, to, link))
+        return out_of_memory(error);
     log_with(LOG_LEVEL_ERROR, "HOPNHAT_OFFICE", who,
              "%s: changes %llu to %llu of its log %016llx are lost: they are not in the backup that this hub "
              "came back from, and nobody keeps them any more",
              who, (unsigned long long)replica->watermark + 1, (unsigned long long)to,
              (unsigned long long)replica->number);
-    if (!replica->gap_to)
-        replica->gap_from = replica->watermark + 1;
-    replica->gap_to = replica->watermark = to;
-    memcpy(replica->gap_link, link, LINK_BYTES);
+    replica->watermark = to;
     memcpy(replica->link, link, LINK_BYTES);
     registry_touch(hub, replica);
+    return true;
 }
 
 struct replica *registry_add_replica(struct hub *hub, uint64_t number,
@@ -271,6 +276,7 @@ void registry_clear(struct hub *hub)
     HASH_ITER(hh, hub->replicas, replica, next_replica)
     {
         HASH_DEL(hub->replicas, replica);
+        gaps_free(&replica->gaps);
         free(replica);
     }
     HASH_ITER(hh, hub->installations, installation, next_installation)

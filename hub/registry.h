@@ -32,8 +32,13 @@ void registry_touch(struct hub *hub, struct replica *replica);
 
 /* The changes from behind the watermark up to `to`, where the chain's link is that, are lost to both sides: a
  * restored hub has lost them, and nobody keeps them any more. That is put on record and logged, and the log
- * goes on behind them: a gap never blocks. */
-void registry_note_gap(struct hub *hub, struct replica *replica, uint64_t to, const uint8_t link[LINK_BYTES]);
+ * goes on behind them: a gap does not block. ERROR_LIMIT: the log has LIMIT_GAPS_PER_LOG already, and what
+ * lies between them is not given up for another; ERROR_MEMORY. */
+bool registry_note_gap(struct hub *hub, struct replica *replica, uint64_t to, const uint8_t link[LINK_BYTES],
+                       struct error *error);
+
+/* Adds the gaps that a replica's row names; in registry_rows.c. False: out of memory. */
+bool registry_read_gaps(const Hopnhat__ReplicaState *row, struct gaps *gaps);
 
 /* Registers an installation, in memory and in the transaction. */
 bool registry_add_installation(struct hub *hub, struct transaction *transaction,

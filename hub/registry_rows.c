@@ -56,6 +56,18 @@ void registry_save_installation(struct transaction *transaction, const struct in
     row_put(transaction, HUB_INSTALLATION, bytes_of(installation->link_key, LINK_KEY_BYTES), &row.base);
 }
 
+bool registry_read_gaps(const Hopnhat__ReplicaState *row, struct gaps *gaps)
+{
+    uint8_t link[LINK_BYTES] = {0};
+    bool read = true;
+    for (size_t i = 0; read && i < row->n_gaps; i++) {
+        copy_key(link, LINK_BYTES, &row->gaps[i]->link);
+        read = gaps_add(gaps, row->gaps[i]->from, row->gaps[i]->to, link);
+    }
+    copy_key(link, LINK_BYTES, &row->gap_link);
+    return read && (row->n_gaps || !row->gap_to || gaps_add(gaps, row->gap_from, row->gap_to, link));
+}
+
 static bool load_replicas(struct hub *hub, struct transaction *transaction, struct arena *arena,
                           struct error *error)
 {
@@ -66,8 +78,8 @@ static bool load_replicas(struct hub *hub, struct transaction *transaction, stru
         const Hopnhat__ReplicaState *row =
             row_unpack(transaction, cursor.value, &hopnhat__replica_state__descriptor, arena);
         struct replica *replica = row ? registry_insert_replica(hub, row->replica) : NULL;
-        loaded = replica != NULL;
-        if (!replica)
+        loaded = replica && registry_read_gaps(row, &replica->gaps);
+        if (!loaded)
             break;
         snprintf(replica->office, sizeof replica->office, "%s", row->office);
         copy_key(replica->link_key, LINK_KEY_BYTES, &row->link_key);
@@ -77,9 +89,6 @@ static bool load_replicas(struct hub *hub, struct transaction *transaction, stru
         replica->watermark = row->watermark;
         replica->last_contact = row->last_contact;
         replica->revoked = row->revoked;
-        replica->gap_from = row->gap_from;
-        replica->gap_to = row->gap_to;
-        copy_key(replica->gap_link, LINK_BYTES, &row->gap_link);
         arena_reset(arena);
     }
     cursor_close(&cursor);
@@ -197,6 +206,7 @@ bool registry_load(struct hub *hub, struct transaction *transaction, struct erro
 static void save_replica(struct replica *replica, struct transaction *transaction)
 {
     Hopnhat__ReplicaState row = HOPNHAT__REPLICA_STATE__INIT;
+    Hopnhat__LogGap gaps[LIMIT_GAPS_PER_LOG], *pointers[LIMIT_GAPS_PER_LOG];
     struct key key;
     key_number(&key, replica->number);
     row.replica = replica->number;
@@ -210,10 +220,15 @@ static void save_replica(struct replica *replica, struct transaction *transactio
     row.has_last_contact = true;
     row.last_contact = replica->last_contact;
     row.has_revoked = row.revoked = replica->revoked;
-    row.has_gap_from = row.has_gap_to = row.has_gap_link = replica->gap_to != 0;
-    row.gap_from = replica->gap_from;
-    row.gap_to = replica->gap_to;
-    row.gap_link = binary(replica->gap_link, LINK_BYTES);
+    row.gaps = pointers;
+    for (size_t i = 0; i < replica->gaps.count && i < LIMIT_GAPS_PER_LOG; i++) {
+        const struct gap *gap = &replica->gaps.list[i];
+        hopnhat__log_gap__init(&gaps[i]);
+        gaps[i].from = gap->from;
+        gaps[i].to = gap->to;
+        gaps[i].link = binary(gap->link, LINK_BYTES);
+        pointers[row.n_gaps++] = &gaps[i];
+    }
     row_put(transaction, HUB_REPLICA, key_bytes(&key), &row.base);
 }
 

@@ -154,12 +154,12 @@ static void add_gaps(const struct hub *hub, json_t *status)
 {
     json_t *gaps = json_array();
     for (const struct replica *replica = hub->replicas; replica; replica = replica->hh.next)
-        if (replica->gap_to)
+        for (size_t i = 0; i < replica->gaps.count; i++)
             json_array_append_new(gaps, json_pack("{s:s, s:o, s:I, s:I}", "office",
                                                   replica->office[0] ? replica->office : HEADQUARTERS_OWNER,
                                                   "replica", replica_json(replica->number), "from",
-                                                  (json_int_t)replica->gap_from, "to",
-                                                  (json_int_t)replica->gap_to));
+                                                  (json_int_t)replica->gaps.list[i].from, "to",
+                                                  (json_int_t)replica->gaps.list[i].to));
     json_object_set_new(status, "gaps", gaps);
 }
 

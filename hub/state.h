@@ -11,6 +11,7 @@
 #include "model/change.h"
 #include "model/clock.h"
 #include "model/digest.h"
+#include "model/gaps.h"
 #include "model/office.h"
 #include "net/keys.h"
 #include "store/audit.h"
@@ -58,10 +59,8 @@ struct replica {
     uint8_t link[LINK_BYTES]; /* the chain's, at the watermark */
     uint64_t last_contact;    /* time at which everything that its log held had come */
     bool revoked;
-    uint64_t safe; /* every change up to here is in the oldest backup still kept */
-    uint64_t gap_from,
-        gap_to; /* changes that this hub lost, and the agent has not any more; gap_to 0: none */
-    uint8_t gap_link[LINK_BYTES];
+    uint64_t safe;         /* every change up to here is in the oldest backup still kept */
+    struct gaps gaps;      /* changes that this hub lost, and the agent has not any more */
     uint64_t offered_from; /* of the hub's own: the first change beyond the watermark that an agent holds */
     uint64_t in_backups;   /* how many of the kept ones know it */
     struct replica *next_dirty; /* see registry.h */
@@ -203,8 +202,8 @@ bool hub_reload(struct hub *hub, struct error *error);
  * audit log with it; it may be NULL. */
 bool hub_mark_restored(struct hub *hub, const struct audit_act *act, struct error *error);
 
-/* Whether the store ever came back from a backup: then agents that it does not know may show a certificate.
- */
+/* Whether the store ever came back from a backup: then agents that it does not know may show a certificate,
+ * and may have trimmed what it does not have. */
 bool hub_was_restored(struct hub *hub);
 
 #endif

@@ -1,6 +1,7 @@
 #include "hub/verify.h"
 
 #include "hub/journal.h"
+#include "hub/registry.h"
 #include "hub/verify_records.h"
 #include "model/catalog.h"
 #include "store/audit.h"
@@ -45,15 +46,11 @@ static void expect_log(void *context, struct bytes key, struct bytes value, void
     const Hopnhat__ReplicaState *row = message;
     (void)key, (void)value, (void)arena;
     struct verify_log *log = verify_expect(&look->logs, row->replica);
-    if (!log) {
+    if (!log || !registry_read_gaps(row, &log->gaps)) {
         look->out_of_memory = true;
         return;
     }
     log->known = true;
-    log->gap_from = row->gap_from;
-    log->gap_to = row->gap_to;
-    if (row->gap_link.len == LINK_BYTES)
-        memcpy(log->gap_link, row->gap_link.data, LINK_BYTES);
 }
 
 /* The replica's log reaches from its first change to the watermark, under the stored link. */

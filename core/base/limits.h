@@ -49,7 +49,8 @@ enum {
     LIMIT_SESSIONS = 20000,
     LIMIT_RETURN_QUEUE_MS = 100, /* of the hub's time booked ahead for agents that come back; then Busy */
     LIMIT_REPLICAS_PER_INSTALLATION = 16384, /* numbers that one pair of keys may use up, a restore each */
-    LIMIT_OFFICE_REPLICAS = 256,             /* of an office, the latest, that its record names */
+    LIMIT_GAPS_PER_LOG = 32,     /* runs of changes of a log that a restored hub has lost for good */
+    LIMIT_OFFICE_REPLICAS = 256, /* of an office, the latest, that its record names */
     /* of the disk, for headquarters' own acts, and a twentieth of it at most: below it offices wait */
     LIMIT_DISK_RESERVE_BYTES = 256 * 1024 * 1024,
     LIMIT_TURN_BYTES = 16 * 1024 * 1024, /* changes in one transaction of the hub; past it the hub commits */

@@ -143,13 +143,14 @@ static struct verify_log *log_at(struct log_walk *walk, uint64_t replica)
     return log ? log : verify_expect(walk->logs, replica);
 }
 
-/* Passes over the gap, where the log has come to it. */
+/* Passes over a gap, where the log has come to one. */
 static void pass_gap(struct verify_log *log)
 {
-    if (log->last >= log->gap_to || log->last + 1 < log->gap_from)
+    const struct gap *gap = gaps_at(&log->gaps, log->last + 1);
+    if (!gap)
         return;
-    log->last = log->gap_to;
-    memcpy(log->link, log->gap_link, LINK_BYTES);
+    log->last = gap->to;
+    memcpy(log->link, gap->link, LINK_BYTES);
 }
 
 static bool look_at_change(struct log_walk *walk, struct dot dot, const Hopnhat__LogRow *row,
@@ -177,10 +178,9 @@ static void look_at_log(void *context, struct bytes key, struct bytes value, voi
     walk->out_of_memory = walk->out_of_memory || !log;
     if (!log || !look_at_change(walk, dot, row, &change, arena))
         return;
-    if (dot.seq >= log->gap_from && dot.seq <= log->gap_to)
+    if (gaps_at(&log->gaps, dot.seq))
         return; /* kept, though it need not be: nothing is chained to it */
-    if (dot.seq > log->gap_to)
-        pass_gap(log);
+    pass_gap(log);
     bool follows = dot.seq == log->last + 1;
     if (!follows)
         verify_break(walk->verify, "log %016" PRIx64 ": changes %" PRIu64 " to %" PRIu64 " are missing",
@@ -217,6 +217,7 @@ void verify_logs_free(struct verify_log *logs)
     HASH_ITER(hh, logs, log, next)
     {
         HASH_DEL(logs, log);
+        gaps_free(&log->gaps);
         free(log);
     }
 }

@@ -3,7 +3,7 @@
 #define HOPNHAT_STORE_VERIFY_H
 
 #include "base/arena.h"
-#include "model/change.h"
+#include "model/gaps.h"
 #include "store/environment.h"
 
 #include <uthash.h>
@@ -40,12 +40,11 @@ void verify_rows(struct verify *verify, struct transaction *transaction, unsigne
 /* A replica's log: what the caller knows of it, and how it was found. */
 struct verify_log {
     uint64_t replica;
-    uint64_t gap_from, gap_to;    /* changes that need not be there (gap_to 0: all have to be) */
-    uint8_t gap_link[LINK_BYTES]; /* the chain's, at gap_to */
-    uint64_t last;                /* found: the last change; those of a gap at the end count */
-    uint8_t link[LINK_BYTES];     /* found: computed, at the last */
-    bool known;                   /* for the caller: somebody has such a log */
-    uint64_t signed_to;           /* for the caller: the last change that a signature covers */
+    struct gaps gaps;         /* changes that need not be there */
+    uint64_t last;            /* found: the last change; those of a gap at the end count */
+    uint8_t link[LINK_BYTES]; /* found: computed, at the last */
+    bool known;               /* for the caller: somebody has such a log */
+    uint64_t signed_to;       /* for the caller: the last change that a signature covers */
     UT_hash_handle hh;
 };
 

@@ -267,7 +267,9 @@ static void note_pieces(struct world *world, const Hopnhat__Custody *custody)
         note_custody(world, custody->pieces[i]->replica, custody->pieces[i]->first, custody->pieces[i]->last);
     for (const struct replica *own = world->hub->replicas; own && custody->piece; own = own->hh.next)
         if (!own->office[0])
-            note_custody(world, own->number, own->gap_to + 1, own->watermark);
+            for (uint64_t seq = 1; seq <= own->watermark; seq++)
+                if (!gaps_at(&own->gaps, seq))
+                    note_custody(world, own->number, seq, seq);
 }
 
 void truth_sent(struct world *world, struct node *node, const Hopnhat__Message *message)
@@ -303,8 +305,7 @@ static void check_acknowledged(struct world *world)
     {
         uint8_t link[LINK_BYTES];
         const struct replica *replica = registry_replica(world->hub, one->dot.replica);
-        if (world->gap_allowed && replica && one->dot.seq >= replica->gap_from &&
-            one->dot.seq <= replica->gap_to)
+        if (world->gap_allowed && replica && gaps_at(&replica->gaps, one->dot.seq))
             continue; /* lost, and on record as such */
         if (!link_at(world->hub->environment, HUB_LOG, one->dot, link) ||
             memcmp(link, one->link, LINK_BYTES) != 0) {
@@ -335,9 +336,10 @@ void check_truth(struct world *world)
     if (!both)
         check_acknowledged(world);
     for (const struct replica *one = world->hub->replicas; one; one = one->hh.next)
-        if (one->gap_to && !world->gap_allowed)
+        if (one->gaps.count && !world->gap_allowed)
             world_fail(world, "changes %llu to %llu of office %s are lost though a kept backup had them",
-                       (unsigned long long)one->gap_from, (unsigned long long)one->gap_to, one->office);
+                       (unsigned long long)one->gaps.list[0].from, (unsigned long long)one->gaps.list[0].to,
+                       one->office);
     for (size_t i = 0; i < AGENTS; i++)
         check_logs(world, &world->nodes[i]);
 }
@@ -352,7 +354,7 @@ static void check_held(struct world *world, const struct node *node, const Hopnh
             uint8_t link[LINK_BYTES];
             HASH_FIND(hh, world->truth->custody, &dot, sizeof dot, one);
             const struct replica *replica = registry_replica(world->hub, dot.replica);
-            if (replica && seq >= replica->gap_from && seq <= replica->gap_to && world->gap_allowed)
+            if (replica && gaps_at(&replica->gaps, seq) && world->gap_allowed)
                 continue; /* lost, and on record as such */
             if (one && link_at(world->hub->environment, HUB_LOG, dot, link) &&
                 memcmp(link, one->link, LINK_BYTES) == 0)

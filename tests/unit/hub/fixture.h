@@ -48,6 +48,7 @@ struct hand {
     struct link_peer peer;
     uint64_t replica, seq;
     uint8_t link[LINK_BYTES];
+    uint64_t trimmed; /* what its Hello says, with `link` for the link there */
     uint32_t request;
 };
 
@@ -91,6 +92,9 @@ static inline const Hopnhat__Message *say_hello(struct fixture *fixture, struct 
     Hopnhat__LogHead log = HOPNHAT__LOG_HEAD__INIT, *logs[] = {&log};
     log.replica = hand->replica;
     log.head = hand->seq;
+    log.has_trimmed = log.has_trimmed_link = hand->trimmed != 0;
+    log.trimmed = hand->trimmed;
+    log.trimmed_link = (ProtobufCBinaryData){LINK_BYTES, hand->link};
     hello.protocol = PROTOCOL_VERSION;
     hello.time = fixture->wall_ms << 16;
     hello.n_logs = 1;

@@ -2,6 +2,7 @@
  * was altered afterwards is named. */
 #include "fixture.h"
 
+#include "hub/custody.h"
 #include "hub/verify.h"
 #include "store/key.h"
 
@@ -104,6 +105,123 @@ static void a_change_that_was_altered_is_named(void **state)
     assert_non_null(strstr(finding.text, "change 2"));
 }
 
+/* From now on the hub believes that changes are lost. */
+static void be_restored(struct fixture *fixture)
+{
+    struct error error;
+    hub_end_sessions(fixture->hub);
+    assert_true(hub_mark_restored(fixture->hub, NULL, &error));
+    custody_is_awaited(fixture->hub, fixture->wall_ms); /* begins to wait for what nobody has */
+    fixture->wall_ms += CUSTODY_MOST_WAIT_MS + 1;
+}
+
+/* The office says that it keeps no change up to that one any more. */
+static const Hopnhat__Message *lose(struct fixture *fixture, uint64_t to)
+{
+    struct hand *an = &fixture->an;
+    an->seq = an->trimmed = to;
+    memset(an->link, (int)to, sizeof an->link);
+    return say_hello(fixture, an);
+}
+
+static void write_to(struct fixture *fixture, uint64_t to)
+{
+    struct hand *an = &fixture->an;
+    while (an->seq < to) {
+        const uint64_t seq = an->seq;
+        push(fixture, an, make_record(fixture, an, PARTNER, (uint8_t)seq, GROUP_EVERYONE, "an", "a partner"));
+        assert_int_equal(an->seq, seq + 1);
+    }
+}
+
+static void is_gap(const struct fixture *fixture, size_t place, uint64_t from, uint64_t to)
+{
+    const struct gaps *gaps = &registry_replica(fixture->hub, fixture->an.replica)->gaps;
+    assert_true(place < gaps->count);
+    assert_int_equal(gaps->list[place].from, from);
+    assert_int_equal(gaps->list[place].to, to);
+}
+
+static void lose_twice(struct fixture *fixture)
+{
+    write_log(fixture);
+    be_restored(fixture);
+    assert_int_equal(lose(fixture, 4)->body_case, HOPNHAT__MESSAGE__BODY_WELCOME);
+    assert_int_equal(lose(fixture, 5)->body_case, HOPNHAT__MESSAGE__BODY_WELCOME); /* nothing came between */
+    write_to(fixture, 8);
+    assert_int_equal(lose(fixture, 10)->body_case, HOPNHAT__MESSAGE__BODY_WELCOME);
+    write_to(fixture, 11);
+}
+
+static void a_log_is_proved_before_between_and_after_its_gaps(void **state)
+{
+    struct fixture *fixture = *state;
+    struct finding finding;
+    lose_twice(fixture);
+    if (breaks(fixture, &finding) != 0)
+        fail_msg("%s", finding.text);
+    assert_int_equal(finding.signed_to, 11);
+    assert_int_equal(registry_replica(fixture->hub, fixture->an.replica)->gaps.count, 2); /* as stored */
+    is_gap(fixture, 0, 4, 5);
+    is_gap(fixture, 1, 9, 10);
+}
+
+static void a_change_that_is_missing_between_gaps_is_named(void **state)
+{
+    struct fixture *fixture = *state;
+    struct finding finding;
+    struct transaction transaction;
+    struct error error;
+    struct key key;
+    lose_twice(fixture);
+    key_dot(&key, fixture->an.replica, 7);
+    assert_true(transaction_begin(&transaction, fixture->hub->environment, true, &error));
+    transaction_delete(&transaction, HUB_LOG, key_bytes(&key));
+    transaction_delete(&transaction, HUB_SIGNATURE, key_bytes(&key));
+    assert_true(transaction_commit(&transaction, &error));
+    assert_true(breaks(fixture, &finding) > 0);
+    assert_non_null(strstr(finding.text, "log 0000000000001001: changes 7 to 7 are missing"));
+}
+
+/* Else an office could make its log one of gaps alone, and every Push would write them all. */
+static void a_log_has_so_many_gaps_at_most(void **state)
+{
+    struct fixture *fixture = *state;
+    write_log(fixture);
+    be_restored(fixture);
+    for (size_t i = 0; i < LIMIT_GAPS_PER_LOG; i++) {
+        assert_int_equal(lose(fixture, fixture->an.seq + 2)->body_case, HOPNHAT__MESSAGE__BODY_WELCOME);
+        write_to(fixture, fixture->an.seq + 1);
+    }
+    const struct replica *log = registry_replica(fixture->hub, fixture->an.replica);
+    const uint64_t watermark = log->watermark;
+    const Hopnhat__Message *answer = lose(fixture, watermark + 2);
+    assert_int_equal(answer->body_case, HOPNHAT__MESSAGE__BODY_ERROR);
+    assert_non_null(strstr(answer->error->text, "join anew"));
+    log = registry_replica(fixture->hub, fixture->an.replica);
+    assert_int_equal(log->watermark, watermark);
+    assert_int_equal(log->gaps.count, LIMIT_GAPS_PER_LOG);
+    is_gap(fixture, LIMIT_GAPS_PER_LOG - 1, watermark - 2, watermark - 1);
+}
+
+static void a_row_with_one_gap_of_before_is_read(void **state)
+{
+    Hopnhat__ReplicaState row = HOPNHAT__REPLICA_STATE__INIT;
+    struct gaps gaps = {0};
+    uint8_t link[LINK_BYTES] = {7};
+    (void)state;
+    row.has_gap_from = row.has_gap_to = row.has_gap_link = true;
+    row.gap_from = 4;
+    row.gap_to = 10;
+    row.gap_link = (ProtobufCBinaryData){sizeof link, link};
+    assert_true(registry_read_gaps(&row, &gaps));
+    assert_int_equal(gaps.count, 1);
+    assert_int_equal(gaps.list[0].from, 4);
+    assert_int_equal(gaps.list[0].to, 10);
+    assert_memory_equal(gaps.list[0].link, link, sizeof link);
+    gaps_free(&gaps);
+}
+
 int main(void)
 {
     alarm(60);
@@ -111,6 +229,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_log_is_proved_to_its_last_change, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(a_signature_that_was_altered_is_named, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(a_change_that_was_altered_is_named, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(a_log_is_proved_before_between_and_after_its_gaps, fixture_start,
+                                        fixture_end),
+        cmocka_unit_test_setup_teardown(a_change_that_is_missing_between_gaps_is_named, fixture_start,
+                                        fixture_end),
+        cmocka_unit_test_setup_teardown(a_log_has_so_many_gaps_at_most, fixture_start, fixture_end),
+        cmocka_unit_test(a_row_with_one_gap_of_before_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

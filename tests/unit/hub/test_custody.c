@@ -225,8 +225,9 @@ static void a_gap_in_headquarters_log_is_recorded_and_blocks_nothing(void **stat
     assert_null(hub_has(fixture, CIRCULAR, 1));
     assert_non_null(hub_has(fixture, CIRCULAR, 3));
     const struct replica *log = registry_replica(fixture->hub, number);
-    assert_int_equal(log->gap_from, lost);
-    assert_int_equal(log->gap_to, kept->pieces[last]->first - 1);
+    assert_int_equal(log->gaps.count, 1);
+    assert_int_equal(log->gaps.list[0].from, lost);
+    assert_int_equal(log->gaps.list[0].to, kept->pieces[last]->first - 1);
     assert_int_equal(log->watermark, kept->pieces[last]->last);
     assert_false(custody_is_awaited(fixture->hub, fixture->wall_ms));
     free(kept);
@@ -256,7 +257,8 @@ static void the_gap_is_as_small_as_can_be(void **state)
     assert_null(hub_has(fixture, CIRCULAR, 1));
     assert_non_null(hub_has(fixture, CIRCULAR, 2));
     assert_non_null(hub_has(fixture, CIRCULAR, 3));
-    assert_int_equal(registry_replica(fixture->hub, number)->gap_to, kept->pieces[last - 1]->first - 1);
+    assert_int_equal(registry_replica(fixture->hub, number)->gaps.list[0].to,
+                     kept->pieces[last - 1]->first - 1);
     free(kept);
 }
 

@@ -3,6 +3,7 @@
 #include "unit/hub/fixture.h"
 
 #include "hub/intake.h"
+#include "store/key.h"
 
 enum { DAY_MS = 24 * 3600 * 1000 };
 
@@ -59,10 +60,52 @@ static void test_an_office_may_send_so_much_a_day(void **state)
     is_taken(push(fixture, an, partner(fixture, an, 5)));
 }
 
+/* A row of the store that cannot be read stands in the way of the last: each is taken by itself then. */
+static void test_what_is_taken_singly_counts_too(void **state)
+{
+    enum { COUNT = 3 };
+    struct fixture *fixture = *state;
+    struct hand *an = &fixture->an;
+    const struct hand before = *an;
+    uint8_t id[RECORD_ID_BYTES] = {COUNT}, text[SIGNED_LINK_BYTES], signature[SIGNATURE_BYTES];
+    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    Hopnhat__Push body = HOPNHAT__PUSH__INIT;
+    ProtobufCBinaryData changes[COUNT];
+    struct transaction transaction;
+    struct error error;
+    struct key key;
+    size_t bytes = 0;
+    begin(fixture);
+    key_record(&key, PARTNER, id);
+    assert_true(transaction_begin(&transaction, fixture->hub->environment, true, &error));
+    transaction_put(&transaction, HUB_RECORD, key_bytes(&key), bytes_of_string("no record"));
+    assert_true(transaction_commit(&transaction, &error));
+    for (uint8_t i = 0; i < COUNT; i++) {
+        const struct bytes stored = partner(fixture, an, i + 1);
+        changes[i] = (ProtobufCBinaryData){stored.size, (uint8_t *)(uintptr_t)stored.data};
+        bytes += i + 1 < COUNT ? stored.size : 0;
+        next_link(an, stored, an->link);
+        an->seq++;
+    }
+    chain_signed_text(an->replica, an->seq, an->link, text);
+    keys_sign(&an->signing_keys, bytes_of(text, sizeof text), signature);
+    body.first = before.seq + 1;
+    body.n_changes = COUNT;
+    body.changes = changes;
+    body.signature = (ProtobufCBinaryData){sizeof signature, signature};
+    message.body_case = HOPNHAT__MESSAGE__BODY_PUSH;
+    message.push = &body;
+    const Hopnhat__Message *answer = say(fixture, an, &message);
+    assert_int_equal(answer->body_case, HOPNHAT__MESSAGE__BODY_BUSY);
+    assert_int_equal(registry_replica(fixture->hub, an->replica)->watermark, COUNT - 1);
+    assert_int_equal(intake_today(fixture->hub, "an", fixture->wall_ms), bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_an_office_may_send_so_much_a_day, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(test_what_is_taken_singly_counts_too, fixture_start, fixture_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -80,6 +80,29 @@ static void about_seqs(void **state)
     others_are_unharmed(fixture);
 }
 
+/* Nothing was ever lost here: what it says to have trimmed it has made up. */
+static void about_what_is_lost(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hand *an = &fixture->an;
+    begin(fixture);
+    is_taken(push(fixture, an, partner(fixture, 1)));
+    const uint64_t malformed = fixture->hub->malformed;
+    an->seq = an->trimmed = 5;
+    is_error(say_hello(fixture, an), HOPNHAT__ERROR_CODE__ERROR_MALFORMED);
+    an->replica = 0x9999; /* nor of a log that is new */
+    is_error(say_hello(fixture, an), HOPNHAT__ERROR_CODE__ERROR_MALFORMED);
+    an->replica = 0x1001;
+    assert_int_equal(fixture->hub->malformed, malformed + 2);
+    assert_null(registry_replica(fixture->hub, 0x9999));
+    assert_int_equal(registry_replica(fixture->hub, an->replica)->watermark, 1);
+    assert_int_equal(registry_replica(fixture->hub, an->replica)->gaps.count, 0);
+    an->seq = an->trimmed = 1;
+    begin(fixture);
+    is_taken(push(fixture, an, partner(fixture, 2)));
+    others_are_unharmed(fixture);
+}
+
 static void about_whose_log_it_is(void **state)
 {
     struct fixture *fixture = *state;
@@ -389,6 +412,7 @@ int main(void)
         /* first: the others use up what may be told in this minute */
         cmocka_unit_test_setup_teardown(so_that_the_hub_complains, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(about_seqs, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(about_what_is_lost, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(about_whose_log_it_is, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(about_sessions, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(about_times, fixture_start, fixture_end),
