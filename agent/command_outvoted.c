@@ -12,6 +12,17 @@ static const char *text_of(const json_t *object, const char *key)
     return text ? text : "";
 }
 
+/* A value in quotes, so that it can be told from a cleared one; NULL: out of memory. */
+static char *quoted(const json_t *value)
+{
+    char *text = table_text(value), *result = NULL;
+    const char *quote = text && *text ? "\"" : "";
+    if (text && asprintf(&result, "%s%s%s", quote, *text ? text : "(cleared)", quote) < 0)
+        result = NULL;
+    free(text);
+    return result;
+}
+
 static void print_deletion(const struct cli *cli, const json_t *row, const char *own)
 {
     const json_t *winner = json_object_get(row, "winner");
@@ -26,7 +37,7 @@ static void print_deletion(const struct cli *cli, const json_t *row, const char 
         printf("    delete it again: %s delete %s %s\n\n", program, type, id);
         return;
     }
-    printf("%s of %s \"%s\"\n    written here: \"%s\"\n", text_of(row, "field"), type, text_of(row, "title"),
+    printf("%s of %s \"%s\"\n    written here: %s\n", text_of(row, "field"), type, text_of(row, "title"),
            own);
     if (strcmp(by, "purge") == 0)
         printf("    deleted by somebody who had not seen that, and %s is not here any more\n"
@@ -50,13 +61,12 @@ static bool print_row(void *user, json_t *row, struct error *error)
         cli_print_json(row);
         return true;
     }
-    char *own = table_text(json_object_get(row, "value")),
-         *read = table_text(json_object_get(winner, "value"));
+    char *own = quoted(json_object_get(row, "value")), *read = quoted(json_object_get(winner, "value"));
     const char *by = text_of(row, "by"), *office = text_of(winner, "office");
     if (own && read && is_of_deletion(by))
         print_deletion(cli, row, own);
     else if (own && read)
-        printf("%s of %s \"%s\"\n    written here: \"%s\"\n    read is:      \"%s\" of %s, %s%s\n"
+        printf("%s of %s \"%s\"\n    written here: %s\n    read is:      %s of %s, %s%s\n"
                "    bring it back: %s outvoted take-back %s %s %s\n\n",
                text_of(row, "field"), text_of(row, "type"), text_of(row, "title"), own, read,
                *office ? office : "another office", text_of(winner, "time"),

@@ -188,9 +188,10 @@ static void judge(const struct agent *agent, struct transaction *transaction, co
     if ((!contested && !row) || !fold_seen(type, seen, transaction, arena))
         return;
     if (contested) {
+        bool lost = !bytes_equal(entry_value(own), seen->value);
+        bool dismissed = lost && is_of(row, own) && row->lost && row->dismissed;
         keep(transaction, seen->record, seen->definition->number, own,
-             (struct standing){.lost = !bytes_equal(entry_value(own), seen->value),
-                               .dismissed = is_of(row, own) && row->dismissed});
+             (struct standing){.lost = lost, .dismissed = dismissed});
         return;
     }
     struct bytes value = bytes_of(row->value.data, row->has_value ? row->value.len : 0);
@@ -389,7 +390,8 @@ bool outvoted_dismiss(struct agent *agent, uint32_t type, const uint8_t id[16], 
         return false;
     arena_init(&arena, COUNT_ARENA_BYTES);
     Hopnhat__Outvoted *row = outvoted_row(&transaction, type, id, field, &arena);
-    if (row) {
+    bool lost = row && row->lost;
+    if (lost) {
         field_key(&key, type, id, field);
         row->has_dismissed = row->dismissed = true;
         if (row->settled)
@@ -398,7 +400,7 @@ bool outvoted_dismiss(struct agent *agent, uint32_t type, const uint8_t id[16], 
             row_put(&transaction, AGENT_OUTVOTED, key_bytes(&key), &row->base);
     }
     arena_release(&arena);
-    if (row || transaction.failed)
+    if (lost || transaction.failed)
         return agent_commit(agent, &transaction, error);
     agent_abort(agent, &transaction);
     return error_set(error, ERROR_NOT_FOUND, "no value of this office was outvoted there");

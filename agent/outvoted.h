@@ -33,8 +33,8 @@ void outvoted_admitted(const struct agent *agent, struct transaction *transactio
 Hopnhat__Outvoted *outvoted_row(struct transaction *transaction, uint32_t type, const uint8_t id[16],
                                 uint32_t field, struct arena *arena);
 
-/* Tells that nobody wants to see the row any more. ERROR_NOT_FOUND, the store's errors; blocks on the disk.
- */
+/* Tells that nobody wants to see the row any more, until the value is read again and loses anew.
+ * ERROR_NOT_FOUND where no value was outvoted, the store's errors; blocks on the disk. */
 bool outvoted_dismiss(struct agent *agent, uint32_t type, const uint8_t id[16], uint32_t field,
                       struct error *error);
 

@@ -96,7 +96,9 @@ static bool judge(const struct catalog_type *type, const Hopnhat__FieldDefinitio
         return false;
     verdict->by = row->settled ? "person" : reading.open ? "open" : "rule";
     verdict->value = reading.count ? reading.values[0] : bytes_of(NULL, 0);
-    verdict->entry = reading.entries ? reading.entries[0] : NULL;
+    const Hopnhat__Field *field = record_field(record, definition->number);
+    if (field && field->n_entries) /* HIGHEST and LOWEST read no entry where all are cleared */
+        verdict->entry = reading.entries ? reading.entries[0] : fold_latest(field);
     return true;
 }
 
@@ -287,8 +289,8 @@ static bool make_edit(struct api_call *call, const struct catalog_type *type,
     const Hopnhat__Outvoted *row =
         outvoted_row(&service->transaction, number, id, definition->number, call->arena);
     const Hopnhat__Record *record = records->get(records->context, number, id, call->arena, error);
-    bool done =
-        record && (row || error_set(error, ERROR_NOT_FOUND, "no value of this office was outvoted there"));
+    bool done = record && ((row && row->lost) ||
+                           error_set(error, ERROR_NOT_FOUND, "no value of this office was outvoted there"));
     if (done && row->deleted)
         done = edit_make_restoration(type, record, call->arena, edit, error);
     else if (done && definition->number == HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED)

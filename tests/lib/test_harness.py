@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from hopnhat_test import Bench, Failed, check, equal, main, run_test, skip, wait_until  # noqa: E402
+from hopnhat_test import (BUILD, ROOT, Bench, Failed, check, equal, main, run_test, skip,  # noqa: E402
+                          wait_until)
 from run_parts import count_lines  # noqa: E402
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -107,6 +108,24 @@ def test_lines(_bench):
     equal(verdicts, [True, False, True, False], "verdicts")
     equal(out.getvalue().splitlines(), ["ok passing", "not ok failing the number: 1, not 2",
                                         "skip skipping needs root", "not ok broken KeyError: 'x'"], "lines")
+
+
+NO_SEEDS = ("abc", "0", "-1", "3x")
+
+
+def test_run_of_the_simulator_takes_numbers_alone(bench):
+    for seeds in NO_SEEDS:
+        result = bench.run([os.path.join(ROOT, "tests", "sim", "run"), seeds, "plain"])
+        equal((result.status, result.out), (2, ""), f"status and output for {seeds}")
+
+
+def test_simulator_takes_numbers_alone(bench):
+    program = os.path.join(BUILD, "tests", "sim", "sim")
+    if not os.path.exists(program):
+        skip("it is not built")
+    for seeds in NO_SEEDS:
+        result = bench.run([program, "--mode", "plain", "--seeds", seeds])
+        equal((result.status, result.out), (2, ""), f"status and output for {seeds}")
 
 
 def test_free_ports(bench):

@@ -12,7 +12,9 @@
 #include "net/keys.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -180,6 +182,17 @@ static bool load_catalog(const char *path, struct arena *arena, struct bytes *pa
     return loaded;
 }
 
+static bool read_number(const char *text, uint64_t least, uint64_t most, uint64_t *number)
+{
+    char *end;
+    errno = 0;
+    *number = strtoull(text, &end, 10);
+    if (isdigit((unsigned char)*text) && !*end && errno == 0 && *number >= least && *number <= most)
+        return true;
+    fprintf(stderr, "sim: %s is no number from %" PRIu64 " to %" PRIu64 "\n", text, least, most);
+    return false;
+}
+
 static bool read_options(int count, char **arguments, struct options *options)
 {
     static const struct option known[] = {
@@ -189,23 +202,25 @@ static bool read_options(int count, char **arguments, struct options *options)
         {"verbose", no_argument, NULL, 'v'},     {"defect", required_argument, NULL, 'd'},
         {"stop", no_argument, NULL, 'x'},        {0},
     };
-    unsigned last = 200;
+    uint64_t last = 200;
     const char *only = NULL;
     int option;
     while ((option = getopt_long(count, arguments, "", known, NULL)) != -1) {
         switch (option) {
         case 'n':
-            options->seeds = strtoull(optarg, NULL, 10);
-            break;
-        case 'f':
-            options->first = strtoull(optarg, NULL, 10);
+            if (!read_number(optarg, 1, INT64_MAX, &options->seeds))
+                return false;
             break;
         case 's':
-            options->first = strtoull(optarg, NULL, 10);
             options->seeds = 1;
+            /* fall through */
+        case 'f':
+            if (!read_number(optarg, 0, INT64_MAX, &options->first))
+                return false;
             break;
         case 't':
-            last = (unsigned)strtoul(optarg, NULL, 10);
+            if (!read_number(optarg, 0, MOST_STEPS, &last))
+                return false;
             break;
         case 'o':
             only = optarg;
@@ -240,7 +255,7 @@ static bool read_options(int count, char **arguments, struct options *options)
         fprintf(stderr, "sim: --only takes rising numbers of steps, such as 3,17,40-44\n");
         return false;
     }
-    if (last > MOST_STEPS || (!options->steps.numbers && !steps_all(&options->steps, only ? 0 : last)))
+    if (!options->steps.numbers && !steps_all(&options->steps, only ? 0 : (unsigned)last))
         return false;
     return optind == count;
 }

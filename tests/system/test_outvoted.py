@@ -127,6 +127,50 @@ def test_a_unit_comes_back_whole(bench):
     equal(outvoted(world["hue"]), [], "nothing left")
 
 
+def test_a_loss_is_told_anew(bench):
+    """What is read did not lose: there is nothing to dismiss or take back, and a loss to come is told."""
+    world = Federation(bench, "hue", "da-nang", "vinh")
+    hue, da_nang, vinh = world["hue"], world["da-nang"], world["vinh"]
+    record = add(hue, "activity", "title=One")
+    for office in ("da-nang", "vinh"):
+        world.hub.do("office", "set", office, "--headquarters", "yes")
+    world.sync()
+
+    def decide(what, status):
+        hue.do("outvoted", what, "activity", record, "participants", status=status)
+
+    def told():
+        return [(row["value"], row["winner"]["value"]) for row in outvoted(hue)]
+
+    hue.stop()
+    hue.do("set", "activity", record, "participants=5")
+    da_nang.do("set", "activity", record, "participants=7")
+    world.sync("da-nang", "vinh")
+    for agent in (da_nang, vinh):
+        agent.stop()
+    hue.start()
+    world.sync("hue")
+    equal(told(), [(5, 7)], "hue lost to the highest")
+    decide("dismiss", 0)
+    equal(told(), [], "dismissed")
+    da_nang.do("set", "activity", record, "participants=3")  # which had seen the 7 alone
+    da_nang.start()
+    world.sync("da-nang", "hue")
+    equal(fields(hue, "activity", record)["participants"], 5, "hue's is read")
+    decide("dismiss", 1)
+    decide("take-back", 1)
+    vinh.do("set", "activity", record, "participants=9")
+    vinh.start()
+    world.sync()
+    equal(told(), [(5, 9)], "a new loss")
+    da_nang.do("set", "activity", record, "participants=")
+    world.sync()
+    row, = outvoted(hue)
+    equal((row["by"], row["winner"]["value"], row["winner"]["office"], bool(row["winner"]["time"])),
+          ("person", None, "da-nang", True), "who cleared it")
+    check("read is:      (cleared) of da-nang, 2" in hue.do("outvoted").out, "for people")
+
+
 def trim(bench, world, agent):
     """Backs up until the agent has trimmed what it wrote before."""
     for i in range(2):

@@ -163,6 +163,9 @@ static void units_are_whole(void **state)
     assert_string_equal(unit[1]->name, "committed_usd");
     assert_null(type_unit(project, type_field_named(project, "title"), &count));
     assert_int_equal(count, 0);
+    const struct catalog_type *award = catalog_type_named(catalog, "award");
+    assert_non_null(type_unit(award, type_field_named(award, "decision_no"), &count));
+    assert_int_equal(count, 2);
     catalog_free(catalog);
 }
 
