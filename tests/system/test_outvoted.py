@@ -184,17 +184,19 @@ def test_a_unit_comes_back_whole_off_a_trimmed_log(bench):
     """What lost after the log had been trimmed is told by what stands; where nothing tells it, all stays."""
     world = Federation(bench, "hue", "da-nang")
     hue, da_nang = world["hue"], world["da-nang"]
-    standing, settled, part = (add(hue, "aid_project", f"title={title}", "approval_no=1", "committed_usd=100")
-                               for title in ("Standing", "Settled", "Part"))
+    standing, settled, half, part = (
+        add(hue, "aid_project", f"title={title}", "approval_no=1", "committed_usd=100")
+        for title in ("Standing", "Settled", "Half", "Part"))
     world.hub.do("office", "set", "da-nang", "--headquarters", "yes")
     world.sync()
     da_nang.stop()
-    for project in (standing, settled, part):
+    for project in (standing, settled, half, part):
         hue.do("set", "aid_project", project, "approval_no=2", "committed_usd=200")
     hue.do("sync", "--wait")
     for project in (standing, settled):
         da_nang.do("set", "aid_project", project, "approval_no=3", "committed_usd=300")
-    da_nang.do("set", "aid_project", part, "approval_no=3", "committed_usd=200")
+    for project in (half, part):
+        da_nang.do("set", "aid_project", project, "approval_no=3", "committed_usd=200")
     trim(bench, world, hue)
     da_nang.start()
     world.sync()
@@ -203,13 +205,14 @@ def test_a_unit_comes_back_whole_off_a_trimmed_log(bench):
     world.sync()
     equal({(row["id"], row["field"]) for row in outvoted(hue)},
           {(standing, "approval_no"), (standing, "committed_usd"), (settled, "approval_no"),
-           (settled, "committed_usd"), (part, "approval_no")}, "what hue is told")
-    for project in (standing, settled):
-        hue.do("outvoted", "take-back", "aid_project", project, "committed_usd")
+           (settled, "committed_usd"), (half, "approval_no"), (part, "approval_no")}, "what hue is told")
+    for project in (standing, settled, half):
+        hue.do("outvoted", "take-back", "aid_project", project, "approval_no")
     refused = hue.do("outvoted", "take-back", "aid_project", part, "approval_no", status=1)
     check("together with committed_usd" in refused.err, f"the reason: {refused.err!r}")
     world.sync()
-    for project, wanted in ((standing, ("2", "200")), (settled, ("2", "200")), (part, ("4", "400"))):
+    for project in (standing, settled, half, part):
+        wanted = ("4", "400") if project == part else ("2", "200")
         for daemon in (world.hub, hue, da_nang):
             got = fields(daemon, "aid_project", project)
             equal((got["approval_no"], got["committed_usd"]), wanted, f"one writing at {daemon.name}")
