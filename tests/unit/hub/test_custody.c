@@ -284,6 +284,43 @@ static void a_gap_counts_when_the_time_to_wait_has_passed(void **state)
     free(kept);
 }
 
+/* Whether the change is in one of the pieces. */
+static bool is_kept(const struct kept *kept, uint64_t replica, uint64_t seq)
+{
+    for (size_t i = 0; i < kept->count; i++)
+        if (kept->pieces[i]->replica == replica && kept->pieces[i]->first <= seq &&
+            kept->pieces[i]->last >= seq)
+            return true;
+    return false;
+}
+
+static void what_lies_between_two_gaps_is_taken_into_custody_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hand *an = &fixture->an;
+    struct kept *kept = calloc(1, sizeof *kept), *again = calloc(1, sizeof *again);
+    const uint64_t number = fixture->hub->own_replica;
+    be_copied(fixture);
+    for (uint8_t i = 1; i <= 4; i++)
+        headquarters_writes(fixture, i, 200);
+    keep_all(fixture, an, kept);
+    const size_t last = last_piece(kept);
+    const uint64_t between = kept->pieces[last - 2]->last, behind = kept->pieces[last]->last;
+    restore(fixture);
+    fixture->wall_ms += CUSTODY_MOST_WAIT_MS + 1;
+    assert_false(custody_is_awaited(fixture->hub, fixture->wall_ms));
+    say_hello(fixture, an);
+    give(fixture, an, kept, last - 2);
+    give(fixture, an, kept, last);
+    assert_int_equal(registry_replica(fixture->hub, number)->gaps.count, 2);
+    keep_all(fixture, &fixture->binh, again);
+    assert_true(is_kept(again, number, between));
+    assert_true(is_kept(again, number, behind));
+    assert_false(is_kept(again, number, between + 1));
+    free(kept);
+    free(again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +329,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_gap_in_headquarters_log_is_recorded_and_blocks_nothing,
                                         fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(the_gap_is_as_small_as_can_be, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(what_lies_between_two_gaps_is_taken_into_custody_again, fixture_start,
+                                        fixture_end),
         cmocka_unit_test_setup_teardown(a_gap_counts_when_the_time_to_wait_has_passed, fixture_start,
                                         fixture_end),
     };
