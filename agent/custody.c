@@ -106,23 +106,25 @@ size_t custody_give(struct transaction *transaction, const struct custody_want *
     return bytes;
 }
 
-static void keep(struct transaction *transaction, const Hopnhat__CustodyPiece *piece)
+/* False: not kept. */
+static bool keep(struct transaction *transaction, const Hopnhat__CustodyPiece *piece)
 {
     struct key key;
     if (piece->first == 0 || piece->last < piece->first || piece->sealed.len == 0)
-        return;
+        return false;
     if (transaction_count(transaction, AGENT_CUSTODY) >= LIMIT_CUSTODY_PIECES) {
         log_warning(
             "LIMIT_CUSTODY_PIECES is reached: no more of headquarters' log is kept; is the hub backed up?");
-        return;
+        return false;
     }
     key_dot(&key, piece->replica, piece->first);
     uint8_t *room =
         transaction_reserve(transaction, AGENT_CUSTODY, key_bytes(&key), LAST_BYTES + piece->sealed.len);
     if (!room)
-        return;
+        return false;
     put_u64_be(room, piece->last);
     memcpy(room + LAST_BYTES, piece->sealed.data, piece->sealed.len);
+    return true;
 }
 
 static void drop(struct transaction *transaction, uint64_t replica, uint64_t last)
@@ -138,12 +140,12 @@ static void drop(struct transaction *transaction, uint64_t replica, uint64_t las
     cursor_close(&cursor);
 }
 
-/* Adds a part of a piece to what has come of it; once it is whole it is kept. */
-static void keep_part(struct transaction *transaction, const Hopnhat__Piece *part)
+/* Adds a part of a piece to what has come of it; once it is whole it is kept. False: not kept. */
+static bool keep_part(struct transaction *transaction, const Hopnhat__Piece *part)
 {
     struct arena arena;
     if (!pieces_sound(part))
-        return;
+        return false;
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
     pieces_add(transaction, AGENT_PIECE, PIECES_OF_CUSTODY, part);
     struct bytes whole = pieces_whole(transaction, AGENT_PIECE, PIECES_OF_CUSTODY, &arena);
@@ -151,13 +153,14 @@ static void keep_part(struct transaction *transaction, const Hopnhat__Piece *par
         whole.data ? hopnhat__custody_piece__unpack(&arena.protobuf, whole.size, whole.data) : NULL;
     if (whole.data)
         pieces_clear(transaction, AGENT_PIECE, PIECES_OF_CUSTODY);
-    if (piece)
-        keep(transaction, piece);
+    const bool kept = !whole.data || (piece && keep(transaction, piece));
     arena_release(&arena);
+    return kept;
 }
 
-bool custody_take(struct agent *agent, const Hopnhat__Custody *custody, struct error *error)
+bool custody_take(struct agent *agent, const Hopnhat__Custody *custody, bool *full, struct error *error)
 {
+    bool kept = true;
     struct transaction transaction;
     if (custody->n_pieces == 0 && custody->n_drop == 0 && !custody->piece)
         return true;
@@ -166,8 +169,9 @@ bool custody_take(struct agent *agent, const Hopnhat__Custody *custody, struct e
     for (size_t i = 0; i + 1 < custody->n_drop; i += 2)
         drop(&transaction, custody->drop[i], custody->drop[i + 1]);
     for (size_t i = 0; i < custody->n_pieces; i++)
-        keep(&transaction, custody->pieces[i]);
+        kept = keep(&transaction, custody->pieces[i]) && kept;
     if (custody->piece)
-        keep_part(&transaction, custody->piece);
+        kept = keep_part(&transaction, custody->piece) && kept;
+    *full = *full || !kept;
     return agent_commit(agent, &transaction, error);
 }

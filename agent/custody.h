@@ -25,7 +25,8 @@ void custody_list(struct transaction *transaction, Hopnhat__Custody *custody, st
 size_t custody_give(struct transaction *transaction, const struct custody_want *want, size_t most_bytes,
                     Hopnhat__Custody *custody, struct arena *arena);
 
-/* Keeps and drops what the hub says, in one transaction of its own. False: the store's errors. */
-bool custody_take(struct agent *agent, const Hopnhat__Custody *custody, struct error *error);
+/* Keeps and drops what the hub says, in one transaction of its own. *full: something of it was not kept, as
+ * LIMIT_CUSTODY_PIECES are held or it cannot be; else as it was. False: the store's errors. */
+bool custody_take(struct agent *agent, const Hopnhat__Custody *custody, bool *full, struct error *error);
 
 #endif

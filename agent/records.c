@@ -132,6 +132,7 @@ bool agent_status(struct agent *agent, struct agent_status *status, struct error
         .heads = agent->heads,
         .catalog_version = catalog_version(agent->catalog),
         .clock_offset_ms = agent->clock.offset_ms,
+        .custody_full = transaction_count(&transaction, AGENT_CUSTODY) >= LIMIT_CUSTODY_PIECES,
         .trouble = agent->trouble,
     };
     status->records = transaction_count(&transaction, AGENT_MIRROR) + count_new(&transaction);

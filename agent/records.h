@@ -40,6 +40,7 @@ struct agent_status {
     uint64_t heads;           /* how often the hub's head was reached since the start */
     uint32_t catalog_version;
     int64_t clock_offset_ms;
+    bool custody_full;   /* no more of headquarters' log can be kept here */
     const char *trouble; /* empty when all is well; the agent's */
 };
 

@@ -224,6 +224,7 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
         error_set(error, ERROR_MEMORY, "out of memory");
     else
         json_object_set_new(json, "log_length", json_integer(log_length(service->agent))),
+            json_object_set_new(json, "custody_full", json_boolean(now.custody_full)),
             agent_backups_status(service->agent, json),
             recovery_status(service->agent->directory, service->agent->environment, json);
     if (json && (!backup_schedule_status(json, service->backups, error) ||

@@ -173,7 +173,6 @@ static void stop(struct agent_session *session)
 static void pump(struct agent_session *session, uint64_t wall_ms)
 {
     const struct link_limits *limits = &session->agent->limits;
-    const bool metered = limits->metered;
     allowance_is_left(&session->may_send, limits->up_bytes_per_second, session->now_ms);
     allowance_is_left(&session->may_take, limits->down_bytes_per_second, session->now_ms);
     switch (session->state) {
@@ -191,9 +190,8 @@ static void pump(struct agent_session *session, uint64_t wall_ms)
             session_hello(session, wall_ms); /* a log was begun that the hub has not heard of */
             break;
         }
-        if (session->custody_due && !metered)
-            session_custody(session, wall_ms);
-        if (session_custody_first(session) && !metered)
+        session_custody(session, wall_ms);
+        if (session_custody_first(session))
             break;
         session_rotate(session, wall_ms);
         session_push(session, wall_ms);

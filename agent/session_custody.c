@@ -10,6 +10,7 @@ void session_custody_begin(struct agent_session *session)
     struct error error;
     session->custody_due = true;
     session->custody_settled = true;
+    session->custody_waits = session->custody_full = false;
     session->want = (struct custody_want){0};
     if (!agent_read(session->agent, &transaction, &error))
         return;
@@ -25,7 +26,14 @@ bool session_custody_first(const struct agent_session *session)
            feed_needs_reconcile(session->agent, NULL);
 }
 
-void session_custody(struct agent_session *session, uint64_t wall_ms)
+/* Whether pieces are taken now. */
+static bool takes(const struct agent_session *session)
+{
+    return !session->agent->limits.metered && !session->agent->limits.bulk_waits && !session->custody_full;
+}
+
+/* Asks once. Where none are taken now, the hub is told so by a credit of 0, and of the change. */
+static void ask(struct agent_session *session, uint64_t wall_ms)
 {
     struct transaction transaction;
     struct error error;
@@ -37,8 +45,6 @@ void session_custody(struct agent_session *session, uint64_t wall_ms)
                  down_bytes =
                      limit_chunk_bytes(limits->down_bytes_per_second, session->down.window_bytes / 2);
     size_t given = 0;
-    if (session_asked(session, REQUEST_CUSTODY) || !session_is_due(session, session->ask_after_ms))
-        return;
     arena_reset(&session->message);
     bool read = agent_read(session->agent, &transaction, &error);
     if (read) {
@@ -55,19 +61,32 @@ void session_custody(struct agent_session *session, uint64_t wall_ms)
         return;
     }
     session->custody_due = false;
+    session->custody_waits = !takes(session);
     message.body_case = HOPNHAT__MESSAGE__BODY_CUSTODY;
     message.custody = &custody;
     custody.has_credit_bytes = true;
-    custody.credit_bytes = (uint32_t)down_bytes;
+    custody.credit_bytes = takes(session) ? (uint32_t)down_bytes : 0;
     if (session_held(session, PIECES_OF_CUSTODY, &held))
         custody.held = &held;
     struct request *request = session_ask(session, &message, REQUEST_CUSTODY, wall_ms);
     if (request && session->want.replica)
         request->mark =
             rate_sent(&session->up, given, session_under_way(session, REQUEST_PUSH), session->now_ms);
-    else if (request)
+    else if (request && takes(session))
         request->mark =
             rate_sent(&session->down, down_bytes, session_under_way(session, REQUEST_PULL), session->now_ms);
+}
+
+void session_custody(struct agent_session *session, uint64_t wall_ms)
+{
+    const struct link_limits *limits = &session->agent->limits;
+    const bool left =
+        session->want.replica
+            ? allowance_is_left(&session->may_send, limits->up_bytes_per_second, session->now_ms)
+            : allowance_is_left(&session->may_take, limits->down_bytes_per_second, session->now_ms);
+    if (left && (session->custody_due || (session->custody_waits && takes(session))) &&
+        !session_asked(session, REQUEST_CUSTODY) && session_is_due(session, session->ask_after_ms))
+        ask(session, wall_ms);
 }
 
 /* What came says how fast the link is. */
@@ -92,7 +111,8 @@ static bool goes_on(const struct custody_want *want, const struct custody_want *
 {
     return want->replica > before->replica ||
            (want->replica == before->replica &&
-            (want->from > before->from || want->held.held_bytes > before->held.held_bytes));
+            (want->from > before->from || want->held.id != before->held.id ||
+             want->held.held_bytes > before->held.held_bytes));
 }
 
 void session_take_custody(struct agent_session *session, const struct request *request,
@@ -106,7 +126,7 @@ void session_take_custody(struct agent_session *session, const struct request *r
         return;
     }
     measure(session, request, custody, before.replica);
-    if (!custody_take(session->agent, custody, &error)) {
+    if (!custody_take(session->agent, custody, &session->custody_full, &error)) {
         session_trouble(session, "%s", error.text);
         session_lose_link(session, "the store failed");
         return;

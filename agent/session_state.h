@@ -128,9 +128,9 @@ struct agent_session {
     uint32_t poked; /* Pulls up to this one were asked before somebody began to wait for a head */
     bool urgent;    /* the next Pull is to be answered at once */
     struct reconciliation round;
-    /* headquarters' log in custody here: something is to be said of it; the hub has all that is held; from
-     * where on it wants it back */
-    bool custody_due, custody_settled;
+    /* headquarters' log in custody here: something is to be said of it; the hub has all that is held; it was
+     * told that no pieces are taken; a piece was not kept in this session; from where on it wants it back */
+    bool custody_due, custody_settled, custody_waits, custody_full;
     struct custody_want want;
     bool rotate_refused;  /* the hub does not take the new keys: not asked again in this session */
     unsigned mended;      /* how often all was reconciled since the digests were equal */

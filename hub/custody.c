@@ -37,9 +37,14 @@ static uint64_t covered(const struct replica *replica, const Hopnhat__Custody *c
 
 /* --- who keeps it --- */
 
-/* Who holds more comes first; of equals, the lower key. So the choice stays as it is while it can. */
-static bool precedes(const struct hub_session *a, const struct hub_session *b)
+/* Who lacks some and takes none now (its link is metered, or waits for its hours) comes last. Who holds more
+ * comes first; of equals, the lower key. So the choice stays as it is while it can. */
+static bool precedes(const struct hub *hub, const struct hub_session *a, const struct hub_session *b)
 {
+    const bool a_lags = !a->custody_takes && a->custody_held < hub->custody.total,
+               b_lags = !b->custody_takes && b->custody_held < hub->custody.total;
+    if (a_lags != b_lags)
+        return b_lags;
     if (a->custody_held != b->custody_held)
         return a->custody_held > b->custody_held;
     return memcmp(a->key, b->key, LINK_KEY_BYTES) < 0;
@@ -52,7 +57,7 @@ static void choose(struct hub *hub)
         struct hub_session *candidate = session;
         session->custodian = false;
         for (size_t i = 0; i < CUSTODIANS && candidate && session->custody_known; i++)
-            if (!chosen[i] || precedes(candidate, chosen[i])) {
+            if (!chosen[i] || precedes(hub, candidate, chosen[i])) {
                 struct hub_session *other = chosen[i];
                 chosen[i] = candidate;
                 candidate = other;
@@ -93,7 +98,8 @@ void custody_turn(struct hub *hub)
 
 bool custody_waits(const struct hub *hub, const struct hub_session *session)
 {
-    return session->custodian && !session->custody_flagged && session->custody_held < hub->custody.total;
+    return session->custodian && session->custody_takes && !session->custody_flagged &&
+           session->custody_held < hub->custody.total;
 }
 
 /* --- a restored hub waits --- */
@@ -239,6 +245,12 @@ static bool add_piece(struct hub *hub, const struct hub_session *session, const 
     return true;
 }
 
+/* An agent that takes no pieces now says so by a credit of 0. */
+static bool takes(const Hopnhat__Custody *custody)
+{
+    return !custody->has_credit_bytes || custody->credit_bytes;
+}
+
 static void take_note(struct hub *hub, struct hub_session *session, const Hopnhat__Custody *custody,
                       bool complete)
 {
@@ -249,12 +261,35 @@ static void take_note(struct hub *hub, struct hub_session *session, const Hopnha
     struct installation *installation = registry_installation(hub, session->key);
     if (complete && installation)
         installation->gave_back = true;
-    if (complete && (!session->custody_known || session->custody_held != held))
+    if (session->custody_takes != takes(custody) ||
+        (complete && (!session->custody_known || session->custody_held != held)))
         hub->custody.stale = true;
+    session->custody_takes = takes(custody);
     session->custody_known = session->custody_known || complete;
     session->custody_held = held;
     session->custody_flagged = false;
     audience_look(hub, session, LOOK_NEWS);
+}
+
+static struct pieces_held read_held(struct transaction *transaction, const struct hub_session *session)
+{
+    return pieces_held(transaction, HUB_PIECE, bytes_of(session->key, LINK_KEY_BYTES));
+}
+
+/* The agent gives nothing: what has come of a piece of its in parts has come from elsewhere since. */
+static bool forget_held(struct hub *hub, const struct hub_session *session, struct error *error)
+{
+    struct transaction transaction;
+    if (!transaction_begin(&transaction, hub->environment, false, error))
+        return false;
+    const bool any = read_held(&transaction, session).held_bytes > 0;
+    transaction_abort(&transaction);
+    if (!any)
+        return true;
+    if (!transaction_begin(&transaction, hub->environment, true, error))
+        return false;
+    pieces_clear(&transaction, HUB_PIECE, bytes_of(session->key, LINK_KEY_BYTES));
+    return transaction_commit(&transaction, error);
 }
 
 /* How much has come of the piece that the agent gives back in parts. */
@@ -267,8 +302,7 @@ static bool add_held(struct hub *hub, const struct hub_session *session, Hopnhat
         return error_set(error, ERROR_MEMORY, "out of memory");
     if (!transaction_begin(&transaction, hub->environment, false, error))
         return false;
-    const struct pieces_held held =
-        pieces_held(&transaction, HUB_PIECE, bytes_of(session->key, LINK_KEY_BYTES));
+    const struct pieces_held held = read_held(&transaction, session);
     transaction_abort(&transaction);
     hopnhat__piece_held__init(answer->held);
     answer->held->id = held.id;
@@ -290,7 +324,9 @@ static bool make_answer(struct hub *hub, struct hub_session *session, const Hopn
     custody_turn(hub);
     if (answer->n_want)
         return add_held(hub, session, answer, arena, error);
-    return *early || add_piece(hub, session, custody, answer, arena, error);
+    if (!*early && !forget_held(hub, session, error))
+        return false;
+    return *early || !takes(custody) || add_piece(hub, session, custody, answer, arena, error);
 }
 
 void custody_receive(struct hub *hub, struct hub_session *session, uint32_t request,
@@ -307,8 +343,10 @@ void custody_receive(struct hub *hub, struct hub_session *session, uint32_t requ
     message.body_case = HOPNHAT__MESSAGE__BODY_CUSTODY;
     message.custody = &answer;
     bool taken = !gives || custody_pieces_take(hub, session->key, custody, wall_ms, &error);
-    if (taken && gives)
+    if (taken && gives) {
+        hub->custody.awaited_until_ms = 0; /* counted anew from here */
         quarantine_catch_up(hub, wall_ms);
+    }
     if (!taken) {
         log_warning("what an agent gave back of headquarters' log was not taken: %s", error.text);
         if (error.code == ERROR_CORRUPT || error.code == ERROR_REFUSED)

@@ -1,7 +1,7 @@
 /* Headquarters' own log in the custody of agents: sealed pieces, which they keep and give back to a hub that
  * was restored. A hub that has been restored is quiet (Push, Pull and Reconcile are answered Busy) until
- * enough agents have given back what they hold, or a time has passed: nobody is refused by rights, or shown
- * records, that headquarters had changed since the backup. */
+ * enough agents have given back what they hold, or nothing has come for a time: nobody is refused by rights,
+ * or shown records, that headquarters had changed since the backup. */
 #ifndef HOPNHAT_HUB_CUSTODY_H
 #define HOPNHAT_HUB_CUSTODY_H
 
@@ -15,7 +15,7 @@ enum {
         128 * 1024, /* a piece closes at this size or the agent's credit, but holds one change */
     CUSTODY_PIECE_CHANGES = 1000,
     CUSTODY_RETRY_MS = 1000,          /* who says anything else meanwhile comes again */
-    CUSTODY_MOST_WAIT_MS = 60 * 1000, /* of a restored hub, unless told otherwise */
+    CUSTODY_MOST_WAIT_MS = 60 * 1000, /* of a restored hub while nothing comes, unless told otherwise */
 };
 
 /* Takes back what the agent gives, and answers with what else it is to give, keep or drop. */

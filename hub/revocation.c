@@ -2,6 +2,7 @@
 
 #include "base/hex.h"
 #include "base/log.h"
+#include "hub/audience.h"
 #include "hub/headquarters.h"
 #include "hub/hello.h"
 #include "hub/registry.h"
@@ -90,15 +91,17 @@ static bool revoke(struct admission *admission, const char *office, const uint8_
     return done;
 }
 
-/* Of installations that are revoked: they keep nothing in custody any more. Their next message is told why.
- */
+/* Of installations that are revoked: they keep nothing in custody any more. A Pull that is held is told why,
+ * else the next message. */
 static void end_sessions(struct hub *hub)
 {
     struct hub_session *session, *next;
     HASH_ITER(hh, hub->sessions, session, next)
     {
         const struct installation *installation = registry_installation(hub, session->key);
-        if (!installation || installation->revoked)
+        if ((!installation || installation->revoked) && session->pull_count)
+            audience_look(hub, session, LOOK_NEWS);
+        else if (!installation || installation->revoked)
             session_end(hub, session);
     }
 }

@@ -26,6 +26,7 @@ enum {
     LOOKUP_EVERY_MS = 10,
 };
 
+static const char NOT_ALLOWED[] = "this installation may not sync";
 static const struct throttle_rule by_address = {10, 1000, 5 * 60 * 1000, 3600 * 1000};
 
 bool hub_admits(struct hub *hub, const uint8_t key[LINK_KEY_BYTES], const char *address, uint64_t wall_ms)
@@ -419,8 +420,7 @@ void hub_receive(struct hub *hub, const struct link_peer *peer, const Hopnhat__M
         message->body_case == HOPNHAT__MESSAGE__BODY_CUSTODY || custody_is_awaited(hub, wall_ms);
     if (!installation || installation->revoked ||
         (!may_be_unknown && !registry_office(hub, installation->office))) {
-        reply_error(outlet, peer, message->request, HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED,
-                    "this installation may not sync");
+        reply_error(outlet, peer, message->request, HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED, NOT_ALLOWED);
         return;
     }
     if (!session || session->peer.connection != peer->connection) {
@@ -463,13 +463,24 @@ static void end_holds(struct hub *hub, uint64_t wall_ms)
         hub->holds_due_ms = wall_ms + HOLD_STEP_MS;
 }
 
+/* Of an installation that may not sync any more: whoever waits is told why, and the next message is. */
+static void turn_away(struct hub *hub, struct hub_session *session, const struct hub_outlet *outlet)
+{
+    while (session->pull_count)
+        reply_error(outlet, &session->peer, take_pull(session).request,
+                    HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED, NOT_ALLOWED);
+    session_end(hub, session);
+}
+
 static void look_at(struct hub *hub, struct hub_session *session, uint64_t wall_ms,
                     const struct hub_outlet *outlet)
 {
     const struct installation *installation = registry_installation(hub, session->key);
     const struct office *office = installation ? registry_office(hub, session->office) : NULL;
-    if (!office || installation->revoked || !audience_seat(hub, session, office))
-        session_end(hub, session); /* the next message is told why */
+    if (!office || installation->revoked)
+        turn_away(hub, session, outlet);
+    else if (!audience_seat(hub, session, office))
+        session_end(hub, session);
     else
         session_answer_pulls(hub, session, wall_ms, outlet);
 }

@@ -63,8 +63,8 @@ struct hub_session {
     uint64_t reconciled; /* answers to Reconcile that it was sent */
     struct progress up, down;
     /* custody.c: whether the agent has said what it holds, and how much of headquarters' logs that is with
-     * what is in every backup; whether it is to hold more, and has been told so in a Feed */
-    bool custody_known, custodian, custody_flagged;
+     * what is in every backup; whether it takes more now, is to hold more, and has been told so in a Feed */
+    bool custody_known, custody_takes, custodian, custody_flagged;
     uint64_t custody_held;
     /* audience.c: places in the groups of its office; whether it is to be looked at, and its neighbours there
      */

@@ -123,7 +123,9 @@ const struct setting settings_table[] = {
      .most = 86400,
      .absent = "60",
      .unit = "seconds",
-     .help = "How long a restored hub waits for offices to give back headquarters' own log."},
+     .help =
+         "How long a restored hub waits for offices to give back headquarters' own log while nothing of it\n"
+         "comes."},
     {.key = "office_mib_per_day",
      .programs = SETTINGS_HUB,
      .kind = SETTING_NUMBER,

@@ -220,7 +220,7 @@ static void give_to_hub(struct node *node, struct parcel parcel)
         message->pull->credit_bytes = (uint32_t)world_random(world, 500); /* parts of a record or three */
     }
     if (message && message->body_case == HOPNHAT__MESSAGE__BODY_CUSTODY && !world->calm)
-        message->custody->credit_bytes = (uint32_t)world_random(world, 500); /* most pieces in parts */
+        message->custody->credit_bytes = 1 + (uint32_t)world_random(world, 500); /* most pieces in parts */
     if (message)
         hub_receive(world->hub, &peer, message, world->now_ms, hub_outlet(world));
     hopnhat__message__free_unpacked(message, NULL);

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """What the settings of an office's link hold back, and what moves all the same."""
 import os
+import random
 import signal
+import string
 import sys
 import time
 
@@ -52,7 +54,7 @@ def test_a_metered_link_moves_what_a_person_marked(bench):
 
 
 def test_bulk_waits_for_its_hours(bench):
-    world = Federation(bench, "hue")
+    world = Federation(bench, "hue", "lai-chau")
     world.add_office("son-la")
     now = time.localtime()
     later = f"{(now.tm_hour + 3) % 24:02}:00-{(now.tm_hour + 5) % 24:02}:00"
@@ -75,11 +77,13 @@ def test_bulk_waits_for_its_hours(bench):
     check(status["waits_for"] == "hours" and status["pending"] >= 1000 / 50 and
           status["records_to_come"] > 2000, f"the lists wait: {status}")
     equal(len(world.hub.records("partner")), 3001, "partners at headquarters")
+    check(world.hub.status()["not_in_custody"] > 0, "nothing is taken into custody meanwhile")
     with open(path, "w", encoding="utf-8") as file:
         file.write("link_up_kbit_per_second: 0\n")
     agent.process.signal(signal.SIGHUP)
     wait_until(lambda: agent.status()["caught_up"], 30, "the lists have come and gone")
     equal(len(world.hub.records("partner")), 4001, "partners at headquarters")
+    wait_until(lambda: world.hub.status()["not_in_custody"] == 0, 15, "headquarters' log is in custody")
 
 
 def check_rate(proxy, way, work):
@@ -92,6 +96,7 @@ def check_rate(proxy, way, work):
 
 
 def test_limits_of_the_rate_are_kept(bench):
+    rnd = random.Random(1)
     world = Federation(bench, "hue")
     proxies = {}
     for code in ("son-la", "lai-chau"):
@@ -108,9 +113,13 @@ def test_limits_of_the_rate_are_kept(bench):
 
     def receive():
         world["lai-chau"].start("--set", "link_down_kbit_per_second=64")
-        wait_until(lambda: world["lai-chau"].status()["caught_up"], 60, "all has come")
+        wait_until(lambda: world["lai-chau"].status()["caught_up"] and world.hub.status()["not_in_custody"] == 0,
+                   90, "all has come, also what three offices keep for headquarters")
 
     check_rate(proxies["son-la"], 0, send)
+    for number in range(6):
+        notes = "".join(rnd.choice(string.ascii_letters) for _ in range(8000))
+        add(world.hub, "partner", f"name=P{number}", "country=LA", f"notes={notes}")
     check_rate(proxies["lai-chau"], 1, receive)
 
 

@@ -49,6 +49,9 @@ def test_a_restored_hub_keeps_what_was_revoked_and_decided(bench):
     decide(world, "release", first, "it was right")
     decide(world, "drop", second, "no")
     world.hub.do("revoke", "hue")
+    status = wait_until(lambda: (lambda now: not now["hub_online"] and now)(world["hue"].status()), 10,
+                        "who is revoked is told at once")
+    check("may not sync" in status["trouble"], f"and why: {status}")
     world.hub.do("revoke", "vinh", "--replica", stolen.status()["replica"])
     fresh = world.join("hue", "fresh")
     world.sync("da-nang", "vinh", "fresh")

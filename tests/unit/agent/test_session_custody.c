@@ -2,6 +2,8 @@
 #include "unit/agent/fixture.h"
 
 #include "agent/custody.h"
+#include "agent/records.h"
+#include "store/key.h"
 
 enum { OTHER_HUB_REPLICA = 4343, LARGE_BYTES = 300000, PART_BYTES = 9000, ANSWER_MS = 2000 };
 
@@ -227,6 +229,133 @@ static void a_large_piece_travels_in_parts(void **state)
     sent(fixture, HOPNHAT__MESSAGE__BODY_RECONCILE); /* and it goes on */
 }
 
+/* The agent holds a large piece, and begins a session with a hub that has lost it. */
+static struct bytes large_piece_for_a_restored_hub(struct fixture *fixture)
+{
+    const struct bytes whole = large_piece(fixture);
+    const uint64_t watermarks[] = {0, 0, 0, 0};
+    catch_up(fixture);
+    for (uint32_t at = 0; at < whole.size; at += PART_BYTES)
+        hand_out_part(fixture, whole, at);
+    agent_session_link_down(fixture->session, fixture->wall_ms);
+    fixture->first = fixture->last = 0;
+    welcome(fixture, say_hello(fixture), watermarks, NULL, EPOCH + 1);
+    return whole;
+}
+
+static void parts_of_another_piece_at_the_hub_do_not_end_it(void **state)
+{
+    struct fixture *fixture = *state;
+    large_piece_for_a_restored_hub(fixture);
+    struct pieces_held held = {.id = 12345, .held_bytes = 5 * PART_BYTES};
+    take_part(fixture, &held);
+    held = (struct pieces_held){0};
+    do
+        take_part(fixture, &held);
+    while (held.held_bytes < held.total_bytes);
+}
+
+static void crossed(struct fixture *fixture, size_t up_bytes, size_t down_bytes)
+{
+    agent_session_crossed(fixture->session, up_bytes, down_bytes);
+    agent_session_tick(fixture->session, fixture->wall_ms);
+}
+
+static void pieces_keep_to_the_rate(void **state)
+{
+    struct fixture *fixture = *state;
+    catch_up(fixture);
+    fixture->agent->limits.down_bytes_per_second = 8000;
+    crossed(fixture, 0, 20000);
+    hand_out(fixture, piece(fixture, HUB_REPLICA, 1, 3), NULL, NULL);
+    assert_null(fixture->custody); /* two seconds of the link were used ahead */
+    fixture->wall_ms += 3000;
+    agent_session_tick(fixture->session, fixture->wall_ms);
+    assert_holds(fixture, (uint64_t[]){HUB_REPLICA, 1, 3}, 3);
+}
+
+static void what_is_given_back_keeps_to_the_rate(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pieces_held held = {0};
+    fixture->agent->limits.up_bytes_per_second = 8000;
+    large_piece_for_a_restored_hub(fixture);
+    take_part(fixture, &held);
+    take_part(fixture, &held);
+    assert_non_null(fixture->custody);
+    crossed(fixture, 40000, 0);
+    take_part(fixture, &held);
+    assert_null(fixture->custody);
+    fixture->wall_ms += 6000;
+    agent_session_tick(fixture->session, fixture->wall_ms);
+    assert_non_null(fixture->custody);
+}
+
+static void assert_takes(struct fixture *fixture, bool takes)
+{
+    assert_non_null(fixture->custody);
+    assert_true(fixture->custody->custody->has_credit_bytes);
+    assert_int_equal(fixture->custody->custody->credit_bytes != 0, takes);
+}
+
+/* But what a restored hub has lost is given back at any hour. */
+static void pieces_wait_for_the_hours_of_the_link(void **state)
+{
+    struct fixture *fixture = *state;
+    const uint64_t watermarks[] = {0, 0, 0, 0};
+    catch_up(fixture);
+    assert_takes(fixture, true);
+    fixture->agent->limits.bulk_waits = true;
+    hand_out(fixture, piece(fixture, HUB_REPLICA, 1, 3), NULL, NULL);
+    assert_takes(fixture, false);
+    hand_out(fixture, NULL, NULL, NULL);
+    agent_session_tick(fixture->session, fixture->wall_ms);
+    assert_null(fixture->custody); /* said once */
+    fixture->agent->limits.bulk_waits = false;
+    agent_session_tick(fixture->session, fixture->wall_ms);
+    assert_takes(fixture, true);
+    hand_out(fixture, NULL, NULL, NULL);
+    fixture->agent->limits.metered = true;
+    agent_session_link_down(fixture->session, fixture->wall_ms);
+    fixture->first = fixture->last = 0;
+    welcome(fixture, say_hello(fixture), watermarks, NULL, EPOCH + 1);
+    assert_takes(fixture, false);
+    hand_out(fixture, NULL, (uint64_t[]){HUB_REPLICA, 1}, NULL);
+    assert_takes(fixture, false);
+    assert_int_equal(fixture->custody->custody->n_pieces, 1);
+    hand_out(fixture, NULL, NULL, NULL);
+    assert_null(fixture->custody);
+}
+
+static void who_can_keep_no_more_asks_for_no_more(void **state)
+{
+    struct fixture *fixture = *state;
+    struct transaction transaction;
+    struct agent_status status;
+    struct error error;
+    struct key key;
+    const uint8_t row[] = {0, 0, 0, 0, 0, 0, 0, 1, 's'};
+    catch_up(fixture);
+    assert_true(agent_begin(fixture->agent, &transaction, &error));
+    for (uint64_t i = 1; i < LIMIT_CUSTODY_PIECES; i++) {
+        key_dot(&key, OTHER_HUB_REPLICA, i);
+        transaction_put(&transaction, AGENT_CUSTODY, key_bytes(&key), bytes_of(row, sizeof row));
+    }
+    assert_true(agent_commit(fixture->agent, &transaction, &error));
+    hand_out(fixture, piece(fixture, HUB_REPLICA, 1, 1), NULL, NULL);
+    assert_takes(fixture, true);
+    hand_out(fixture, piece(fixture, HUB_REPLICA, 2, 2), NULL, NULL);
+    assert_takes(fixture, false); /* the hub is to choose another */
+    hand_out(fixture, NULL, NULL, NULL);
+    assert_null(fixture->custody);
+    assert_true(agent_status(fixture->agent, &status, &error));
+    assert_true(status.custody_full);
+    close_agent(fixture);
+    open_agent(fixture);
+    open_session(fixture, 0);
+    assert_takes(fixture, true); /* there may be room by now */
+}
+
 /* A log that is in every backup that is kept is not named; but after a restore nobody knows which one it was.
  */
 static void a_restored_hub_is_told_of_all_logs(void **state)
@@ -262,6 +391,11 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(that_there_is_more_is_heard_in_any_part, setup, teardown),
         cmocka_unit_test_setup_teardown(a_large_piece_travels_in_parts, setup, teardown),
+        cmocka_unit_test_setup_teardown(parts_of_another_piece_at_the_hub_do_not_end_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(pieces_keep_to_the_rate, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_given_back_keeps_to_the_rate, setup, teardown),
+        cmocka_unit_test_setup_teardown(pieces_wait_for_the_hours_of_the_link, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_can_keep_no_more_asks_for_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(a_restored_hub_is_told_of_all_logs, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

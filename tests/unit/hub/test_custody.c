@@ -3,6 +3,7 @@
 #include "unit/hub/fixture.h"
 
 #include "hub/custody.h"
+#include "hub/hello.h"
 #include "store/pieces.h"
 
 enum { CREDIT = 300, LONG_BYTES = 5000, MOST_PIECES = 16, MOST_MESSAGES = 200 };
@@ -182,7 +183,9 @@ static void a_large_piece_travels_in_parts_and_comes_back_in_parts(void **state)
     uint8_t *packed = arena_alloc(&fixture->arena, size);
     hopnhat__custody_piece__pack(last, packed);
     for (size_t i = 0; i < MOST_MESSAGES && !hub_has(fixture, CIRCULAR, 7); i++) {
-        say_hello(fixture, an); /* each time a new session */
+        fixture->wall_ms += CUSTODY_MOST_WAIT_MS / 2;
+        assert_true(custody_is_awaited(fixture->hub, fixture->wall_ms)); /* as long as parts come */
+        say_hello(fixture, an);                                          /* each time a new session */
         const Hopnhat__Message *wants = ask(fixture, an, kept, 0);
         assert_int_equal(wants->custody->n_want, 2);
         assert_int_equal(wants->custody->want[1], last->first);
@@ -196,7 +199,73 @@ static void a_large_piece_travels_in_parts_and_comes_back_in_parts(void **state)
     }
     assert_int_equal(said, size); /* nothing came twice */
     assert_non_null(hub_has(fixture, CIRCULAR, 7));
+    fixture->wall_ms += CUSTODY_MOST_WAIT_MS / 2;
+    assert_true(custody_is_awaited(fixture->hub, fixture->wall_ms)); /* for binh */
+    fixture->wall_ms += CUSTODY_MOST_WAIT_MS + 1;
+    assert_false(custody_is_awaited(fixture->hub, fixture->wall_ms));
     free(kept);
+}
+
+static size_t parts_at_the_hub(struct fixture *fixture, const struct hand *hand)
+{
+    struct transaction transaction;
+    struct error error;
+    assert_true(transaction_begin(&transaction, fixture->hub->environment, false, &error));
+    struct pieces_held held = pieces_held(&transaction, HUB_PIECE, bytes_of(hand->peer.key, LINK_KEY_BYTES));
+    transaction_abort(&transaction);
+    return held.held_bytes;
+}
+
+/* A piece of which a part has come from one comes whole from another: nothing is kept of the part. */
+static void parts_that_are_not_needed_any_more_are_forgotten(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hand *an = &fixture->an, *binh = &fixture->binh;
+    struct kept *kept = calloc(1, sizeof *kept);
+    Hopnhat__Custody custody = HOPNHAT__CUSTODY__INIT;
+    be_copied(fixture);
+    headquarters_writes(fixture, 7, LONG_BYTES);
+    keep_all(fixture, an, kept);
+    const Hopnhat__CustodyPiece *last = kept->pieces[last_piece(kept)];
+    restore(fixture);
+    size_t size = hopnhat__custody_piece__get_packed_size(last);
+    uint8_t *packed = arena_alloc(&fixture->arena, size);
+    hopnhat__custody_piece__pack(last, packed);
+    custody.piece = pieces_cut(bytes_of(packed, size), &(struct pieces_held){0}, CREDIT, &fixture->arena);
+    say_hello(fixture, an);
+    say_hello(fixture, binh);
+    say_custody(fixture, an, kept, 0, &custody);
+    assert_int_equal(parts_at_the_hub(fixture, an), CREDIT);
+    give(fixture, binh, kept, last_piece(kept));
+    assert_non_null(hub_has(fixture, CIRCULAR, 7));
+    assert_int_equal(ask(fixture, an, kept, 0)->custody->n_want, 0);
+    assert_int_equal(parts_at_the_hub(fixture, an), 0);
+    free(kept);
+}
+
+/* Who takes none now gets none and is told of none; where it lacks some, another one keeps the log. */
+static void who_takes_none_now_is_passed_over(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hand *an = &fixture->an;
+    struct kept none = {0};
+    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    Hopnhat__Custody custody = HOPNHAT__CUSTODY__INIT;
+    say_hello(fixture, an);
+    headquarters_writes(fixture, 1, 100);
+    message.body_case = HOPNHAT__MESSAGE__BODY_CUSTODY;
+    message.custody = &custody;
+    custody.has_credit_bytes = true;
+    const Hopnhat__Message *answer = say(fixture, an, &message);
+    assert_int_equal(answer->custody->n_pieces, 0);
+    assert_null(answer->custody->piece);
+    struct hub_session *session = session_find(fixture->hub, an->peer.key);
+    custody_turn(fixture->hub);
+    assert_false(custody_waits(fixture->hub, session));
+    answer = ask(fixture, an, &none, 0);
+    assert_true(answer->custody->n_pieces || answer->custody->piece);
+    custody_turn(fixture->hub);
+    assert_true(custody_waits(fixture->hub, session));
 }
 
 /* Another agent may hold what lies between: it is waited for, and then what comes after the gap counts. */
@@ -326,6 +395,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_large_piece_travels_in_parts_and_comes_back_in_parts, fixture_start,
                                         fixture_end),
+        cmocka_unit_test_setup_teardown(parts_that_are_not_needed_any_more_are_forgotten, fixture_start,
+                                        fixture_end),
+        cmocka_unit_test_setup_teardown(who_takes_none_now_is_passed_over, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(a_gap_in_headquarters_log_is_recorded_and_blocks_nothing,
                                         fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(the_gap_is_as_small_as_can_be, fixture_start, fixture_end),
