@@ -137,19 +137,20 @@ static bool known_history(struct agent_service *service, const Hopnhat__History 
 
 /* From the hub where it can be asked, else from here. */
 static bool history(void *context, const Hopnhat__History *request, struct arena *arena,
-                    Hopnhat__HistoryAnswer *answer, bool *from_hub, struct error *error)
+                    Hopnhat__HistoryAnswer *answer, const char **here, struct error *error)
 {
     struct agent_service *service = context;
     struct agent_asking *asking = &service->asking;
-    *from_hub = asking->heard != NULL;
     if (asking->heard) {
         *answer = *asking->heard;
+        *here = NULL;
         return true;
     }
     if (asking->send && (asking->number = asking->send(asking->context, request)))
         return error_set(error, ERROR_UNAVAILABLE, "the hub has been asked");
     if (asking->why && request->has_as_of_ms)
         return error_set(error, ERROR_UNAVAILABLE, "the hub does not say: %.400s", asking->why);
+    *here = asking->why ? asking->why : "the hub was not asked";
     return known_history(service, request, arena, answer, error);
 }
 

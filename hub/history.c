@@ -21,9 +21,9 @@ struct listing {
     uint64_t from; /* the rev from which on the reader may know */
     struct arena *arena;
     Hopnhat__HistoryAnswer *answer;
-    size_t most_bytes; /* of the answer */
-    size_t
-        whole_bytes; /* of what cannot be divided: values of one change, those that it superseded, a record */
+    size_t most_bytes;  /* of the answer */
+    size_t whole_bytes; /* of what cannot be divided: the values of one change and those that it superseded,
+                         * a record */
     size_t size_bytes, old_bytes, new_bytes;
     struct error *error;
 };
@@ -67,6 +67,11 @@ bool history_step(struct transaction *snapshot, const Hopnhat__Record *record, s
     step->rank = (uint32_t)touched[TOUCHED_RANK];
     step->previous = (struct dot){touched[TOUCHED_REPLICA], touched[TOUCHED_SEQ]};
     return true;
+}
+
+static bool fits(const struct listing *listing, struct bytes value)
+{
+    return listing->new_bytes + listing->old_bytes + value.size <= listing->whole_bytes;
 }
 
 static char *office_of(const struct listing *listing, uint64_t number)
@@ -115,8 +120,7 @@ static Hopnhat__HistoryValue *old_value(struct listing *listing, const struct hi
     if (old->erased)
         return old;
     struct bytes value = change_value(&change, id.index);
-    if (listing->old_bytes + value.size >
-        (listing->whole_bytes < OLD_BYTES ? listing->whole_bytes : OLD_BYTES))
+    if (listing->old_bytes + value.size > OLD_BYTES || !fits(listing, value))
         return old;
     listing->old_bytes += value.size;
     old->has_withheld = old->withheld = false;
@@ -127,7 +131,7 @@ static Hopnhat__HistoryValue *old_value(struct listing *listing, const struct hi
 /* The value that was written, where it fits. */
 static void add_value(struct listing *listing, struct bytes value, Hopnhat__HistoryOp *op)
 {
-    op->has_too_large = op->too_large = listing->new_bytes + value.size > listing->whole_bytes;
+    op->has_too_large = op->too_large = !fits(listing, value);
     if (op->too_large)
         return;
     listing->new_bytes += value.size;
@@ -260,7 +264,7 @@ bool history_answer(const struct hub *hub, struct transaction *snapshot, const s
                               .whole_bytes = SIZE_MAX};
     if (request->has_credit_bytes && request->credit_bytes < ANSWER_BYTES) {
         listing.most_bytes = request->credit_bytes;
-        listing.whole_bytes = 4 * listing.most_bytes;
+        listing.whole_bytes = 2 * listing.most_bytes;
     }
     size_t limit = request->has_limit && request->limit < HISTORY_CHANGES ? request->limit : HISTORY_CHANGES;
     hopnhat__history_answer__init(answer);

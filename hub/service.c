@@ -137,10 +137,10 @@ static bool write_edits(void *context, const struct new_edit *edits, size_t coun
 }
 
 static bool history(void *context, const Hopnhat__History *request, struct arena *arena,
-                    Hopnhat__HistoryAnswer *answer, bool *from_hub, struct error *error)
+                    Hopnhat__HistoryAnswer *answer, const char **here, struct error *error)
 {
     struct hub_service *service = context;
-    *from_hub = true;
+    *here = NULL;
     if (!begin(service, error))
         return false;
     bool done = history_answer(service->hub, &service->transaction, NULL, request, arena, answer, error) &&

@@ -115,7 +115,7 @@ static bool list_changes(struct cli *cli, struct error *error)
             done = print_change(cli, json_array_get(changes, i), error);
         left -= json_array_size(changes) < left ? json_array_size(changes) : left;
         if (done && !cli->json && !before && strcmp(text_of(page, "source"), "here") == 0)
-            printf("(the hub was not asked: only what is known here)\n");
+            printf("(%s: only what is known here)\n", text_of(page, "why"));
         if (done && !cli->json && json_is_true(json_object_get(page, "cut")))
             printf("(what was before is not this office's to know)\n");
         free(before);

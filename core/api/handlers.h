@@ -14,7 +14,7 @@
  *   POST   /v1/records/{type}/{id}/resolve  body field, take (1 and above) or value, note, author, token: as
  *            PATCH
  *   GET    /v1/records/{type}/{id}/history?before=REPLICA.SEQ&limit=N
- *            {"source":"hub" or "here","changes":[{"time","office","author","fields":[…],…},
+ *            {"source":"hub" or "here" (and "why"),"changes":[{"time","office","author","fields":[…],…},
  * …],"next":REPLICA.SEQ}, newest first; with as-of=TIME the record as it was then POST   /v1/imports/{type}
  * a list into records: import.h GET    /v1/imports                      former imports, and POST
  * /v1/imports/{number}/undo        taking one back GET

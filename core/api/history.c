@@ -90,9 +90,9 @@ static json_t *entry_json(const struct catalog_type *type, const Hopnhat__Histor
     return json;
 }
 
-/* {"source","changes":[…], "next": where older ones follow, "cut"} */
+/* {"source","why","changes":[…], "next": where older ones follow, "cut"} */
 static json_t *changes_json(const struct catalog_type *type, const Hopnhat__HistoryAnswer *answer,
-                            bool from_hub, struct arena *arena, struct error *error)
+                            const char *here, struct arena *arena, struct error *error)
 {
     char next[DOT_TEXT_BYTES] = "";
     json_t *changes = json_array();
@@ -105,8 +105,8 @@ static json_t *changes_json(const struct catalog_type *type, const Hopnhat__Hist
         const Hopnhat__HistoryEntry *last = answer->entries[answer->n_entries - 1];
         dot_format((struct dot){last->replica, last->seq}, next);
     }
-    json_t *json = json_pack("{s:s, s:o, s:s*}", "source", from_hub ? "hub" : "here", "changes", changes,
-                             "next", *next ? next : NULL);
+    json_t *json = json_pack("{s:s, s:s*, s:o, s:s*}", "source", here ? "here" : "hub", "why", here,
+                             "changes", changes, "next", *next ? next : NULL);
     if (json && answer->cut)
         json_object_set_new(json, "cut", json_true());
     return json ? json : out_of_memory(error);
@@ -163,11 +163,11 @@ json_t *handle_history(struct api_call *call, struct error *error)
     Hopnhat__History history;
     Hopnhat__HistoryAnswer answer = HOPNHAT__HISTORY_ANSWER__INIT;
     const char *as_of;
-    bool from_hub = false;
+    const char *here = NULL;
     if (!type || !read_request(call, type, &history, &as_of, error) ||
-        !call->records->history(call->records->context, &history, call->arena, &answer, &from_hub, error))
+        !call->records->history(call->records->context, &history, call->arena, &answer, &here, error))
         return NULL;
     if (answer.record)
         return then_json(type, &answer, as_of ? as_of : "", call->arena, error);
-    return changes_json(type, &answer, from_hub, call->arena, error);
+    return changes_json(type, &answer, here, call->arena, error);
 }

@@ -80,11 +80,12 @@ struct records {
     bool (*write)(void *context, const struct new_edit *edits, size_t count, const char *author,
                   uint64_t wall_ms, struct error *error);
 
-    /* Fills in who changed the record, or with as_of_ms how it was; in the arena. *from_hub: as the hub knows
-     * it. Takes a snapshot of its own. ERROR_NOT_FOUND; ERROR_UNAVAILABLE for what only the hub could tell.
+    /* Fills in who changed the record, or with as_of_ms how it was; in the arena. *here: why only
+     * what is known here was told; NULL: it is as the hub knows it. Takes a snapshot of its own.
+     * ERROR_NOT_FOUND; ERROR_UNAVAILABLE for what only the hub could tell.
      */
     bool (*history)(void *context, const Hopnhat__History *request, struct arena *arena,
-                    Hopnhat__HistoryAnswer *answer, bool *from_hub, struct error *error);
+                    Hopnhat__HistoryAnswer *answer, const char **here, struct error *error);
 
     /* The status object of design and docs; a new reference. NULL on error. */
     json_t *(*status)(void *context, uint64_t wall_ms, struct error *error);

@@ -114,7 +114,7 @@ def test_limits_of_the_rate_are_kept(bench):
     def receive():
         world["lai-chau"].start("--set", "link_down_kbit_per_second=64")
         wait_until(lambda: world["lai-chau"].status()["caught_up"], 60, "all has come")
-        wait_until(lambda: world.hub.status()["not_in_custody"] == 0, 60, "also what offices keep for headquarters")
+        wait_until(lambda: world.hub.status()["not_in_custody"] == 0, 60, "headquarters' log too")
 
     check_rate(proxies["son-la"], 0, send)
     for number in range(6):

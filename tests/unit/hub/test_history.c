@@ -7,7 +7,9 @@ static void write_name(struct fixture *fixture, size_t size)
 {
     static uint8_t name[LONG_BYTES];
     memset(name, 'x', sizeof name);
-    struct new_op op = {.field = NAME, .value = bytes_of(name, size)};
+    struct entry_id before = {.dot = {fixture->an.replica, fixture->an.seq},
+                              .index = fixture->an.seq == 1 ? 2 : 0};
+    struct new_op op = {.field = NAME, .value = bytes_of(name, size), .superseded = {&before, 1}};
     struct new_edit edit = {.type = PARTNER, .record = {1}, .ops = &op, .op_count = 1};
     const Hopnhat__Message *answer =
         push(fixture, &fixture->an, make_change(fixture, &fixture->an, &edit, 1, fixture->wall_ms << 16));
@@ -75,12 +77,27 @@ static void what_cannot_be_divided_is_withheld(void **state)
     assert_int_equal(ask(fixture, &then)->body_case, HOPNHAT__MESSAGE__BODY_ERROR);
 }
 
+/* What was written and what that replaced have one bound: an answer is three credits at most. */
+static void old_and_new_values_share_the_bound(void **state)
+{
+    struct fixture *fixture = *state;
+    Hopnhat__History history = HOPNHAT__HISTORY__INIT;
+    make_history(fixture);
+    write_name(fixture, 2 * CREDIT - 100);
+    write_name(fixture, 2 * CREDIT - 200);
+    const Hopnhat__HistoryAnswer *answer = ask(fixture, &history)->history_answer;
+    assert_int_equal(answer->entries[0]->ops[0]->value.len, 2 * CREDIT - 200);
+    assert_true(answer->entries[0]->ops[0]->superseded[0]->withheld);
+    assert_in_range(hopnhat__history_answer__get_packed_size(answer), 2 * CREDIT - 200, 3 * CREDIT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_answer_ends_past_the_credit_and_goes_on, fixture_start,
                                         fixture_end),
         cmocka_unit_test_setup_teardown(what_cannot_be_divided_is_withheld, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(old_and_new_values_share_the_bound, fixture_start, fixture_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
