@@ -62,6 +62,9 @@ bool list_by_order(struct list_run *run);
  */
 bool list_by_collecting(struct list_run *run, const struct condition *condition);
 
+/* Goes on in the order that was kept for the list; shows nothing where none was, or it is at its end. */
+bool list_go_on(struct list_run *run);
+
 /* Rows of the index that have the condition's value: counts them up to `most`; visits the ids of those that
  * are not in the tail, ascending after `after` (NULL: all), until visit returns false. */
 bool list_count_value(struct list_run *run, const struct condition *condition, size_t most, size_t *count);

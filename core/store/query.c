@@ -18,8 +18,10 @@ struct querier *querier_new(const struct record_source *source, struct views *vi
     }
     querier->source = source;
     querier->views = views;
-    querier->collation = collation_open(error);
-    if (querier->collation)
+    querier->orders = calloc(1, sizeof *querier->orders);
+    if (!querier->orders)
+        error_set(error, ERROR_MEMORY, "out of memory");
+    else if ((querier->collation = collation_open(error)))
         return querier;
     querier_free(querier);
     return NULL;
@@ -27,8 +29,12 @@ struct querier *querier_new(const struct record_source *source, struct views *vi
 
 void querier_free(struct querier *querier)
 {
-    if (querier)
-        collation_close(querier->collation);
+    if (!querier)
+        return;
+    for (size_t i = 0; querier->orders && i < LIST_ORDERS; i++)
+        free(querier->orders->kept[i].rows);
+    free(querier->orders);
+    collation_close(querier->collation);
     free(querier);
 }
 

@@ -9,11 +9,27 @@
 
 #include <stdatomic.h>
 
+/* A list that no index had in order, from some place on: for the pages that follow (query_list.h). */
+struct list_order {
+    uint64_t number; /* 0: none */
+    uint8_t *rows;   /* where each record stood (list_collect.c) */
+    size_t size;
+    bool cut; /* more follow after them */
+};
+
+enum { LIST_ORDERS = 4 };
+
+struct list_orders {
+    struct list_order kept[LIST_ORDERS];
+    size_t oldest;
+};
+
 /* What one thread asks with. */
 struct querier {
     const struct record_source *source;
     struct views *views; /* NULL: there are none, all records are looked at */
     struct collation *collation;
+    struct list_orders *orders;
     const atomic_bool *stop; /* NULL, or set by another thread: what looks at all records ends */
 };
 

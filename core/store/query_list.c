@@ -171,6 +171,10 @@ static bool choose(struct list_run *run)
     const struct list_query *list = run->list;
     const struct condition *best;
     size_t fewest;
+    if (!list_go_on(run))
+        return false;
+    if (run->shown)
+        return true;
     if (list->deleted_too)
         run->query->indexed = false; /* they are in no index */
     if (!query_load_tail(run->query, run->type, run->error) || !best_condition(run, &best, &fewest))
@@ -238,20 +242,33 @@ bool query_list(struct query *query, const struct list_query *list, list_visit *
 void list_place_format(const struct list_place *place, char text[LIST_PLACE_TEXT_BYTES])
 {
     hex_encode(bytes_of(place->id, sizeof place->id), text);
-    text[2 * RECORD_ID_BYTES] = '.';
-    hex_encode(sort_key_bytes(&place->key), text + 2 * RECORD_ID_BYTES + 1);
+    text += 2 * RECORD_ID_BYTES;
+    *text++ = '.';
+    hex_encode(sort_key_bytes(&place->key), text);
+    if (!place->order)
+        return;
+    uint8_t order[8];
+    put_u64_be(order, place->order);
+    text += 2 * (size_t)place->key.size;
+    *text++ = '.';
+    hex_encode(bytes_of(order, sizeof order), text);
 }
 
 bool list_place_read(const char *text, const Hopnhat__FieldDefinition *sort, struct list_place *place)
 {
-    uint8_t key[SORT_KEY_BYTES];
-    size_t size = strlen(text), dot = 2 * (size_t)RECORD_ID_BYTES;
+    enum { DOT = 2 * RECORD_ID_BYTES, ORDER = 8 };
+    uint8_t key[SORT_KEY_BYTES], order[ORDER] = {0};
     *place = (struct list_place){0};
-    if (size <= dot || text[dot] != '.' || size - dot - 1 > 2 * sizeof key || (size - dot) % 2 == 0)
+    if (strlen(text) <= DOT || text[DOT] != '.')
         return false;
-    size_t key_size = (size - dot - 1) / 2;
-    if (!hex_decode(text, dot, place->id) || !hex_decode(text + dot + 1, 2 * key_size, key))
+    const char *digits = text + DOT + 1, *end = digits + strcspn(digits, ".");
+    size_t key_size = (size_t)(end - digits) / 2;
+    if (key_size > sizeof key || (end - digits) % 2 != 0 || !hex_decode(text, DOT, place->id) ||
+        !hex_decode(digits, 2 * key_size, key))
         return false;
+    if (*end && (strlen(end) != 1 + 2 * ORDER || !hex_decode(end + 1, 2 * ORDER, order)))
+        return false;
+    place->order = get_u64_be(order);
     if (!sort)
         return key_size == 0;
     return sort_key_read(sort, bytes_of(key, key_size), &place->key) && place->key.size == key_size;

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from decimal import Decimal
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -100,6 +101,30 @@ def test_wrong_questions_are_named(bench):
         result = office.call(*command)
         equal(result.status, 1, f"{command}: exit status")
         check(part in result.err, f"{command}: says {result.err!r}")
+
+
+def test_a_list_sorted_without_an_index_holds_up_nobody(bench):
+    """Each of its pages is no look at all records; and it is whole, past the places that are kept at once."""
+    hub = bench.hub()
+    subprocess.run([os.path.join(BUILD, "tests", "bench", "fill"), hub.data, "100000"], check=True)
+    hub.start("--listen", f"tcp://127.0.0.1:{bench.free_port()}")
+    asked, waits, listed = Caller(hub), [], []
+    lister = threading.Thread(target=lambda: listed.extend(hub.records("partner", "--sort", "-name_vi")))
+    begun = time.monotonic()
+    lister.start()
+    while lister.is_alive():
+        before = time.monotonic()
+        asked.call("GET", "/v1/status")
+        waits.append(time.monotonic() - before)
+    whole_s = time.monotonic() - begun
+    equal((len(listed), len({record["id"] for record in listed})), (100000, 100000), "records, each once")
+    numbers = [record["fields"]["name_vi"].split() for record in listed]
+    order = [(int(words[5].rstrip(",")), words[-1]) for words in numbers]
+    equal(len({month for month, _ in order}), 12, "months")
+    equal(sum(a[0] != b[0] for a, b in zip(order, order[1:])), 11, "changes of the month: it is in order")
+    check(len(waits) > 100 and whole_s < 60, f"{len(waits)} answers meanwhile, {whole_s:.0f} s")
+    print(f"# {whole_s:.1f} s; {len(waits)} answers meanwhile, the longest after {max(waits):.2f} s",
+          flush=True)
 
 
 REPORT = "/v1/report/partner?group-by=country,since:year"

@@ -268,6 +268,75 @@ static void people_read_the_order(void **state)
         assert_int_equal(shown.numbers[i], expected[6 - i]);
 }
 
+static int scans;
+
+static bool count_scan(struct transaction *snapshot, uint32_t type, const uint8_t *after, source_visit *visit,
+                       void *user, struct error *error)
+{
+    scans++;
+    return fake_scan(snapshot, type, after, visit, user, error);
+}
+
+static void put_since(uint32_t number, int day)
+{
+    char date[11];
+    Hopnhat__Record *record = fake_record(&fake, PARTNER, number, "da-nang");
+    snprintf(date, sizeof date, "2001-01-%02d", day);
+    fake_set(&fake, record, SINCE, date);
+    fake_put(&fake, record);
+}
+
+/* Goes on after what is shown, by the place as a request carries it. */
+static void go_on(struct list_query list, struct shown *shown, struct list_result *result)
+{
+    char text[LIST_PLACE_TEXT_BYTES];
+    struct list_place place;
+    list_place_format(&result->next, text);
+    assert_true(list_place_read(text, list.sort, &place));
+    list.after = &place;
+    list_page(&list, shown, result);
+}
+
+static void assert_shown(const struct shown *shown, const uint32_t *numbers, size_t count)
+{
+    assert_int_equal(shown->count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(shown->numbers[i], numbers[i]);
+}
+
+/* No index has it: one look at all records serves all pages, which show each record that is still there once,
+ * where it stood when the list began. */
+static void an_order_is_kept_for_its_pages(void **state)
+{
+    (void)state;
+    struct shown shown = {0};
+    struct list_result result, second, other;
+    struct list_query list = {.type = partner(), .sort = type_field(partner(), SINCE), .limit = 3};
+    source.scan = count_scan;
+    scans = 0;
+    for (uint32_t i = 0; i < 10; i++)
+        put_since(i, 20 - (int)i);
+    list_page(&list, &shown, &result);
+    put_since(2, 1); /* it stood on a later page */
+    put_since(4, 28);
+    put_since(10, 14);
+    fake_store(&fake, PARTNER, fake_record(&fake, PARTNER, 1, "")->id.data, NULL);
+    go_on(list, &shown, &result);
+    second = result;
+    while (result.more)
+        go_on(list, &shown, &result);
+    assert_shown(&shown, (const uint32_t[]){9, 8, 7, 6, 5, 4, 3, 2, 0}, 9);
+    assert_int_equal(scans, 1);
+    for (int i = 0; i < LIST_ORDERS; i++) /* others' lists take its place */
+        list_page(&list, &(struct shown){0}, &other);
+    assert_int_equal(scans, 1 + LIST_ORDERS);
+    shown = (struct shown){0};
+    for (result = second; result.more;) /* after 4, where that stood, so that none is left out */
+        go_on(list, &shown, &result);
+    assert_shown(&shown, (const uint32_t[]){3, 0, 4}, 3);
+    assert_int_equal(scans, 2 + LIST_ORDERS);
+}
+
 static void wrong_paths_are_named(void **state)
 {
     (void)state;
@@ -294,6 +363,12 @@ static void wrong_paths_are_named(void **state)
     assert_false(list_place_read("0000000100000000800000000000000g.00", name, &place));
     assert_true(list_place_read("00000001000000008000000000000000.00", name, &place));
     assert_false(list_place_read("00000001000000008000000000000000.00", NULL, &place));
+    assert_true(list_place_read("00000001000000008000000000000000.00.0000000000000001", name, &place));
+    assert_int_equal(place.order, 1);
+    assert_false(list_place_read("00000001000000008000000000000000.00.000000000000000", name, &place));
+    assert_false(list_place_read("00000001000000008000000000000000.00.00000000000000010", name, &place));
+    assert_false(list_place_read("00000001000000008000000000000000.00.000000000000000g", name, &place));
+    assert_false(list_place_read("00000001000000008000000000000000.00.", name, &place));
     assert_true(list_place_read("00000001000000008000000000000000.", NULL, &place));
 }
 
@@ -303,6 +378,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(lists_are_complete, setup, teardown),
         cmocka_unit_test_setup_teardown(views_of_another_catalog_are_not_used, setup, teardown),
         cmocka_unit_test_setup_teardown(people_read_the_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_order_is_kept_for_its_pages, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_paths_are_named, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
