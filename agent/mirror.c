@@ -168,10 +168,6 @@ static void clear_conflicts(struct transaction *transaction, struct bytes record
 /* Only then can the field read as open; saves folding nearly all of them. */
 static bool may_be_open(const Hopnhat__Record *record, const Hopnhat__FieldDefinition *definition)
 {
-    if (definition->retired)
-        return false;
-    if (definition->unit)
-        return true;
     if (definition->policy != HOPNHAT__MERGE_POLICY__REVIEW &&
         definition->policy != HOPNHAT__MERGE_POLICY__TEXT)
         return false;

@@ -137,13 +137,17 @@ static bool take_edit(struct admission *admission, const struct change *change, 
     return true;
 }
 
-/* A catalog record has come. What a field reads as may change with it, and the journal says so. */
+/* A catalog record has come. What a record reads as may change with it: the journal says so, and what reads as
+ * deleted is kept for a while from now on. */
 static bool take_catalog(struct admission *admission, const Hopnhat__Record *record, struct error *error)
 {
     struct catalog *former;
     if (!catalogs_take(admission->hub, &admission->transaction, record, &former, error))
         return false;
-    bool done = !former || journal_reread(admission, former, error);
+    if (!former)
+        return true;
+    purge_take_catalog(admission, former);
+    bool done = journal_reread(admission, former, error);
     catalog_free(former);
     return done;
 }

@@ -207,7 +207,7 @@ static bool open_again(struct taking *taking, uint32_t number, struct error *err
     const struct catalog_type *type = catalog_type(catalog, taking->type);
     const Hopnhat__FieldDefinition *field = type ? type_field(type, number) : NULL;
     bool deleted;
-    if (!field || field->retired || !taking->record || !journal_concurrent(catalog, taking->record, field))
+    if (!field || !taking->record || !fold_concurrent(type, taking->record, field))
         return true;
     return journal_deleted(catalog, taking->record, taking->arena, &deleted, error) &&
            journal_open(taking->admission, taking->record, field, deleted, NULL, error);

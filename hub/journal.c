@@ -26,23 +26,6 @@ static const Hopnhat__FieldDefinition *single_field(const struct catalog *catalo
     return definition;
 }
 
-bool journal_concurrent(const struct catalog *catalog, const Hopnhat__Record *record,
-                        const Hopnhat__FieldDefinition *definition)
-{
-    size_t members = 0;
-    const struct catalog_type *type = catalog_type(catalog, record->type);
-    const Hopnhat__FieldDefinition *const *unit = type ? type_unit(type, definition, &members) : NULL;
-    const Hopnhat__Field *field = record_field(record, definition->number);
-    if (!field || field->n_entries < 2)
-        return false;
-    bool differ = fold_distinct(field) > 1;
-    for (size_t i = 0; i < members && !differ; i++) {
-        field = record_field(record, unit[i]->number);
-        differ = field && fold_distinct(field) > 1;
-    }
-    return differ;
-}
-
 bool journal_deleted(const struct catalog *catalog, const Hopnhat__Record *record, struct arena *arena,
                      bool *deleted, struct error *error)
 {
@@ -64,7 +47,8 @@ bool journal_before(const struct catalog *catalog, const Hopnhat__Record *record
         const Hopnhat__Field *field = record_field(record, edit->ops[i]->field);
         const Hopnhat__FieldDefinition *definition =
             field && field->n_entries > 1 ? single_field(catalog, edit->type, field->number) : NULL;
-        concurrent[i] = definition && journal_concurrent(catalog, record, definition);
+        concurrent[i] =
+            definition && fold_concurrent(catalog_type(catalog, record->type), record, definition);
     }
     return !record || journal_deleted(catalog, record, arena, &view->deleted, error);
 }
@@ -123,9 +107,8 @@ void journal_forget(struct admission *admission, const Hopnhat__Resolution *row)
         admission->hub->conflicts_open--;
 }
 
-/* The field's unsettled Resolution; NULL where there is none. */
-static Hopnhat__Resolution *find_unsettled(struct admission *admission, const Hopnhat__Record *record,
-                                           uint32_t field)
+Hopnhat__Resolution *journal_unsettled(struct admission *admission, const Hopnhat__Record *record,
+                                       uint32_t field)
 {
     struct key key, prefix;
     struct cursor cursor;
@@ -249,7 +232,7 @@ static Hopnhat__Resolution *open_resolution(struct admission *admission, const H
     resolution->record = record->id;
     resolution->field = definition->number;
     resolution->policy = definition->policy;
-    resolution->opened_rev = record->rev;
+    resolution->opened_rev = admission->hub->rev;
     resolution->opened_ms = admission->received_ms;
     resolution->state = journal_state_under(definition->policy, deleted);
     return resolution;
@@ -321,8 +304,9 @@ static bool journal_field(const struct entering *entering, const Hopnhat__Op *op
     struct admission *admission = entering->admission;
     const Hopnhat__Record *record = entering->record;
     const Hopnhat__Field *field = record_field(record, definition->number);
-    bool concurrent = journal_concurrent(admission->hub->catalog, record, definition);
-    Hopnhat__Resolution *resolution = find_unsettled(admission, record, definition->number);
+    bool concurrent =
+        fold_concurrent(catalog_type(admission->hub->catalog, record->type), record, definition);
+    Hopnhat__Resolution *resolution = journal_unsettled(admission, record, definition->number);
     struct journal_former former = {.there = false};
     if (!resolution && !concurrent)
         return true;
@@ -352,7 +336,7 @@ static bool journal_again(const struct entering *entering)
         const Hopnhat__FieldDefinition *definition =
             single_field(admission->hub->catalog, record->type, record->fields[i]->number);
         Hopnhat__Resolution *row =
-            definition ? find_unsettled(admission, record, record->fields[i]->number) : NULL;
+            definition ? journal_unsettled(admission, record, record->fields[i]->number) : NULL;
         if (!row)
             continue;
         struct journal_former former = journal_former(row);

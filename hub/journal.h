@@ -22,9 +22,10 @@ bool journal_before(const struct catalog *catalog, const Hopnhat__Record *record
 bool journal_after(struct admission *admission, const Hopnhat__Record *record, const struct change *change,
                    size_t edit, const struct journal_view *before, struct error *error);
 
-/* Reads anew what stands side by side where the catalog in force reads a field by another policy than
- * `former` did: rows go over to the new policy, are opened, or end because all values are read now. Goes over
- * the rows of the types concerned, and over their records where a field reads one value that read all. */
+/* Reads anew what stands side by side where the catalog in force reads it otherwise than `former` did: by
+ * another policy, in another unit, in a field that is retired or no more, or with records deleted by the
+ * other rule. Rows go over to it, are opened, or end because nothing stands side by side now. Goes over all
+ * records of the types concerned. */
 bool journal_reread(struct admission *admission, const struct catalog *former, struct error *error);
 
 /* The key of a row in HUB_CONFLICT_STATE: state (1), when it came into it (8: opened_ms, or settled_ms), then

@@ -19,9 +19,9 @@ struct journal_former journal_former(const Hopnhat__Resolution *row);
 void journal_put(struct admission *admission, const Hopnhat__Resolution *row,
                  const struct journal_former *former);
 
-/* Whether different values stand side by side in the field, or in one of its unit. */
-bool journal_concurrent(const struct catalog *catalog, const Hopnhat__Record *record,
-                        const Hopnhat__FieldDefinition *definition);
+/* The field's row that is not settled, the arena's; NULL where there is none. */
+Hopnhat__Resolution *journal_unsettled(struct admission *admission, const Hopnhat__Record *record,
+                                       uint32_t field);
 
 /* Whether the record reads as deleted. Errors: ERROR_MEMORY, ERROR_CORRUPT. */
 bool journal_deleted(const struct catalog *catalog, const Hopnhat__Record *record, struct arena *arena,

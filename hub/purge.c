@@ -13,6 +13,8 @@
 #include "store/meta.h"
 #include "store/rows.h"
 
+#include <stdio.h>
+
 enum { STEP_ARENA_BYTES = 256 * 1024 * 1024, PURGED_AT_ONCE = 100, PURGED_ROW_BYTES = 24 };
 
 /* Records to purge, found by one step. */
@@ -170,6 +172,33 @@ bool purge_hello(struct hub *hub, const struct installation *installation, const
 
 /* --- records --- */
 
+/* The type's name in HUB_META, for when DELETE_WINS came to hold for it. */
+static void wins_name(uint32_t type, char name[32])
+{
+    snprintf(name, 32, "delete_wins_%u", type);
+}
+
+void purge_take_catalog(struct admission *admission, const struct catalog *former)
+{
+    for (size_t i = 0; i < catalog_type_count(former); i++) {
+        const Hopnhat__TypeDefinition *before = type_definition(catalog_type_at(former, i));
+        const struct catalog_type *now = catalog_type(admission->hub->catalog, before->number);
+        char name[32];
+        if (!now || before->deletion == HOPNHAT__DELETE_POLICY__DELETE_WINS ||
+            type_definition(now)->deletion != HOPNHAT__DELETE_POLICY__DELETE_WINS)
+            continue;
+        wins_name(before->number, name);
+        meta_put_number(&admission->transaction, HUB_META, name, admission->received_ms);
+    }
+}
+
+static uint64_t wins_since(struct transaction *snapshot, uint32_t type)
+{
+    char name[32];
+    wins_name(type, name);
+    return meta_number(snapshot, HUB_META, name, 0);
+}
+
 /* When the record was deleted; 0: it does not read as deleted. */
 static bool deleted_since(const struct hub *hub, const Hopnhat__Record *record, struct arena *arena,
                           uint64_t *since_ms, struct error *error)
@@ -222,7 +251,8 @@ static bool find_doomed(struct hub *hub, struct transaction *snapshot, const str
         if (!record || record->rev > pass->readers_at)
             continue;
         done = deleted_since(hub, record, &arena, &since_ms, error);
-        if (done && since_ms && since_ms + rules->purge_after_ms <= now_ms)
+        if (done && since_ms && since_ms + rules->purge_after_ms <= now_ms &&
+            wins_since(snapshot, record->type) + rules->purge_after_ms <= now_ms)
             doom(doomed, record);
     }
     if (here)

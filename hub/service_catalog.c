@@ -16,38 +16,38 @@ struct judgement {
     struct error error; /* of the store, while uses were counted */
 };
 
-/* Records that hold a choice. */
-struct count {
-    uint32_t field;
-    struct bytes choice;
+enum { COUNT_ARENA_BYTES = 256 * 1024 * 1024 };
+
+/* Records counted on the way. */
+struct counting {
+    const struct catalog_use *use;
+    struct arena arena;
     uint64_t found;
 };
 
 static bool count_record(void *user, const Hopnhat__Record *record)
 {
-    struct count *count = user;
-    const Hopnhat__Field *field = record_field(record, count->field);
-    for (size_t i = 0; field && i < field->n_entries; i++) {
-        if (!bytes_equal(entry_value(field->entries[i]), count->choice))
-            continue;
-        count->found++;
-        break;
-    }
+    struct counting *counting = user;
+    arena_reset(&counting->arena);
+    counting->found += counting->use->holds(counting->use, record, &counting->arena);
     return true;
 }
 
-static uint64_t choice_uses(void *context, uint32_t type, uint32_t field, const char *choice)
+static uint64_t count_uses(void *context, const struct catalog_use *use)
 {
     struct judgement *judgement = context;
     const struct hub_service *service = judgement->call->records->context;
     const struct record_source source = hub_source(service->hub->environment);
-    struct count count = {.field = field, .choice = bytes_of_string(choice)};
+    struct counting counting = {.use = use};
     struct transaction snapshot;
     if (!transaction_begin(&snapshot, source.environment, false, &judgement->error))
         return 0;
-    source.scan(&snapshot, type, NULL, count_record, &count, &judgement->error);
+    arena_init(&counting.arena, COUNT_ARENA_BYTES);
+    source.scan(&snapshot, type_definition(use->type)->number, NULL, count_record, &counting,
+                &judgement->error);
+    arena_release(&counting.arena);
     transaction_abort(&snapshot);
-    return count.found;
+    return counting.found;
 }
 
 static void take_note(void *context, const char *text)
@@ -77,10 +77,8 @@ static struct judgement *judge(struct api_call *call, struct error *error)
     }
     judgement->call = call;
     judgement->notes = json_array();
-    const struct catalog_before before = {.catalog = service->hub->catalog,
-                                          .choice_uses = choice_uses,
-                                          .context = judgement,
-                                          .note = take_note};
+    const struct catalog_before before = {
+        .catalog = service->hub->catalog, .count = count_uses, .context = judgement, .note = take_note};
     catalog_from_yaml_after(&before, bytes_of_string(yaml), file ? file : "catalog", call->arena,
                             &judgement->packed, &judgement->errors);
     if (judgement->error.code == ERROR_NONE && judgement->notes)

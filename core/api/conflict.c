@@ -87,8 +87,8 @@ static bool add_standing(struct showing *showing, json_t *values)
         if (!add_value(showing, values, candidates[i].entry, &origin, i + 1, candidates[i].chosen))
             return false;
     }
-    if (count > 1 && !showing->opened_ms)
-        showing->opened_ms = time_ms(candidates[1].entry->time);
+    if (count && !showing->opened_ms)
+        showing->opened_ms = time_ms(candidates[count > 1].entry->time);
     return true;
 }
 

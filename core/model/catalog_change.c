@@ -1,5 +1,7 @@
 #include "model/catalog_change.h"
 
+#include "model/fold.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +41,8 @@ static const char *policy_word(const Hopnhat__FieldDefinition *field)
     return word_of(&hopnhat__merge_policy__descriptor, (int)field->policy);
 }
 
-bool catalog_policies_agree(Hopnhat__MergePolicy one, Hopnhat__MergePolicy other)
+/* Whether a bag that was written under one policy can be read under the other. */
+static bool policies_agree(Hopnhat__MergePolicy one, Hopnhat__MergePolicy other)
 {
     return (one == HOPNHAT__MERGE_POLICY__SUM) == (other == HOPNHAT__MERGE_POLICY__SUM);
 }
@@ -86,6 +89,55 @@ static uint32_t fresh_number(const struct catalog_before *before, const Hopnhat_
     return old_number(before->catalog, name); /* a built-in one */
 }
 
+static uint64_t count(const struct catalog_before *before, const struct catalog_use *use)
+{
+    return before->count ? before->count(before->context, use) : 0;
+}
+
+/* Whether any entry of the field begins so, read or not; `whole`: is that. */
+static bool any_entry(const Hopnhat__Record *record, const Hopnhat__FieldDefinition *field, const char *start,
+                      bool whole)
+{
+    const Hopnhat__Field *bag = record_field(record, field->number);
+    bool found = false;
+    for (size_t i = 0; bag && i < bag->n_entries && !found; i++) {
+        struct bytes value = entry_value(bag->entries[i]);
+        size_t size = strlen(start);
+        found = value.size >= size && (!whole || value.size == size) && memcmp(value.data, start, size) == 0;
+    }
+    return found;
+}
+
+static bool holds_choice(const struct catalog_use *use, const Hopnhat__Record *record, struct arena *arena)
+{
+    (void)arena;
+    return any_entry(record, use->field, use->choice, true);
+}
+
+static bool holds_yearly(const struct catalog_use *use, const Hopnhat__Record *record, struct arena *arena)
+{
+    (void)arena;
+    return any_entry(record, use->field, "--", false);
+}
+
+static bool holds_any(const struct catalog_use *use, const Hopnhat__Record *record, struct arena *arena)
+{
+    const Hopnhat__Field *bag = record_field(record, use->field->number);
+    (void)arena;
+    for (size_t i = 0; bag && i < bag->n_entries; i++)
+        if (entry_value(bag->entries[i]).size)
+            return true;
+    return false;
+}
+
+/* Deleted, and read as not deleted for an edit that came beside it. */
+static bool is_revived(const struct catalog_use *use, const Hopnhat__Record *record, struct arena *arena)
+{
+    bool deleted, altered;
+    struct error ignored; /* what cannot be read is for verify to tell */
+    return fold_deleted(use->type, record, arena, &deleted, &altered, &ignored) && !deleted && altered;
+}
+
 /* A choice that is gone must be gone from the records too. */
 static void check_choices(const struct catalog_before *before, const Hopnhat__TypeDefinition *type,
                           const Hopnhat__FieldDefinition *old, const Hopnhat__FieldDefinition *fresh,
@@ -98,8 +150,11 @@ static void check_choices(const struct catalog_before *before, const Hopnhat__Ty
             j++;
         if (j < fresh->n_choices)
             continue;
-        uint64_t uses =
-            before->choice_uses ? before->choice_uses(before->context, type->number, old->number, name) : 0;
+        const struct catalog_use use = {.type = catalog_type(before->catalog, type->number),
+                                        .field = old,
+                                        .choice = name,
+                                        .holds = holds_choice};
+        const uint64_t uses = count(before, &use);
         if (uses)
             catalog_tell(
                 report, place, "choices",
@@ -108,6 +163,41 @@ static void check_choices(const struct catalog_before *before, const Hopnhat__Ty
         else
             note(before, "%s.%s: the choice %s is gone; no record holds it", type->name, old->name, name);
     }
+}
+
+static void check_yearly(const struct catalog_before *before, const Hopnhat__TypeDefinition *type,
+                         const Hopnhat__FieldDefinition *old, const Hopnhat__FieldDefinition *field,
+                         struct catalog_place place, struct catalog_report *report)
+{
+    const struct catalog_use use = {
+        .type = catalog_type(before->catalog, type->number), .field = old, .holds = holds_yearly};
+    if (!old->yearly || field->yearly)
+        return;
+    const uint64_t uses = count(before, &use);
+    if (uses)
+        catalog_tell(report, place, "yearly",
+                     "%s.%s is yearly no more, and %llu records hold a day without a year in it, which no "
+                     "other date is; keep `yearly: true`, or give those records a year first",
+                     type->name, old->name, (unsigned long long)uses);
+}
+
+/* Times are stored without their zone: under another one they would be other moments. */
+static void check_time_zone(const struct catalog_before *before, const Hopnhat__Catalog *fresh,
+                            const Hopnhat__TypeDefinition *type, const Hopnhat__FieldDefinition *old,
+                            struct catalog_report *report)
+{
+    const char *former = catalog_time_zone(before->catalog);
+    const struct catalog_use use = {
+        .type = catalog_type(before->catalog, type->number), .field = old, .holds = holds_any};
+    if (old->kind != HOPNHAT__VALUE_KIND__KIND_TIME || strcmp(former, fresh->time_zone) == 0)
+        return;
+    const uint64_t uses = count(before, &use);
+    if (uses)
+        catalog_tell(report, WHOLE, "time_zone",
+                     "the time zone was \"%s\", and %llu records hold times of it in %s.%s, which would be "
+                     "other moments in \"%s\"; keep the time zone, and write times of another place in a "
+                     "field whose label says so",
+                     former, (unsigned long long)uses, type->name, old->name, fresh->time_zone);
 }
 
 static void check_reference(const struct catalog_before *before, const Hopnhat__Catalog *fresh,
@@ -130,7 +220,7 @@ static void check_policy(const struct catalog_before *before, const Hopnhat__Typ
 {
     if (old->policy == field->policy)
         return;
-    if (!catalog_policies_agree(old->policy, field->policy))
+    if (!policies_agree(old->policy, field->policy))
         catalog_tell(
             report, place, "policy",
             "%s.%s was read by %s: what a counter holds are totals, which no other policy can read; add a "
@@ -212,6 +302,27 @@ static void check_field(const struct catalog_before *before, const Hopnhat__Cata
     check_policy(before, type, old, field, place, report);
     check_reference(before, fresh, type, old, field, place, report);
     check_choices(before, type, old, field, place, report);
+    check_yearly(before, type, old, field, place, report);
+    check_time_zone(before, fresh, type, old, report);
+}
+
+static void note_deletion(const struct catalog_before *before, const Hopnhat__TypeDefinition *old,
+                          const Hopnhat__TypeDefinition *type)
+{
+    const struct catalog_use use = {.type = catalog_type(before->catalog, old->number), .holds = is_revived};
+    if (old->deletion == type->deletion)
+        return;
+    if (type->deletion == HOPNHAT__DELETE_POLICY__DELETE_WINS)
+        note(
+            before,
+            "%s is read by delete_wins: %llu records that an edit has brought back read as deleted then, and "
+            "are purged like all deleted ones, by the time since this catalog came into force",
+            type->name, (unsigned long long)count(before, &use));
+    else
+        note(before,
+             "%s is read by edit_wins: deleted records that were edited beside it are back, unless they are "
+             "purged by then",
+             type->name);
 }
 
 static void check_type_name(const struct catalog_before *before, const Hopnhat__Catalog *fresh,
@@ -257,6 +368,7 @@ static void check_type(const struct catalog_before *before, const Hopnhat__Catal
         return;
     }
     check_type_name(before, fresh, old, fresh->types[place.type], place, report);
+    note_deletion(before, old, fresh->types[place.type]);
     for (size_t i = 0; i < old->n_fields; i++)
         check_field(before, fresh, old, old->fields[i], place, report);
 }

@@ -6,12 +6,21 @@
 #include "model/catalog.h"
 #include "model/catalog_check.h"
 
+/* Records of a type that a change would touch: `holds` tells of one whether it is such. Its arena is for one
+ * record. */
+struct catalog_use {
+    const struct catalog_type *type;
+    const Hopnhat__FieldDefinition *field;
+    const char *choice;
+    bool (*holds)(const struct catalog_use *use, const Hopnhat__Record *record, struct arena *arena);
+};
+
 /* What a change is judged against. */
 struct catalog_before {
     const struct catalog *catalog; /* in force */
-    /* How many records hold the choice in that field, read or not; NULL: none does. A function that fails may
-     * answer anything if its caller notices. */
-    uint64_t (*choice_uses)(void *context, uint32_t type, uint32_t field, const char *choice);
+    /* How many records there are of the kind asked for; NULL: none. A function that fails may answer anything
+     * if its caller notices. */
+    uint64_t (*count)(void *context, const struct catalog_use *use);
     void *context;
     void (*note)(void *context, const char *text); /* what is allowed and worth knowing; NULL: nobody cares */
 };
@@ -21,11 +30,9 @@ struct catalog_before {
  * under another name, unless the old one stands among the aliases; of what is retired, under any other: a
  * catalog keeps what is retired, and so remembers it), other kinds, other references, counters that are none
  * any more or the other way round, choices that are gone though records hold them (a choice is stored by its
- * name, so one of another name is another choice). */
+ * name, so one of another name is another choice), dates of every year that are held where none may be any
+ * more, another time zone where times are held. */
 void catalog_check_change(const struct catalog_before *before, const Hopnhat__Catalog *fresh,
                           struct catalog_report *report);
-
-/* Whether a bag that was written under one policy can be read under the other. */
-bool catalog_policies_agree(Hopnhat__MergePolicy one, Hopnhat__MergePolicy other);
 
 #endif

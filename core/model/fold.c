@@ -58,6 +58,22 @@ bool fold_reads_one(Hopnhat__MergePolicy policy)
            policy != HOPNHAT__MERGE_POLICY__THREAD;
 }
 
+bool fold_concurrent(const struct catalog_type *type, const Hopnhat__Record *record,
+                     const Hopnhat__FieldDefinition *definition)
+{
+    size_t members = 0;
+    const Hopnhat__FieldDefinition *const *unit = type_unit(type, definition, &members);
+    const Hopnhat__Field *field = record_field(record, definition->number);
+    if (definition->retired || !field || field->n_entries < 2)
+        return false;
+    bool differ = fold_distinct(field) > 1;
+    for (size_t i = 0; i < members && !differ; i++) {
+        field = record_field(record, unit[i]->number);
+        differ = field && fold_distinct(field) > 1;
+    }
+    return differ;
+}
+
 size_t fold_distinct(const Hopnhat__Field *field)
 {
     size_t distinct = 0;
@@ -193,7 +209,6 @@ static bool read_alone(const Hopnhat__Field *field, const Hopnhat__FieldDefiniti
     case HOPNHAT__MERGE_POLICY__THREAD:
         return read_many(field, definition->policy == HOPNHAT__MERGE_POLICY__UNION, arena, reading, error);
     default:
-        reading->open = needs_person(definition->policy) && fold_distinct(field) > 1;
         return read_single(chosen(field, definition), arena, reading, error);
     }
 }
@@ -221,58 +236,28 @@ static bool is_complete(const struct unit *unit, struct dot dot)
     return true;
 }
 
-static bool same_writing(const struct unit *unit, struct dot a, struct dot b)
-{
-    for (size_t i = 0; i < unit->count; i++) {
-        const Hopnhat__Field *field = record_field(unit->record, unit->members[i]->number);
-        if (!bytes_equal(entry_value(entry_of_dot(field, a)), entry_value(entry_of_dot(field, b))))
-            return false;
-    }
-    return true;
-}
-
-static bool unit_is_written(const struct unit *unit)
-{
-    for (size_t i = 0; i < unit->count; i++) {
-        const Hopnhat__Field *field = record_field(unit->record, unit->members[i]->number);
-        if (field && field->n_entries)
-            return true;
-    }
-    return false;
-}
-
 /* The unit's fields are read from one complete writing, chosen by the policy over the first member's entries.
- * Without one they are read singly, and a person has to look. */
+ * Without one they are read singly. */
 static bool read_in_unit(const struct unit *unit, const Hopnhat__FieldDefinition *definition,
                          struct arena *arena, struct reading *reading, struct error *error)
 {
     const Hopnhat__Field *field = record_field(unit->record, definition->number);
     const Hopnhat__Field *first = record_field(unit->record, unit->members[0]->number);
     Hopnhat__Field complete = HOPNHAT__FIELD__INIT;
-    if (!unit_is_written(unit))
-        return true;
     complete.entries = arena_alloc(arena, (first ? first->n_entries : 0) * sizeof *complete.entries);
     if (!complete.entries)
         return out_of_memory(error);
-    bool differ = false;
     for (size_t i = 0; first && i < first->n_entries; i++) {
         struct dot dot = entry_id_of(first->entries[i]).dot;
-        if (!is_complete(unit, dot))
-            continue;
-        differ =
-            differ || (complete.n_entries && !same_writing(unit, entry_id_of(complete.entries[0]).dot, dot));
-        complete.entries[complete.n_entries++] = first->entries[i];
+        if (is_complete(unit, dot))
+            complete.entries[complete.n_entries++] = first->entries[i];
     }
-    if (complete.n_entries == 0) {
-        bool done = !field || read_alone(field, definition, arena, reading, error);
-        reading->open = true;
-        return done;
-    }
+    if (complete.n_entries == 0)
+        return !field || read_alone(field, definition, arena, reading, error);
     struct dot dot =
         entry_id_of(definition->policy == HOPNHAT__MERGE_POLICY__AUTHORITY ? fold_authority(&complete)
                                                                            : fold_latest(&complete))
             .dot;
-    reading->open = needs_person(definition->policy) && differ;
     return read_single(entry_of_dot(field, dot), arena, reading, error);
 }
 
@@ -280,7 +265,8 @@ bool fold_field(const struct catalog_type *type, const Hopnhat__Record *record,
                 const Hopnhat__FieldDefinition *definition, struct arena *arena, struct reading *reading,
                 struct error *error)
 {
-    *reading = (struct reading){0};
+    *reading = (struct reading){.open = needs_person(definition->policy) &&
+                                        fold_concurrent(type, record, definition)};
     struct unit unit = {.record = record};
     if (definition->unit) {
         unit.members = type_unit(type, definition, &unit.count);

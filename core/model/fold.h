@@ -24,6 +24,11 @@ bool fold_field(const struct catalog_type *type, const Hopnhat__Record *record,
 /* How many distinct values stand side by side in a bag (cleared is a value too). */
 size_t fold_distinct(const Hopnhat__Field *field);
 
+/* Whether different values stand side by side where one is read: the field has several entries, and they
+ * differ in it or in another field of its unit. Never in a retired field. */
+bool fold_concurrent(const struct catalog_type *type, const Hopnhat__Record *record,
+                     const Hopnhat__FieldDefinition *definition);
+
 /* Whether a policy reads one value out of several, so that others lose. */
 bool fold_reads_one(Hopnhat__MergePolicy policy);
 

@@ -138,19 +138,66 @@ void world_forgets(struct world *world, unsigned set)
 
 /* --- catalogs --- */
 
-/* The next version: one field is read by another policy. */
-static bool next_catalog(struct world *world, struct bytes *packed)
+/* In the unit, or in none if it is in one. */
+static bool turn_unit(Hopnhat__FieldDefinition *field, const char *unit)
+{
+    bool out = field->unit != NULL;
+    free(field->unit);
+    field->unit = out ? NULL : strdup(unit);
+    return out || field->unit;
+}
+
+static void turn_retired(Hopnhat__FieldDefinition *field)
+{
+    field->has_retired = true;
+    field->retired = !field->retired;
+}
+
+static void turn_deletion(Hopnhat__TypeDefinition *type)
+{
+    type->has_deletion = true;
+    type->deletion = type->deletion == HOPNHAT__DELETE_POLICY__DELETE_WINS
+                         ? HOPNHAT__DELETE_POLICY__EDIT_WINS
+                         : HOPNHAT__DELETE_POLICY__DELETE_WINS;
+}
+
+/* What reads the same bags otherwise, one after the other from any on. */
+static bool alter(Hopnhat__Catalog *catalog, uint64_t step)
 {
     static const Hopnhat__MergePolicy policies[] = {
         HOPNHAT__MERGE_POLICY__REVIEW, HOPNHAT__MERGE_POLICY__UNION, HOPNHAT__MERGE_POLICY__AUTHORITY};
+    enum { X = 0, Y = 1, W = 10, I = 12, J = 13 };
+    Hopnhat__TypeDefinition *thing = catalog->types[0], *paper = catalog->types[1];
+    switch (step % ALTERATIONS) {
+    case 1:
+        turn_deletion(thing);
+        return true;
+    case 2:
+        turn_retired(thing->fields[X]);
+        turn_retired(thing->fields[W]);
+        return true;
+    case 4:
+        return turn_unit(thing->fields[I], "deal") && turn_unit(thing->fields[J], "deal");
+    case 5:
+        turn_deletion(paper);
+        return true;
+    default:
+        thing->fields[Y]->has_policy = true;
+        thing->fields[Y]->policy = policies[step / 3 % (sizeof policies / sizeof *policies)];
+        return true;
+    }
+}
+
+/* The next version. */
+static bool next_catalog(struct world *world, struct bytes *packed)
+{
     struct bytes last = world->catalogs[world->catalog_count - 1];
     Hopnhat__Catalog *catalog = hopnhat__catalog__unpack(NULL, last.size, last.data);
     if (!catalog)
         return false;
-    Hopnhat__FieldDefinition *y = catalog->types[0]->fields[1];
-    y->has_policy = true;
-    y->policy = policies[(catalog->version++ - 1) % (sizeof policies / sizeof *policies)];
-    uint8_t *data = malloc(hopnhat__catalog__get_packed_size(catalog));
+    uint8_t *data = alter(catalog, world->seed + catalog->version++)
+                        ? malloc(hopnhat__catalog__get_packed_size(catalog))
+                        : NULL;
     if (data)
         *packed = bytes_of(data, hopnhat__catalog__pack(catalog, data));
     hopnhat__catalog__free_unpacked(catalog, NULL);
@@ -172,15 +219,30 @@ void world_applies_catalogs(struct world *world)
     }
 }
 
-void world_changes_catalog(struct world *world)
+static void change_catalog(struct world *world)
 {
     struct bytes packed;
-    world_applies_catalogs(world);
-    if (world->catalog_count == MOST_CATALOGS || !next_catalog(world, &packed))
+    if (!next_catalog(world, &packed))
         return;
     world->catalogs[world->catalog_count++] = packed;
     world_applies_catalogs(world);
     world_trace(world, "hq applies version %u of the catalog", catalog_version(world->hub->catalog));
+}
+
+void world_changes_catalog(struct world *world)
+{
+    world_applies_catalogs(world);
+    if (world->catalog_count < MOST_CATALOGS)
+        change_catalog(world);
+}
+
+void world_check_catalogs(struct world *world)
+{
+    for (size_t i = 0; i < ALTERATIONS && !world->failure[0]; i++) {
+        change_catalog(world);
+        if (world_sync(world, (1u << AGENTS) - 1))
+            check_journal(world);
+    }
 }
 
 /* --- what must hold --- */

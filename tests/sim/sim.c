@@ -68,6 +68,7 @@ static uint64_t run(struct history *history, const struct steps *steps, enum tel
         if (!world->failure[0])
             world_settle(world);
         world_check(world);
+        world_check_catalogs(world);
     }
     memcpy(history->failure, world->failure, sizeof history->failure);
     history->failed_at = (unsigned)world->steps;

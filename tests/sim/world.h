@@ -14,7 +14,8 @@ enum {
     AGENTS = 4,
     KEYS = 5,
     COPIES = 3,
-    MOST_CATALOGS = 5,
+    MOST_CATALOGS = 5, /* in a history; afterwards each alteration comes once more */
+    ALTERATIONS = 6,
     FORGOTTEN = COPIES,
     QUEUE = 256,
     TYPE_THING = 16,
@@ -80,7 +81,7 @@ struct node {
 struct world {
     const struct mode *mode;
     char directory[128];
-    struct bytes catalogs[MOST_CATALOGS]; /* every version; all but the first are owned */
+    struct bytes catalogs[MOST_CATALOGS + ALTERATIONS]; /* every version; all but the first are owned */
     size_t catalog_count;
     uint64_t seed, random;
     uint64_t now_ms;
@@ -167,6 +168,9 @@ void world_housekeeps(struct world *world);
 void world_forgets(struct world *world, unsigned set);
 void world_changes_catalog(struct world *world);
 void world_applies_catalogs(struct world *world);
+
+/* All alterations one after the other, in a world that is in step: hub and offices list the same as open. */
+void world_check_catalogs(struct world *world);
 void check_forgotten(struct world *world);
 
 /* tests/sim/carry.c: a bundle is made or taken; all are thrown away */

@@ -259,5 +259,44 @@ def test_a_policy_changes_and_bags_are_read_anew(bench):
         equal(sorted(fields(daemon, "partner", sectors)["sectors"]), ["education", "health"], "all are read")
 
 
+def same_open(world, expected, when):
+    """Hub and offices list the same, each with values to take, and count it."""
+    for daemon in (world.hub, world["hue"], world["da-nang"]):
+        rows = daemon.do("conflicts", "--json").lines()
+        equal({(row["id"], row["field"]) for row in rows}, expected, f"open conflicts of {daemon.name}, {when}")
+        equal(daemon.status()["conflicts_open"], len(expected), f"conflicts_open of {daemon.name}, {when}")
+        for row in rows:
+            check(len(row["values"]) > 1 and row["opened"] > "2000", f"what is open in {row}")
+
+
+def test_retired_fields_units_and_deletions_are_read_anew(bench):
+    """The list of what is open is the same at the hub and in the offices, whatever a catalog alters."""
+    world = Federation(bench, "hue", "da-nang")
+    record = side_by_side(world, "status=dormant", "status=ended")
+    gone = add(world["hue"], "partner", "name=Gone", "address=Somewhere")
+    world.sync()
+    world.hub.stop()
+    world.hub.do("delete", "partner", gone)
+    world["hue"].do("set", "partner", gone, "status=dormant")
+    world["da-nang"].do("set", "partner", gone, "status=ended")
+    world.start_hub()
+    world.sync()
+    both, alone = {(record, "status"), (gone, "status")}, {(record, "status")}
+    same_open(world, both, "before")
+    wins = ("    title: name\n", "    title: name\n    deletion: delete_wins\n")
+    retired = ("        policy: review\n", "        policy: review\n        retired: true\n")
+    unit = ("{number: 23, name: address,", "{number: 23, name: address, unit: where,")
+    fax = ("      - {number: 23, name: address,",
+           "      - {number: 99, name: fax, unit: where}\n      - {number: 23, name: address,")
+    for version, (changes, expected) in enumerate((((wins,), alone), ((), both), ((retired,), set()), ((), both),
+                                                   ((fax, unit), both)), 2):
+        path = altered(bench, *changes, version=version)
+        note = world.hub.do("catalog", "apply", path).out
+        check((changes == (wins,)) == ("1 records that an edit has brought back" in note), f"notes: {note}")
+        world.sync()
+        same_open(world, expected, f"version {version}")
+    world.hub.do("verify")
+
+
 if __name__ == "__main__":
     main(globals())

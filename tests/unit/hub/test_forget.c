@@ -3,8 +3,10 @@
 #include "unit/hub/fixture.h"
 
 #include "hub/erasure.h"
+#include "hub/headquarters.h"
 #include "hub/purge.h"
 #include "hub/repair.h"
+#include "model/edit.h"
 #include "model/erasure.h"
 
 enum { FIRST = 1, NAME_OP = 2 /* make_record's */, DAY_MS = 24 * 3600 * 1000 };
@@ -122,6 +124,43 @@ static void what_came_ahead_may_have_left_since(void **state)
     assert_true(has_to_compare(fixture, &late, came, 0));
     assert_true(has_to_compare(fixture, &late, 0, came));
     assert_false(has_to_compare(fixture, &late, came, fixture->hub->rev));
+}
+
+/* The second version of the fixture's catalog: partners that are deleted stay so whatever comes beside it. */
+static void let_deletions_win(struct fixture *fixture)
+{
+    static struct catalog_errors errors;
+    static const char type[] = "    name: partner\n";
+    const char *at = strstr(CATALOG, type) + strlen(type), *first = strchr(CATALOG, '\n');
+    char *text = arena_format(&fixture->arena, "version: 2%.*s    deletion: delete_wins\n%s",
+                              (int)(at - first), first, at);
+    struct bytes packed;
+    struct error error;
+    if (!catalog_from_yaml(bytes_of_string(text), "test", &fixture->arena, &packed, &errors) ||
+        !headquarters_apply_catalog(fixture->hub, packed, NULL, fixture->wall_ms, &error))
+        fail_msg("the catalog is not taken");
+}
+
+/* An edit had brought it back long ago: it is kept for as long as what is deleted now. */
+static void what_a_catalog_deletes_is_kept_for_a_while(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hand *an = &fixture->an;
+    struct new_edit edit;
+    struct error error;
+    say_hello(fixture, an);
+    is_taken(push(fixture, an, partner(fixture, an, FIRST)));
+    const struct entry_id seen = {{an->replica, an->seq}, NAME_OP};
+    const Hopnhat__Record *record = hub_has(fixture, PARTNER, FIRST);
+    assert_true(edit_make_deletion(record, &fixture->arena, &edit, &error));
+    assert_true(headquarters_write(fixture->hub, &edit, 1, NULL, fixture->wall_ms, &error));
+    rename_first(fixture, an, seen, "back");
+    fixture->wall_ms += DAY_MS + 1; /* nobody is waited for */
+    assert_int_equal(housekeep(fixture).purged, 0);
+    let_deletions_win(fixture);
+    assert_int_equal(housekeep(fixture).purged, 0);
+    fixture->wall_ms += DAY_MS + 1;
+    assert_int_equal(housekeep(fixture).purged, 1);
 }
 
 /* A hub that comes back from a backup may have lost the erasure before, and get this one back from custody.
@@ -278,6 +317,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_is_retired_has_no_session, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(what_came_ahead_may_have_left_since, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(what_a_catalog_deletes_is_kept_for_a_while, fixture_start,
+                                        fixture_end),
         cmocka_unit_test_setup_teardown(each_erasure_says_whole_what_it_is_of, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(an_own_change_after_an_erasure_is_told_whole, fixture_start,
                                         fixture_end),

@@ -2,14 +2,10 @@
 
 #include "model/catalog_yaml.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
+#include "unit/lib/model.h"
 
 /* The catalog in force; its lines are counted from 1. */
 static const char OLD[] = "version: 4\n"
@@ -27,6 +23,8 @@ static const char OLD[] = "version: 4\n"
                           "      - {number: 19, name: visits, kind: integer, policy: sum}\n"
                           "      - {number: 20, name: friend, kind: reference, reference: partner}\n"
                           "      - {number: 21, name: telex, retired: true}\n"
+                          "      - {number: 22, name: jubilee, kind: date, yearly: true}\n"
+                          "      - {number: 23, name: seen, kind: time}\n"
                           "  - number: 17\n"
                           "    name: paper\n"
                           "    fields:\n"
@@ -41,17 +39,15 @@ struct fixture {
     struct arena arena;
     struct catalog *old;
     struct catalog_errors errors;
-    uint64_t uses;
+    const struct row *row; /* of the one record there is */
     char notes[2000];
 };
 
-static uint64_t count_uses(void *context, uint32_t type, uint32_t field, const char *choice)
+static uint64_t count_uses(void *context, const struct catalog_use *use)
 {
-    const struct fixture *fixture = context;
-    assert_int_equal(type, 16);
-    assert_int_equal(field, 18);
-    assert_string_equal(choice, "closed");
-    return fixture->uses;
+    struct fixture *fixture = context;
+    assert_int_equal(type_definition(use->type)->number, 16);
+    return fixture->row && use->holds(use, record_of(&fixture->arena, 16, fixture->row, 1), &fixture->arena);
 }
 
 static void take_note(void *context, const char *text)
@@ -90,7 +86,7 @@ static bool judge(struct fixture *fixture, const char *from, const char *to, con
     struct bytes packed;
     const char *at = strstr(OLD, from), *rest = strchr(OLD, '\n');
     const struct catalog_before before = {
-        .catalog = fixture->old, .choice_uses = count_uses, .context = fixture, .note = take_note};
+        .catalog = fixture->old, .count = count_uses, .context = fixture, .note = take_note};
     assert_non_null(at);
     fixture->notes[0] = '\0';
     char *text = arena_format(&fixture->arena, "version: %s%.*s%s%s", version, (int)(at - rest), rest, to,
@@ -161,7 +157,7 @@ static void test_another_name_needs_the_old_one_as_an_alias(void **state)
     assert_true(judge(fixture, "name: phone}", "name: telephone, aliases: [Telefon, phone]}", "5"));
     assert_string_equal(fixture->notes, "partner.phone is called telephone now\n");
     assert_refused(fixture, "name: paper", "name: document",
-                   "new:16: number 17 is that of the type paper, and its records would be shown as document; "
+                   "new:18: number 17 is that of the type paper, and its records would be shown as document; "
                    "if that is the same under another name, write paper among its aliases");
     assert_true(judge(fixture, "name: paper", "name: document\n    aliases: [paper]", "5"));
     assert_string_equal(fixture->notes, "the type paper is called document now\n");
@@ -217,23 +213,53 @@ static void test_policies(void **state)
     assert_true(judge(fixture, "name: phone}", "name: phone, policy: review}", "5"));
     assert_non_null(strstr(fixture->notes, "partner.phone is read by REVIEW, no more by LATEST"));
     assert_true(judge(fixture, "name: phone}", "name: phone, policy: union}", "5"));
-    assert_true(catalog_policies_agree(HOPNHAT__MERGE_POLICY__SUM, HOPNHAT__MERGE_POLICY__SUM));
-    assert_false(catalog_policies_agree(HOPNHAT__MERGE_POLICY__UNION, HOPNHAT__MERGE_POLICY__SUM));
+    assert_refused(fixture, "name: phone}", "name: phone, kind: integer, policy: sum}", "kind");
 }
 
 static void test_choices_in_use(void **state)
 {
     struct fixture *fixture = *state;
-    fixture->uses = 12;
+    const struct row closed = {18, 1, 1, 1, "closed", 0, 0}, other = {18, 1, 1, 1, "closed_once", 0, 0};
+    fixture->row = &closed;
     assert_refused(fixture, "choices: [{name: active}, {name: closed}]", "choices: [{name: active}]",
-                   "new:12: partner.status: the choice closed is gone, and 12 records hold it");
-    fixture->uses = 0;
+                   "new:12: partner.status: the choice closed is gone, and 1 records hold it");
+    fixture->row = &other;
     assert_true(
         judge(fixture, "choices: [{name: active}, {name: closed}]", "choices: [{name: active}]", "5"));
     assert_non_null(strstr(fixture->notes, "closed is gone; no record holds it"));
-    fixture->uses = 12;
+    fixture->row = &closed;
     assert_true(judge(fixture, "{name: closed}", "{name: closed, retired: true}", "5"));
     assert_true(judge(fixture, "{name: closed}", "{name: closed}, {name: new}", "5"));
+}
+
+static void test_days_of_every_year_in_use(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct row yearly = {22, 1, 1, 1, "--05-06", 0, 0}, full = {22, 1, 1, 1, "1950-05-06", 0, 0};
+    fixture->row = &yearly;
+    assert_refused(fixture, "kind: date, yearly: true}", "kind: date}",
+                   "partner.jubilee is yearly no more, and 1 records hold a day without a year");
+    fixture->row = &full;
+    assert_true(judge(fixture, "kind: date, yearly: true}", "kind: date}", "5"));
+}
+
+static void test_times_keep_their_zone(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct row seen = {23, 1, 1, 1, "2026-01-01T10:00", 0, 0}, cleared = {23, 1, 1, 1, NULL, 0, 0};
+    fixture->row = &seen;
+    assert_refused(fixture, "name: old", "name: old\ntime_zone: UTC",
+                   "the time zone was \"Asia/Ho_Chi_Minh\", and 1 records hold times of it in partner.seen");
+    assert_true(judge(fixture, "name: old", "name: old\ntime_zone: Asia/Ho_Chi_Minh", "5"));
+    fixture->row = &cleared;
+    assert_true(judge(fixture, "name: old", "name: old\ntime_zone: UTC", "5"));
+}
+
+static void test_a_deletion_that_wins_is_noted(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_true(judge(fixture, "name: partner\n", "name: partner\n    deletion: delete_wins\n", "5"));
+    assert_non_null(strstr(fixture->notes, "partner is read by delete_wins: 0 records"));
 }
 
 static void test_what_is_added_and_retired(void **state)
@@ -257,6 +283,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_kinds_and_references, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_renamed_target_is_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(test_policies, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_days_of_every_year_in_use, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_times_keep_their_zone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_deletion_that_wins_is_noted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_choices_in_use, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_added_and_retired, setup, teardown),
     };
