@@ -137,8 +137,8 @@ static bool take_edit(struct admission *admission, const struct change *change, 
     return true;
 }
 
-/* A catalog record has come. What a record reads as may change with it: the journal says so, and what reads as
- * deleted is kept for a while from now on. */
+/* A catalog record has come. What a record reads as may change with it: the journal says so, and what reads
+ * as deleted is kept for a while from now on. */
 static bool take_catalog(struct admission *admission, const Hopnhat__Record *record, struct error *error)
 {
     struct catalog *former;

@@ -55,8 +55,8 @@ bool purge_hello(struct hub *hub, const struct installation *installation, const
                  uint64_t wall_ms, bool *compare, struct error *error);
 
 /* Notes for which types the catalog in force, and `former` not, says that a deletion wins: what had been
- * brought back by an edit reads as deleted from now on, and is kept from now on for as long as what is deleted
- * now. */
+ * brought back by an edit reads as deleted from now on, and is kept from now on for as long as what is
+ * deleted now. */
 void purge_take_catalog(struct admission *admission, const struct catalog *former);
 
 #endif

@@ -263,7 +263,8 @@ def same_open(world, expected, when):
     """Hub and offices list the same, each with values to take, and count it."""
     for daemon in (world.hub, world["hue"], world["da-nang"]):
         rows = daemon.do("conflicts", "--json").lines()
-        equal({(row["id"], row["field"]) for row in rows}, expected, f"open conflicts of {daemon.name}, {when}")
+        found = {(row["id"], row["field"]) for row in rows}
+        equal(found, expected, f"open conflicts of {daemon.name}, {when}")
         equal(daemon.status()["conflicts_open"], len(expected), f"conflicts_open of {daemon.name}, {when}")
         for row in rows:
             check(len(row["values"]) > 1 and row["opened"] > "2000", f"what is open in {row}")
@@ -288,8 +289,8 @@ def test_retired_fields_units_and_deletions_are_read_anew(bench):
     unit = ("{number: 23, name: address,", "{number: 23, name: address, unit: where,")
     fax = ("      - {number: 23, name: address,",
            "      - {number: 99, name: fax, unit: where}\n      - {number: 23, name: address,")
-    for version, (changes, expected) in enumerate((((wins,), alone), ((), both), ((retired,), set()), ((), both),
-                                                   ((fax, unit), both)), 2):
+    steps = (((wins,), alone), ((), both), ((retired,), set()), ((), both), ((fax, unit), both))
+    for version, (changes, expected) in enumerate(steps, 2):
         path = altered(bench, *changes, version=version)
         note = world.hub.do("catalog", "apply", path).out
         check((changes == (wins,)) == ("1 records that an edit has brought back" in note), f"notes: {note}")
