@@ -253,7 +253,7 @@ static bool assign_unit(struct maker *maker, const Hopnhat__FieldDefinition *con
         if (!fold_field(maker->type, maker->shown, members[i], maker->arena, &reading, maker->error))
             return false;
         values[i] = given ? register_value(given) : reading.count ? reading.values[0] : bytes_of(NULL, 0);
-        alters = alters || reading.open || !is_just(maker, members[i]->number, values[i]);
+        alters = alters || !is_just(maker, members[i]->number, values[i]);
     }
     for (size_t i = 0; alters && i < member_count; i++)
         if (!put_register(maker, members[i]->number, values[i]))
