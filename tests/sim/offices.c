@@ -75,12 +75,14 @@ static bool knew(struct node *node, const struct view *view, struct entry_id id,
     return known;
 }
 
-/* An edit from a form claims to have seen only what the form showed. */
+/* An edit from a form claims to have seen only what the form showed. What an addition names is added into its
+ * own total, and no claim. */
 static void check_claims(struct node *node, const struct view *view, const struct new_edit *edit,
                          struct arena *arena)
 {
     for (size_t i = 0; i < edit->op_count; i++)
-        for (size_t j = 0; j < edit->ops[i].superseded.count; j++)
+        for (size_t j = 0; j < edit->ops[i].superseded.count && edit->ops[i].kind != HOPNHAT__OP_KIND__ADD;
+             j++)
             if (!knew(node, view, edit->ops[i].superseded.ids[j], arena))
                 world_fail(node->world, "an edit supersedes what was not shown, in field %u: %016llx:%llu",
                            edit->ops[i].field, (unsigned long long)edit->ops[i].superseded.ids[j].dot.replica,
