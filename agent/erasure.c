@@ -39,7 +39,6 @@ void erasure_come(struct agent *agent, struct transaction *transaction, const Ho
     agent->erasures_came = true;
     pieces_clear(transaction, AGENT_PIECE, PIECES_OF_FEED); /* of a record as it was before, perhaps */
     meta_put_number(transaction, AGENT_META, COME, 1);
-    outvoted_forget(transaction, type, id, erasure); /* again at the commit: a feed may bring it back */
     import_log_forget(transaction, AGENT_IMPORT, id, covers, (void *)(uintptr_t)erasure);
 }
 
@@ -66,8 +65,7 @@ static void redo_drafts(struct agent *agent, struct transaction *transaction, co
     for (size_t i = 0; i < change->body->n_edits; i++) {
         const Hopnhat__Edit *edit = change->body->edits[i];
         arena_reset(&agent->scratch);
-        outvoted_forget(transaction, edit->type, edit->record.data,
-                        agent_erasure(transaction, edit->type, edit->record.data, &agent->scratch));
+        outvoted_drop_erased_of(transaction, edit->type, edit->record.data, &agent->scratch);
         draft_redo(agent, transaction, edit->type, edit->record.data, &agent->scratch);
     }
 }

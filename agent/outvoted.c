@@ -78,16 +78,6 @@ static void leave_rows(struct transaction *transaction, uint32_t type, const uin
     }
 }
 
-void outvoted_forget(struct transaction *transaction, uint32_t type, const uint8_t id[16],
-                     const Hopnhat__Record *erasure)
-{
-    struct key key, record;
-    key_record(&record, type, id);
-    for (key = record; next_row(transaction, key_bytes(&record), &key);)
-        if (erasure_covers(erasure, field_of(&key)))
-            transaction_delete(transaction, AGENT_OUTVOTED, key_bytes(&key));
-}
-
 /* Whether the value that the row keeps has been erased, by the own log. Where that was trimmed, a value that
  * the mirror does not hold any more at the head counts as erased with its field. */
 static bool is_erased(struct transaction *transaction, const struct key *key, const Hopnhat__Outvoted *row,
@@ -105,14 +95,28 @@ static bool is_erased(struct transaction *transaction, const struct key *key, co
            !(bag && bag_find(bag, value));
 }
 
-void outvoted_drop_erased(struct transaction *transaction, struct arena *arena)
+static void drop_erased(struct transaction *transaction, struct bytes within, struct arena *arena)
 {
-    for (struct key key = {0}; next_row(transaction, bytes_of(NULL, 0), &key); arena_reset(arena)) {
+    struct key key = {0};
+    for (key_add(&key, within.data, within.size); next_row(transaction, within, &key); arena_reset(arena)) {
         const Hopnhat__Outvoted *row =
             outvoted_row(transaction, get_u32_be(key.data), key.data + 4, field_of(&key), arena);
         if (row && is_erased(transaction, &key, row, arena))
             transaction_delete(transaction, AGENT_OUTVOTED, key_bytes(&key));
     }
+}
+
+void outvoted_drop_erased(struct transaction *transaction, struct arena *arena)
+{
+    drop_erased(transaction, bytes_of(NULL, 0), arena);
+}
+
+void outvoted_drop_erased_of(struct transaction *transaction, uint32_t type, const uint8_t id[16],
+                             struct arena *arena)
+{
+    struct key record;
+    key_record(&record, type, id);
+    drop_erased(transaction, key_bytes(&record), arena);
 }
 
 /* The latest own entry of the bag; NULL: none. */

@@ -43,11 +43,10 @@ bool outvoted_dismiss(struct agent *agent, uint32_t type, const uint8_t id[16], 
 enum { OUTVOTED_COUNTED = 10000 };
 uint64_t outvoted_count(struct transaction *transaction);
 
-/* Drops every row whose value has been erased. To be called when the mirror is at the hub's head. */
+/* Drops every row whose value has been erased. To be called when the mirror is at the hub's head. The other
+ * one does it for one record, whose values are taken from the own logs now, and uses up the arena. */
 void outvoted_drop_erased(struct transaction *transaction, struct arena *arena);
-
-/* Drops what is kept of values that were erased of the record. */
-void outvoted_forget(struct transaction *transaction, uint32_t type, const uint8_t id[16],
-                     const Hopnhat__Record *erasure);
+void outvoted_drop_erased_of(struct transaction *transaction, uint32_t type, const uint8_t id[16],
+                             struct arena *arena);
 
 #endif
