@@ -276,6 +276,21 @@ static struct pieces_held read_held(struct transaction *transaction, const struc
     return pieces_held(transaction, HUB_PIECE, bytes_of(session->key, LINK_KEY_BYTES));
 }
 
+/* What is other once something has come of headquarters' log: changes, or bytes of a piece in parts. */
+static uint64_t come_so_far(struct hub *hub, const struct hub_session *session)
+{
+    uint64_t come = 0;
+    struct transaction transaction;
+    struct error error;
+    for (const struct replica *replica = hub->replicas; replica; replica = replica->hh.next)
+        come += is_own(replica) ? replica->watermark : 0;
+    if (!transaction_begin(&transaction, hub->environment, false, &error))
+        return come;
+    come += read_held(&transaction, session).held_bytes;
+    transaction_abort(&transaction);
+    return come;
+}
+
 /* The agent gives nothing: what has come of a piece of its in parts has come from elsewhere since. */
 static bool forget_held(struct hub *hub, const struct hub_session *session, struct error *error)
 {
@@ -342,9 +357,11 @@ void custody_receive(struct hub *hub, struct hub_session *session, uint32_t requ
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
     message.body_case = HOPNHAT__MESSAGE__BODY_CUSTODY;
     message.custody = &answer;
+    const uint64_t before = gives ? come_so_far(hub, session) : 0;
     bool taken = !gives || custody_pieces_take(hub, session->key, custody, wall_ms, &error);
     if (taken && gives) {
-        hub->custody.awaited_until_ms = 0; /* counted anew from here */
+        if (come_so_far(hub, session) != before)
+            hub->custody.awaited_until_ms = 0; /* counted anew from here */
         quarantine_catch_up(hub, wall_ms);
     }
     if (!taken) {
