@@ -201,7 +201,12 @@ static void a_large_piece_travels_in_parts_and_comes_back_in_parts(void **state)
     assert_non_null(hub_has(fixture, CIRCULAR, 7));
     fixture->wall_ms += CUSTODY_MOST_WAIT_MS / 2;
     assert_true(custody_is_awaited(fixture->hub, fixture->wall_ms)); /* for binh */
-    fixture->wall_ms += CUSTODY_MOST_WAIT_MS + 1;
+    Hopnhat__Custody again = HOPNHAT__CUSTODY__INIT;
+    again.pieces = &kept->pieces[last_piece(kept)];
+    again.n_pieces = 1;
+    fixture->wall_ms += CUSTODY_MOST_WAIT_MS / 2;
+    say_custody(fixture, an, kept, 0, &again); /* nothing new: it is waited no longer for that */
+    fixture->wall_ms += CUSTODY_MOST_WAIT_MS / 2 + 1;
     assert_false(custody_is_awaited(fixture->hub, fixture->wall_ms));
     free(kept);
 }
