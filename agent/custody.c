@@ -61,10 +61,7 @@ static size_t give_part(struct transaction *transaction, const Hopnhat__CustodyP
                         const struct pieces_held *held, size_t most_bytes, Hopnhat__Custody *custody,
                         struct arena *arena)
 {
-    uint8_t *packed = arena_alloc(arena, hopnhat__custody_piece__get_packed_size(piece));
-    if (packed)
-        custody->piece = pieces_cut(bytes_of(packed, hopnhat__custody_piece__pack(piece, packed)), held,
-                                    most_bytes, arena);
+    custody->piece = pieces_cut_message(&piece->base, held, most_bytes, arena);
     if (custody->piece)
         return custody->piece->data.len;
     agent_fail_memory(transaction);

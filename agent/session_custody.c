@@ -132,11 +132,10 @@ void session_take_custody(struct agent_session *session, const struct request *r
         return;
     }
     for (size_t i = 0; i + 1 < custody->n_want && !session->want.replica; i += 2) {
-        struct custody_want want = {.replica = custody->want[i], .from = custody->want[i + 1]};
-        if (custody->held) {
-            want.takes_parts = true;
-            want.held = (struct pieces_held){.id = custody->held->id, .held_bytes = custody->held->size};
-        }
+        const struct custody_want want = {.replica = custody->want[i],
+                                          .from = custody->want[i + 1],
+                                          .takes_parts = custody->held != NULL,
+                                          .held = pieces_told(custody->held)};
         if (!before.replica || goes_on(&want, &before)) /* else the hub cannot take yet what was given */
             session->want = want;
     }

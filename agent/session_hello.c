@@ -246,7 +246,7 @@ static void begin_log(struct session_log *log, const struct own_log *own, const 
     if (!held)
         return;
     log->piece_seq = log->sent + 1;
-    log->piece = (struct pieces_held){.id = held->id, .held_bytes = held->size};
+    log->piece = pieces_told(held);
     log->piece_sent = held->size;
 }
 

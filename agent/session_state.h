@@ -29,7 +29,7 @@ enum {
     PULLS_PROTOCOL = 2,
     PULL_WAIT_MS = 120 * 1000,
     METERED_WAIT_MS = 600 * 1000,
-    LEAST_PATIENCE_MS = 30 * 1000, /* see session_patience_ms */
+    LEAST_PATIENCE_MS = 30 * 1000, /* see agent_session_patience_ms */
     MOST_PATIENCE_MS = 180 * 1000,
     HISTORY_MS = 10 * 1000, /* somebody waits for it */
     HEAD_TOLD_MS = 10 * 60 * 1000,

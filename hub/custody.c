@@ -206,21 +206,6 @@ static bool drop(const struct hub *hub, const Hopnhat__Custody *custody, Hopnhat
     return answer->drop != NULL;
 }
 
-/* A part of a piece that is too large for the credit. */
-static bool cut_piece(const Hopnhat__CustodyPiece *piece, const Hopnhat__Custody *custody, size_t most_bytes,
-                      Hopnhat__Custody *answer, struct arena *arena, struct error *error)
-{
-    struct pieces_held held = {0};
-    uint8_t *packed = arena_alloc(arena, hopnhat__custody_piece__get_packed_size(piece));
-    if (!packed)
-        return error_set(error, ERROR_MEMORY, "out of memory");
-    if (custody->held)
-        held = (struct pieces_held){.id = custody->held->id, .held_bytes = custody->held->size};
-    struct bytes whole = bytes_of(packed, hopnhat__custody_piece__pack(piece, packed));
-    answer->piece = pieces_cut(whole, &held, most_bytes, arena);
-    return answer->piece || error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 /* The next piece that the agent lacks, if it is one of those that keep the log. */
 static bool add_piece(struct hub *hub, const struct hub_session *session, const Hopnhat__Custody *custody,
                       Hopnhat__Custody *answer, struct arena *arena, struct error *error)
@@ -236,8 +221,11 @@ static bool add_piece(struct hub *hub, const struct hub_session *session, const 
             return error_set(error, ERROR_MEMORY, "out of memory");
         Hopnhat__CustodyPiece *piece =
             custody_piece_make(hub, replica, covered(replica, custody) + 1, most_bytes, arena, error);
-        if (piece && custody->has_credit_bytes && piece->sealed.len > 2 * most_bytes)
-            return cut_piece(piece, custody, most_bytes, answer, arena, error);
+        if (piece && custody->has_credit_bytes && piece->sealed.len > 2 * most_bytes) {
+            const struct pieces_held held = pieces_told(custody->held);
+            answer->piece = pieces_cut_message(&piece->base, &held, most_bytes, arena);
+            return answer->piece || error_set(error, ERROR_MEMORY, "out of memory");
+        }
         answer->pieces[0] = piece;
         answer->n_pieces = piece != NULL;
         return piece;
@@ -271,23 +259,26 @@ static void take_note(struct hub *hub, struct hub_session *session, const Hopnha
     audience_look(hub, session, LOOK_NEWS);
 }
 
-static struct pieces_held read_held(struct transaction *transaction, const struct hub_session *session)
+/* How much has come of the piece that the agent gives back in parts. */
+static bool read_held(struct hub *hub, const struct hub_session *session, struct pieces_held *held,
+                      struct error *error)
 {
-    return pieces_held(transaction, HUB_PIECE, bytes_of(session->key, LINK_KEY_BYTES));
+    struct transaction transaction;
+    if (!transaction_begin(&transaction, hub->environment, false, error))
+        return false;
+    *held = pieces_held(&transaction, HUB_PIECE, bytes_of(session->key, LINK_KEY_BYTES));
+    transaction_abort(&transaction);
+    return true;
 }
 
 /* What is other once something has come of headquarters' log: changes, or bytes of a piece in parts. */
 static uint64_t come_so_far(struct hub *hub, const struct hub_session *session)
 {
-    uint64_t come = 0;
-    struct transaction transaction;
+    struct pieces_held held = {0};
     struct error error;
+    uint64_t come = read_held(hub, session, &held, &error) ? held.held_bytes : 0;
     for (const struct replica *replica = hub->replicas; replica; replica = replica->hh.next)
         come += is_own(replica) ? replica->watermark : 0;
-    if (!transaction_begin(&transaction, hub->environment, false, &error))
-        return come;
-    come += read_held(&transaction, session).held_bytes;
-    transaction_abort(&transaction);
     return come;
 }
 
@@ -295,11 +286,10 @@ static uint64_t come_so_far(struct hub *hub, const struct hub_session *session)
 static bool forget_held(struct hub *hub, const struct hub_session *session, struct error *error)
 {
     struct transaction transaction;
-    if (!transaction_begin(&transaction, hub->environment, false, error))
+    struct pieces_held held;
+    if (!read_held(hub, session, &held, error))
         return false;
-    const bool any = read_held(&transaction, session).held_bytes > 0;
-    transaction_abort(&transaction);
-    if (!any)
+    if (held.held_bytes == 0)
         return true;
     if (!transaction_begin(&transaction, hub->environment, true, error))
         return false;
@@ -307,18 +297,15 @@ static bool forget_held(struct hub *hub, const struct hub_session *session, stru
     return transaction_commit(&transaction, error);
 }
 
-/* How much has come of the piece that the agent gives back in parts. */
 static bool add_held(struct hub *hub, const struct hub_session *session, Hopnhat__Custody *answer,
                      struct arena *arena, struct error *error)
 {
-    struct transaction transaction;
+    struct pieces_held held;
     answer->held = arena_alloc(arena, sizeof *answer->held);
     if (!answer->held)
         return error_set(error, ERROR_MEMORY, "out of memory");
-    if (!transaction_begin(&transaction, hub->environment, false, error))
+    if (!read_held(hub, session, &held, error))
         return false;
-    const struct pieces_held held = read_held(&transaction, session);
-    transaction_abort(&transaction);
     hopnhat__piece_held__init(answer->held);
     answer->held->id = held.id;
     answer->held->size = held.held_bytes;

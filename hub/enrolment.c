@@ -267,19 +267,13 @@ static bool cut_answer(Hopnhat__Joined *joined, const Hopnhat__Join *join, struc
 {
     const size_t slice = join->credit_bytes > LEAST_PIECE_BYTES ? join->credit_bytes : LEAST_PIECE_BYTES;
     const uint64_t time = joined->time;
-    struct pieces_held held = {0};
+    const struct pieces_held held = pieces_told(join->held);
     if (!join->has_credit_bytes || hopnhat__joined__get_packed_size(joined) <= 2 * slice)
         return true;
     joined->time = 0; /* so that the whole is the same each time */
-    uint8_t *packed = arena_alloc(arena, hopnhat__joined__get_packed_size(joined));
-    if (!packed)
-        return error_set(error, ERROR_MEMORY, "out of memory");
-    struct bytes whole = bytes_of(packed, hopnhat__joined__pack(joined, packed));
-    if (join->held)
-        held = (struct pieces_held){.id = join->held->id, .held_bytes = join->held->size};
+    joined->piece = pieces_cut_message(&joined->base, &held, slice, arena);
     joined->time = time;
     joined->n_records = 0;
-    joined->piece = pieces_cut(whole, &held, slice, arena);
     return joined->piece || error_set(error, ERROR_MEMORY, "out of memory");
 }
 

@@ -126,16 +126,14 @@ bool part_add_piece(struct part *part, Hopnhat__FeedItem *item, bool *whole)
     Hopnhat__FeedPiece *to = arena_alloc(arena, sizeof *to);
     uint32_t group = item->group;
     item->group = 0;
-    uint8_t *packed = arena_alloc(arena, hopnhat__feed_item__get_packed_size(item));
-    if (!to || !packed)
+    if (!to)
         return out_of_memory(part->error);
-    struct bytes all = bytes_of(packed, hopnhat__feed_item__pack(item, packed));
     hopnhat__feed_piece__init(to);
     to->group = group;
-    to->piece = pieces_cut(all, part->held, slice, arena);
+    to->piece = pieces_cut_message(&item->base, part->held, slice, arena);
     if (!to->piece)
         return out_of_memory(part->error);
-    *whole = to->piece->offset + to->piece->data.len == all.size;
+    *whole = pieces_is_last(to->piece);
     *part->held = *whole
                       ? (struct pieces_held){0}
                       : (struct pieces_held){.id = to->piece->id,

@@ -362,7 +362,7 @@ static void take_piece(struct hub *hub, struct batch *batch, uint32_t request, u
     hub->turn->size_bytes += piece->data.len;
     if (!known) {
         pieces_add(transaction, HUB_PIECE, key_bytes(&key), piece);
-        if (piece->offset + piece->data.len == piece->total)
+        if (pieces_is_last(piece))
             whole = pieces_whole(transaction, HUB_PIECE, key_bytes(&key), &batch->arena);
     }
     if (known || whole.size) {

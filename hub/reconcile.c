@@ -115,7 +115,7 @@ static bool cut(struct comparison *comparison, struct error *error)
 {
     const Hopnhat__Reconcile *request = comparison->request;
     Hopnhat__Reconciled *answer = comparison->answer, all = HOPNHAT__RECONCILED__INIT;
-    struct pieces_held held = {0};
+    const struct pieces_held held = pieces_told(request->held);
     static char nothing[] = "";
     size_t most = request->credit_bytes > LEAST_PIECE_BYTES ? request->credit_bytes : LEAST_PIECE_BYTES;
     all.group = nothing;
@@ -123,20 +123,12 @@ static bool cut(struct comparison *comparison, struct error *error)
     all.n_differing = answer->n_differing;
     all.records = answer->records;
     all.n_records = answer->n_records;
-    size_t size = hopnhat__reconciled__get_packed_size(&all);
-    if (answer->n_differing != 1 || size <= 2 * most)
+    if (answer->n_differing != 1 || hopnhat__reconciled__get_packed_size(&all) <= 2 * most)
         return true;
-    uint8_t *packed = arena_alloc(comparison->arena, size);
-    if (!packed)
-        return out_of_memory(error);
-    hopnhat__reconciled__pack(&all, packed);
-    if (request->held)
-        held = (struct pieces_held){.id = request->held->id, .held_bytes = request->held->size};
-    answer->piece = pieces_cut(bytes_of(packed, size), &held, most, comparison->arena);
+    answer->piece = pieces_cut_message(&all.base, &held, most, comparison->arena);
     if (!answer->piece)
         return out_of_memory(error);
-    bool last = answer->piece->offset + answer->piece->data.len == size;
-    answer->next = answer->differing[0] + last;
+    answer->next = answer->differing[0] + pieces_is_last(answer->piece);
     answer->n_differing = answer->n_records = 0;
     return true;
 }

@@ -238,7 +238,7 @@ static void receive_pull(struct hub *hub, struct hub_session *session, uint32_t 
     while (!pull->ahead && session->sent)
         drop_sent(session); /* what was under way was not applied, and is sent again */
     if (pull->held && session->confirmed_request == 0)
-        session->confirmed.held = (struct pieces_held){.id = pull->held->id, .held_bytes = pull->held->size};
+        session->confirmed.held = pieces_told(pull->held);
     uint64_t hold_ms = pull->wait_ms < LONGEST_HOLD_MS ? pull->wait_ms : LONGEST_HOLD_MS;
     struct waiting_pull *waiting = &session->pulls[session->pull_count++];
     waiting->request = request;

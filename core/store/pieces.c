@@ -71,6 +71,25 @@ Hopnhat__Piece *pieces_cut(struct bytes whole, const struct pieces_held *held, s
     return piece;
 }
 
+Hopnhat__Piece *pieces_cut_message(const ProtobufCMessage *message, const struct pieces_held *held,
+                                   size_t most, struct arena *arena)
+{
+    uint8_t *packed = arena_alloc(arena, protobuf_c_message_get_packed_size(message));
+    if (!packed)
+        return NULL;
+    return pieces_cut(bytes_of(packed, protobuf_c_message_pack(message, packed)), held, most, arena);
+}
+
+bool pieces_is_last(const Hopnhat__Piece *piece)
+{
+    return piece->offset + piece->data.len == piece->total;
+}
+
+struct pieces_held pieces_told(const Hopnhat__PieceHeld *told)
+{
+    return told ? (struct pieces_held){.id = told->id, .held_bytes = told->size} : (struct pieces_held){0};
+}
+
 bool pieces_sound(const Hopnhat__Piece *piece)
 {
     return piece->total > 0 && piece->total <= LIMIT_PIECED_BYTES && piece->offset <= piece->total &&

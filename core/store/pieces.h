@@ -22,6 +22,16 @@ struct pieces_held {
 Hopnhat__Piece *pieces_cut(struct bytes whole, const struct pieces_held *held, size_t most,
                            struct arena *arena);
 
+/* The same of a message, which is packed into the arena. */
+Hopnhat__Piece *pieces_cut_message(const ProtobufCMessage *message, const struct pieces_held *held,
+                                   size_t most, struct arena *arena);
+
+/* Whether the whole ends with the piece. */
+bool pieces_is_last(const Hopnhat__Piece *piece);
+
+/* What the other side says that it holds; NULL: nothing. */
+struct pieces_held pieces_told(const Hopnhat__PieceHeld *told);
+
 /* Whether the sizes in a piece that came can be. */
 bool pieces_sound(const Hopnhat__Piece *piece);
 

@@ -273,6 +273,18 @@ static void who_takes_none_now_is_passed_over(void **state)
     assert_true(custody_waits(fixture->hub, session));
 }
 
+/* Headquarters writes so many changes, which an keeps, and comes back from a copy of before. Returns the
+ * number of the last piece of it. */
+static size_t lose_changes(struct fixture *fixture, uint8_t count, struct kept *kept)
+{
+    be_copied(fixture);
+    for (uint8_t i = 1; i <= count; i++)
+        headquarters_writes(fixture, i, 200);
+    keep_all(fixture, &fixture->an, kept);
+    restore(fixture);
+    return last_piece(kept);
+}
+
 /* Another agent may hold what lies between: it is waited for, and then what comes after the gap counts. */
 static void a_gap_in_headquarters_log_is_recorded_and_blocks_nothing(void **state)
 {
@@ -280,12 +292,7 @@ static void a_gap_in_headquarters_log_is_recorded_and_blocks_nothing(void **stat
     struct hand *an = &fixture->an, *binh = &fixture->binh;
     struct kept *kept = calloc(1, sizeof *kept), none = {0};
     uint64_t number = fixture->hub->own_replica, lost;
-    be_copied(fixture);
-    for (uint8_t i = 1; i <= 3; i++)
-        headquarters_writes(fixture, i, 200);
-    keep_all(fixture, an, kept);
-    const size_t last = last_piece(kept);
-    restore(fixture);
+    const size_t last = lose_changes(fixture, 3, kept);
     say_hello(fixture, an);
     say_hello(fixture, binh);
     lost = registry_replica(fixture->hub, number)->watermark + 1;
@@ -314,12 +321,7 @@ static void the_gap_is_as_small_as_can_be(void **state)
     struct hand *an = &fixture->an, *binh = &fixture->binh;
     struct kept *kept = calloc(1, sizeof *kept);
     uint64_t number = fixture->hub->own_replica;
-    be_copied(fixture);
-    for (uint8_t i = 1; i <= 3; i++)
-        headquarters_writes(fixture, i, 200);
-    keep_all(fixture, an, kept);
-    const size_t last = last_piece(kept);
-    restore(fixture);
+    const size_t last = lose_changes(fixture, 3, kept);
     say_hello(fixture, an);
     say_hello(fixture, binh);
     assert_int_equal(ask(fixture, an, kept, last)->body_case, HOPNHAT__MESSAGE__BODY_BUSY);
@@ -342,12 +344,7 @@ static void a_gap_counts_when_the_time_to_wait_has_passed(void **state)
     struct fixture *fixture = *state;
     struct hand *an = &fixture->an;
     struct kept *kept = calloc(1, sizeof *kept);
-    be_copied(fixture);
-    for (uint8_t i = 1; i <= 2; i++)
-        headquarters_writes(fixture, i, 200);
-    keep_all(fixture, an, kept);
-    const size_t last = last_piece(kept);
-    restore(fixture);
+    const size_t last = lose_changes(fixture, 2, kept);
     say_hello(fixture, an);
     assert_int_equal(ask(fixture, an, kept, last)->body_case, HOPNHAT__MESSAGE__BODY_BUSY);
     fixture->wall_ms += CUSTODY_MOST_WAIT_MS + 1;

@@ -3,8 +3,8 @@
 
 #include "base/limits.h"
 #include "unit/lib/model.h"
+#include "unit/lib/test_arena.h"
 
-static struct arena arena;
 static struct error error;
 
 static const uint64_t OWN = UINT64_C(0x0123456789abcdef), OTHER = 5;
@@ -12,20 +12,6 @@ static const uint8_t KEY[SEED_KEY_BYTES] = {1, 2, 3};
 static const struct dot DOT = {UINT64_C(0x0123456789abcdef), 41};
 
 enum { TYPE = 16, BEFORE_MS = 1700000000 };
-
-static int setup(void **state)
-{
-    (void)state;
-    arena_init(&arena, TEST_ARENA_BYTES);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_release(&arena);
-    return 0;
-}
 
 /* What a test alters, and what is made of it. */
 struct made {

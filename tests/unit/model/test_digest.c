@@ -1,24 +1,9 @@
 #include "model/digest.h"
 
 #include "unit/lib/model.h"
+#include "unit/lib/test_arena.h"
 
 #include <xxhash.h>
-
-static struct arena arena;
-
-static int setup(void **state)
-{
-    (void)state;
-    arena_init(&arena, TEST_ARENA_BYTES);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_release(&arena);
-    return 0;
-}
 
 __extension__ typedef unsigned __int128 wide;
 

@@ -2,22 +2,7 @@
 #include "model/echo.h"
 
 #include "unit/lib/model.h"
-
-static struct arena arena;
-
-static int setup(void **state)
-{
-    (void)state;
-    arena_init(&arena, TEST_ARENA_BYTES);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_release(&arena);
-    return 0;
-}
+#include "unit/lib/test_arena.h"
 
 enum { WATERMARK = 100, HEAD_REV = 5000 };
 

@@ -1,27 +1,13 @@
 /* Erased values: who had been told keeps what he wrote, and the chain does not notice. */
 #include "../lib/model.h"
+#include "../lib/test_arena.h"
 
 #include "model/erasure.h"
 #include "model/merge.h"
 
 #include <stdio.h>
 
-static struct arena arena;
 static struct error error;
-
-static int setup(void **state)
-{
-    (void)state;
-    arena_init(&arena, TEST_ARENA_BYTES);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_release(&arena);
-    return 0;
-}
 
 enum { HQ = 9, OWN = 1 };
 
