@@ -95,7 +95,7 @@ static bool explain(const struct sync *sync, uint64_t timeout_s, struct error *e
     const char *trouble = json_string_value(json_object_get(status, "trouble"));
     char why[200];
     if (!json_is_true(json_object_get(status, "hub_online")))
-        snprintf(why, sizeof why, "the hub is away");
+        snprintf(why, sizeof why, "the hub is away: %s", json_string_value(json_object_get(status, "link")));
     else if (json_string_length(json_object_get(status, "waits_for")) > 0)
         snprintf(why, sizeof why, "%s",
                  strcmp(json_string_value(json_object_get(status, "waits_for")), "hours") == 0

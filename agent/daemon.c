@@ -46,7 +46,8 @@ struct agent_daemon {
     struct backup_schedule *backups;
     struct service_manager manager;
     bool stopping;
-    enum link_state told; /* what the log was told last */
+    enum link_state told;  /* what the log was told last */
+    const char *link_says; /* what became of the link last, in words */
 };
 
 static void plan_retry(struct agent_daemon *daemon)
@@ -81,6 +82,7 @@ static void drop_link(void *context, const char *why)
 
 static void tell_state(struct agent_daemon *daemon, enum link_state state, const char *text)
 {
+    daemon->link_says = text;
     if (state == daemon->told)
         return;
     daemon->told = state;
@@ -169,6 +171,12 @@ static const char *session_state(void *context)
 {
     const struct agent_daemon *daemon = context;
     return agent_session_state(daemon->session);
+}
+
+static const char *link_says(void *context)
+{
+    const struct agent_daemon *daemon = context;
+    return daemon->link_says;
 }
 
 static void connect_if_due(struct agent_daemon *daemon)
@@ -277,6 +285,7 @@ static bool open_store(struct agent_daemon *daemon, const char *data, struct err
         return false;
     daemon->service.sync = sync_now;
     daemon->service.state = session_state;
+    daemon->service.link = link_says;
     daemon->service.context = daemon;
     return true;
 }
@@ -336,6 +345,7 @@ struct agent_daemon *agent_daemon_new(const char *data, const struct settings_so
     }
     arena_init(&daemon->arena, LIMIT_MESSAGE_ARENA_BYTES);
     daemon->told = LINK_CUT;
+    daemon->link_says = "not tried yet";
     if (open_store(daemon, data, error) && open_link(daemon, error) &&
         open_http(daemon, data, daemon->settings.http, error) && start_backups(daemon, data, error) &&
         service_manager_ready(&daemon->manager, daemon->loop, error))

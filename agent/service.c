@@ -208,7 +208,8 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
         return NULL;
     arena_init(&arena, 4096);
     json_t *json = json_pack(
-        "{s:s, s:o, s:o, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:o, s:I, s:i, s:I, s:s, s:o, "
+        "{s:s, s:o, s:o, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:o, s:I, s:i, s:I, s:s, s:s, "
+        "s:o, "
         "s:s, s:I, s:o}",
         "office", now.office, "replica", replica_json(now.replica), "epoch", replica_json(now.epoch), "hub",
         service->agent->hub_address, "hub_online", now.hub_online, "caught_up", now.caught_up, "pending",
@@ -217,7 +218,8 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
         "digest_mismatches", (json_int_t)now.digest_mismatches, "records", (json_int_t)now.records,
         "last_contact", contact_json(now.last_contact_ms, &arena), "heads", (json_int_t)now.heads,
         "catalog_version", (int)now.catalog_version, "clock_offset_ms", (json_int_t)now.clock_offset_ms,
-        "state", service->state ? service->state(service->context) : "not running", "trouble",
+        "state", service->state ? service->state(service->context) : "not running", "link",
+        service->link ? service->link(service->context) : "not running", "trouble",
         bytes_json(bytes_of_string(now.trouble)), "version", HOPNHAT_VERSION, "outvoted",
         (json_int_t)now.outvoted, "pending_since", contact_json(now.pending_since_ms, &arena));
     arena_release(&arena);

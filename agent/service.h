@@ -38,6 +38,7 @@ struct agent_service {
     /* Of the daemon; NULL where a tool has opened the store itself. */
     void (*sync)(void *context, uint64_t wall_ms);
     const char *(*state)(void *context);
+    const char *(*link)(void *context);
     void *context;
 };
 
