@@ -1,8 +1,8 @@
 """A sync that is cut after so many bytes, with real daemons, and what the cut costs."""
-from federation import Federation
+from federation import Federation, caught_up
 from hopnhat_test import check, wait_until
 from proxy import Proxy
-from thin import caught_up, write
+from thin import write
 
 SYNC_S = 120
 

@@ -3,10 +3,12 @@ import http.client
 import json
 import os
 import socket
+import time
 
-from hopnhat_test import Daemon, Failed, check, equal, wait_until
+from hopnhat_test import COMMAND_DEADLINE_S, SOON_S, Daemon, Failed, equal, wait_until
 
 SYNC_S = 30
+LATER_S = 1.2  # by more than clocks are compared wrong (CONTACT_MS of agent/session_state.h)
 
 
 class Federation:
@@ -52,21 +54,43 @@ class Federation:
         return self.offices[name]
 
     def sync(self, *names):
-        """Every office (or those named) catches up: twice, so that each has what the others sent."""
+        """Every office (or those named) catches up: twice, so that each has what the others sent. One that
+        has caught up may begin anew at any moment, as the hub has something to tell it: it is waited for."""
         chosen = [self.offices[name] for name in names or self.offices]
         for _ in range(2):
             for agent in chosen:
                 agent.do("sync", "--wait", "--timeout", str(SYNC_S), deadline_s=SYNC_S + 10)
         for agent in chosen:
-            status = agent.status()
-            check(status["caught_up"] and status["digests_equal"] and status["pending"] == 0,
-                  f"{agent.name} is caught up: {status}")
+            status = wait_until(lambda one=agent: caught_up(one), SOON_S, f"{agent.name} is caught up")
             equal(status["digest_mismatches"], 0, f"digest mismatches of {agent.name}")
+
+
+def caught_up(agent):
+    """Whether nothing is pending and the agent holds what the hub does: its status then."""
+    status = agent.status()
+    return status["pending"] == 0 and status["caught_up"] and status["digests_equal"] and status
 
 
 def add(daemon, type_name, *assignments):
     """`add`; the new record's id."""
     return daemon.do("add", type_name, *assignments).out.strip()
+
+
+def time_passes():
+    """What is written from now on is later than what was written before, by whatever clock."""
+    until = time.monotonic() + LATER_S
+    wait_until(lambda: time.monotonic() > until, LATER_S + SOON_S, "time passes")
+
+
+def apart(world, partner, **assignments):
+    """Each office writes its assignment while the hub is away, one later than the other; then all sync."""
+    world.hub.stop()
+    for place, (office, assignment) in enumerate(assignments.items()):
+        if place:
+            time_passes()
+        world[office.replace("_", "-")].do("set", "partner", partner, assignment)
+    world.start_hub()
+    world.sync()
 
 
 def fields(daemon, type_name, record_id):
@@ -82,7 +106,7 @@ def comparable(record):
     return {key: value for key, value in record.items() if key != "token"}
 
 
-def sees(daemon, type_name, record_id, name, value, deadline_s=10):
+def sees(daemon, type_name, record_id, name, value, deadline_s=SOON_S):
     """Waits until the daemon shows the value, without a sync being asked for."""
     def shown():
         result = daemon.call("get", type_name, record_id, "--json")
@@ -114,7 +138,7 @@ class Caller(http.client.HTTPConnection):
 def call_http(daemon, method, path, body=b""):
     """One request over the daemon's Unix socket: (status, JSON)."""
     with socket.socket(socket.AF_UNIX) as link:
-        link.settimeout(10)
+        link.settimeout(COMMAND_DEADLINE_S)
         link.connect(os.path.join(daemon.data, "control.sock"))
         head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" \
                f"Content-Length: {len(body)}\r\n\r\n"
@@ -129,4 +153,5 @@ def call_http(daemon, method, path, body=b""):
         raise Failed(f"no answer to {method} {path}: {answer[:200]!r}") from error
 
 
-__all__ = ["Caller", "Daemon", "Federation", "add", "call_http", "comparable", "fields", "ids", "sees"]
+__all__ = ["Caller", "Daemon", "Federation", "add", "apart", "call_http", "caught_up", "comparable", "fields",
+           "ids", "sees", "time_passes"]

@@ -38,9 +38,13 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.environ.get("HOPNHAT_BUILD", os.path.join(ROOT, "build"))
 FULL = os.environ.get("HOPNHAT_FULL") == "1"
 POLL_S = 0.02
-COMMAND_DEADLINE_S = 30
-READY_DEADLINE_S = 20
-STOP_DEADLINE_S = 15
+# What takes a moment on an idle machine and may take long on one that does much else; less than the 30 s
+# after which an agent gives up a hub that does not answer, so that what comes by that alone does not pass.
+SOON_S = 25
+COMMAND_DEADLINE_S = 60
+READY_DEADLINE_S = 60
+STOP_DEADLINE_S = 30
+MEASURED_TRIES = 4
 
 
 class Failed(Exception):
@@ -75,6 +79,13 @@ def wait_until(predicate, deadline_s, what):
         if time.monotonic() >= end:
             raise Failed(f"not within {deadline_s} s: {what}")
         time.sleep(POLL_S)
+
+
+def at_best(measured, what):
+    """That measured(), which compares times, holds in one of a few tries: a busy machine is slow now and
+    then, a slow program each time."""
+    if not any(measured() for _ in range(MEASURED_TRIES)):
+        raise Failed(f"in none of {MEASURED_TRIES} tries: {what}")
 
 
 def json_lines(text):
@@ -242,8 +253,8 @@ class Daemon:
     def record(self, type_name, record_id):
         return self.do("get", type_name, record_id, "--json").json()
 
-    def records(self, type_name, *arguments):
-        return self.do("list", type_name, *arguments, "--json").lines()
+    def records(self, type_name, *arguments, deadline_s=COMMAND_DEADLINE_S):
+        return self.do("list", type_name, *arguments, "--json", deadline_s=deadline_s).lines()
 
     def status(self):
         return self.do("status", "--json").json()

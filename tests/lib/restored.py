@@ -1,6 +1,6 @@
 """Stores that come back from backups, for system tests."""
-from federation import comparable
-from hopnhat_test import check, equal, wait_until
+from federation import caught_up, comparable
+from hopnhat_test import SOON_S, equal, wait_until
 
 SYNC = ("sync", "--wait", "--timeout", "60")
 
@@ -18,8 +18,7 @@ def catch_up(world):
         for agent in world.offices.values():
             agent.do(*SYNC, deadline_s=70)
     for agent in world.offices.values():
-        status = agent.status()
-        check(status["caught_up"] and status["digests_equal"], f"{agent.name} is caught up: {status}")
+        wait_until(lambda one=agent: caught_up(one), SOON_S, f"{agent.name} is caught up")
         agent.do("verify")
     world.hub.do("verify")
 
@@ -41,12 +40,12 @@ def same_everywhere(world, type_name):
 def in_custody(world):
     """All have read what headquarters did, and keep its log."""
     world.sync()
-    wait_until(lambda: world.hub.status()["not_in_custody"] == 0, 20, "all of the log is in custody")
+    wait_until(lambda: world.hub.status()["not_in_custody"] == 0, SOON_S, "all of the log is in custody")
 
 
 def trimmed(world, agent, length):
     """Waits until the agent keeps that many of its changes; it hears what is safe when it writes."""
-    wait_until(lambda: agent.status()["log_length"] <= length, 20, f"{agent.name} keeps {length} changes")
+    wait_until(lambda: agent.status()["log_length"] <= length, SOON_S, f"{agent.name} keeps {length} changes")
 
 
 __all__ = ["SYNC", "catch_up", "in_custody", "restore", "same_everywhere", "trimmed"]

@@ -20,9 +20,10 @@ LOGS = os.path.join(BUILD, "logs")
 JOBS = 2
 PARTS = ("tidy", "unit", "sanitize", "clang", "coverage", "system", "sim")
 SLOW_PARTS = ("sanitize", "clang", "coverage")
-SYSTEM_DEADLINE_S, SYSTEM_DEADLINE_FULL_S = 300, 2 * 3600
-SIM_DEADLINE_S = 420
-COVERAGE_DEADLINE_S = 420
+SYSTEM_DEADLINE_S, SYSTEM_DEADLINE_FULL_S = 600, 2 * 3600
+SIM_DEADLINE_S = 1200
+COVERAGE_DEADLINE_S = 1200
+TIDY_DEADLINE_S = 300
 SEEDS, SEEDS_FAST = 300, 30
 
 OK = re.compile(r"ok\b")
@@ -193,13 +194,14 @@ def run_ctest(directory, name, by_program):
 
 
 def part_tidy(_fast):
-    total = show_program("tidy", run_program("tidy", [os.path.join("tests", "tidy")], 120, {}))
+    total = show_program("tidy", run_program("tidy", [os.path.join("tests", "tidy")], TIDY_DEADLINE_S, {}))
     check = [os.path.join("tests", "defences"), "--check"]
-    total.add(show_program("defences", run_program("defences", check, 120, {})))
+    total.add(show_program("defences", run_program("defences", check, TIDY_DEADLINE_S, {})))
     for test in sorted(os.listdir(os.path.join(ROOT, "tests", "lib"))):
         if test.startswith("test_"):
             command = [sys.executable, "-B", os.path.join("tests", "lib", test)]
-            total.add(show_program(test, run_program(test, command, 120, {"HOPNHAT_BUILD": BUILD})))
+            environment = {"HOPNHAT_BUILD": BUILD}
+            total.add(show_program(test, run_program(test, command, TIDY_DEADLINE_S, environment)))
     return total
 
 

@@ -98,7 +98,8 @@ class Office:
         times = sorted(self.edits_ms(still_coming))
         result.p50_ms, result.p95_ms = times[len(times) // 2], times[len(times) * 95 // 100]
         result.took_s = back_s[0]
-        result.counts = self.crowd.look()
+        self.crowd.wait(lambda counts: counts["open"] == self.members, deadline_s, "all are back still")
+        result.counts = self.crowd.counts
         result.lost = result.counts["lost"] + result.counts["saved"] - result.counts["acknowledged"]
         return result
 

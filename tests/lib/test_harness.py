@@ -3,12 +3,13 @@
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from hopnhat_test import (BUILD, ROOT, Bench, Failed, check, equal, main, run_test, skip,  # noqa: E402
-                          wait_until)
+from hopnhat_test import (BUILD, ROOT, SOON_S, Bench, Failed, check, equal, main, run_test,  # noqa: E402
+                          skip, wait_until)
 from run_parts import count_lines  # noqa: E402
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -73,12 +74,16 @@ def test_timeout_ends_grandchildren(bench):
                    "from hopnhat_test import Bench\nimport time\n"
                    f"process = Bench('x').start('x', {SLEEP!r})\n"
                    f"open({pid_file!r}, 'w').write(str(process.pid))\ntime.sleep(600)\n")
-    status = subprocess.call(["timeout", "2", sys.executable, "-B", script],
-                             env=bench.environment({"TMPDIR": bench.directory}))
-    equal(status, 124, "status of timeout(1)")
-    with open(pid_file, encoding="ascii") as file:
-        pid = int(file.read())
-    wait_until(lambda: gone(pid) or is_zombie(pid), 5, "the grandchild is gone")
+
+    def started():
+        with contextlib.suppress(OSError, ValueError), open(pid_file, encoding="ascii") as file:
+            return int(file.read())
+    with subprocess.Popen(["timeout", "600", sys.executable, "-B", script],
+                          env=bench.environment({"TMPDIR": bench.directory})) as deadline:
+        pid = wait_until(started, SOON_S, "the grandchild is there")
+        deadline.send_signal(signal.SIGALRM)  # what timeout(1) gives itself when the time is over
+        equal(deadline.wait(SOON_S), 124, "status of timeout(1)")
+    wait_until(lambda: gone(pid) or is_zombie(pid), SOON_S, "the grandchild is gone")
 
 
 def is_zombie(pid):

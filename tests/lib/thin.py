@@ -7,7 +7,7 @@ import re
 import subprocess
 import time
 
-from federation import Caller, Federation
+from federation import Caller, Federation, caught_up
 from hopnhat_test import equal, wait_until
 
 COUNTRIES = ("FR", "US", "NL", "DE", "JP", "KR", "LA", "KH", "CN", "AU")
@@ -57,12 +57,6 @@ def joined(bench, network, shape, *codes):
     return world
 
 
-def caught_up(agent):
-    """Whether nothing is pending and the agent holds what the hub does."""
-    status = agent.status()
-    return status["pending"] == 0 and status["caught_up"] and status["digests_equal"] and status
-
-
 def wait_caught_up(world, records, deadline_s):
     """Every office has all records, with equal digests and no mismatch ever."""
     for agent in world.offices.values():
@@ -108,4 +102,4 @@ def cut(network, cut_s):
         link.mend()
 
 
-__all__ = ["bring", "caught_up", "joined", "sockets", "wait_caught_up", "with_a_cut", "write"]
+__all__ = ["bring", "joined", "sockets", "wait_caught_up", "with_a_cut", "write"]

@@ -2,7 +2,7 @@
 import http.client
 import json
 
-from hopnhat_test import Failed
+from hopnhat_test import COMMAND_DEADLINE_S, Failed
 
 
 class Web:
@@ -13,7 +13,7 @@ class Web:
 
     def ask(self, method, path, body=None, headers=None):
         """(status, JSON object, header fields)."""
-        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=COMMAND_DEADLINE_S)
         try:
             link.request(method, path, json.dumps(body) if body is not None else None,
                          {**self.headers, **(headers or {})})

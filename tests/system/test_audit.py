@@ -6,7 +6,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add
-from hopnhat_test import check, equal, main, wait_until
+from hopnhat_test import SOON_S, check, equal, main, wait_until
 
 CATALOG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../deploy/catalog/vufo.yaml")
 SECRET = "0905-111-222"
@@ -47,7 +47,7 @@ def refused_change(world):
     world["hue"].do("set", "partner", record, "address=New")
     world.hub.do("office", "set", "hue", "--remove-group", "cluster:1")
     world["hue"].start()
-    wait_until(lambda: world.hub.status()["quarantined"], 20, "a change is refused")
+    wait_until(lambda: world.hub.status()["quarantined"], SOON_S, "a change is refused")
     row = world.hub.do("quarantine", "list", "--json").lines()[-1]
     return f"{row['replica']}.{row['seq']}", record
 
@@ -119,11 +119,11 @@ def test_settings_that_are_read_again_are_on_record(bench):
     hub.start("--config", path)
     write("backup_keep: 3\n")
     hub.process.signal(signal.SIGHUP)
-    wait_until(lambda: acts(hub)[-1] == "settings reload", 10, "it is on record")
+    wait_until(lambda: acts(hub)[-1] == "settings reload", SOON_S, "it is on record")
     check("backup_keep: 3" in entries(hub)[-1]["detail"], f"what is in force: {entries(hub)[-1]}")
     write("backup_keep: many\n")
     hub.process.signal(signal.SIGHUP)
-    wait_until(lambda: acts(hub)[-1] == "failed: settings reload", 10, "the failure is on record")
+    wait_until(lambda: acts(hub)[-1] == "failed: settings reload", SOON_S, "the failure is on record")
     check("backup_keep" in entries(hub)[-1]["detail"], f"why: {entries(hub)[-1]}")
 
 

@@ -5,7 +5,7 @@ import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from federation import Federation, add, comparable, fields, ids, sees  # noqa: E402
+from federation import Federation, add, comparable, fields, ids, sees, time_passes  # noqa: E402
 from hopnhat_test import check, equal, main  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from thin import bring  # noqa: E402
@@ -77,6 +77,7 @@ def test_what_came_late_was_made_before(bench):
     hue.do("set", "partner", record, "address=early")
     hue.do("bundle", "export", bench.path("first"))
     hue.do("set", "partner", record, "website=early")  # after the stick has left
+    time_passes()
     da_nang.do("set", "partner", record, "address=late", "website=late")
     world.sync("da-nang")
     world.hub.do("bundle", "import", bench.path("first"))

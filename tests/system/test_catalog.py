@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add, fields, sees
-from hopnhat_test import ROOT, check, equal, main, wait_until
+from hopnhat_test import ROOT, SOON_S, check, equal, main, wait_until
 
 
 def built_in():
@@ -79,7 +79,7 @@ def test_a_retired_number_is_not_used_again(bench):
     number = altered(bench, (field + " most_bytes: 2000,", field + " kind: integer,"), version=3)
     refused(world.hub, number, "was a field of the kind TEXT")
     world.hub.do("catalog", "apply", altered(bench, version=3))
-    wait_until(lambda: world["hue"].status()["catalog_version"] == 3, 10, "hue has the catalog")
+    wait_until(lambda: world["hue"].status()["catalog_version"] == 3, SOON_S, "hue has the catalog")
     equal(fields(world["hue"], "partner", partner)["address"], "5 Le Loi", "the address is there again")
 
 
@@ -95,7 +95,7 @@ def test_another_name_for_the_same_field(bench):
             "write address among its aliases")
     note = world.hub.do("catalog", "apply", altered(bench, (field[0], field[1] + "address, "))).out
     check("partner.address is called mailbox now" in note, f"the note: {note!r}")
-    wait_until(lambda: world["hue"].status()["catalog_version"] == 2, 10, "hue has the catalog")
+    wait_until(lambda: world["hue"].status()["catalog_version"] == 2, SOON_S, "hue has the catalog")
     equal(fields(world["hue"], "partner", partner)["mailbox"], "5 Le Loi", "under its other name")
     with open(bench.path("old.csv"), "w", encoding="utf-8") as file:
         file.write("name,address\nTwo,6 Le Loi\n")
@@ -115,7 +115,7 @@ def test_what_is_allowed_arrives_everywhere(bench):
     check("person is gone; no record holds it" in note and "may be applied" in note, f"the notes: {note!r}")
     equal(world.hub.status()["catalog_version"], 1, "check changes nothing")
     world.hub.do("catalog", "apply", path)
-    wait_until(lambda: world["hue"].status()["catalog_version"] == 2, 10, "hue has the catalog")
+    wait_until(lambda: world["hue"].status()["catalog_version"] == 2, SOON_S, "hue has the catalog")
     world["hue"].do("set", "partner", record, "phone=0234 1")
     sees(world["da-nang"], "partner", record, "phone", "0234 1")
     world.sync()

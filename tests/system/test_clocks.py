@@ -6,11 +6,10 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from federation import Federation, add, fields
-from hopnhat_test import check, equal, main, wait_until
+from federation import Federation, add, fields, time_passes
+from hopnhat_test import SOON_S, check, equal, main, wait_until
 from wrong_clock import YEARS_MS, WrongClock
 
-GAP_S = 0.5  # between two writings: more than a contact measures wrong
 SLACK_S = 1
 
 
@@ -30,12 +29,6 @@ def start(bench):
     return world, clock, records
 
 
-def pause():
-    """Time passes: what is written from now on is later by all but a wrong clock."""
-    until = time.monotonic() + GAP_S
-    wait_until(lambda: time.monotonic() > until, GAP_S + 5, "time passes")
-
-
 def write(daemon, record, status, what):
     """Both fields: address is read as the latest, status is for a person to settle."""
     daemon.do("set", "partner", record, f"address={daemon.name} {what}", f"status={status}")
@@ -46,10 +39,10 @@ def write_in_turns(world, records, what):
     begun = time.time()
     first, second = records
     write(world["hue"], first, "active", what)
-    pause()
+    time_passes()
     write(world["da-nang"], first, "dormant", what)
     write(world["da-nang"], second, "dormant", what)
-    pause()
+    time_passes()
     write(world["hue"], second, "active", what)
     return begun
 
@@ -115,7 +108,7 @@ def during(world, records, what):
     """hue is in contact and its changes go up at once; da-nang is not, and has seen none of them."""
     world["da-nang"].stop()
     begun = write_in_turns(world, records, what)
-    wait_until(lambda: world["hue"].status()["pending"] == 0, 20, "hue's changes are at the hub")
+    wait_until(lambda: world["hue"].status()["pending"] == 0, SOON_S, "hue's changes are at the hub")
     world["da-nang"].start()
     world.sync()
     check_later_wins(world, records, what, begun)

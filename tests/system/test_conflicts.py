@@ -4,7 +4,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from federation import Federation, add, fields
+from federation import Federation, add, apart, fields
 from hopnhat_test import check, equal, main
 
 
@@ -13,15 +13,6 @@ def start(bench, *codes):
     record = add(world[codes[0]], "partner", "name=One", "status=prospect")
     world.sync()
     return world, record
-
-
-def apart(world, record, type_name="partner", **assignments):
-    """Each office writes its assignments while the hub is away; then all sync."""
-    world.hub.stop()
-    for office, assignment in assignments.items():
-        world[office.replace("_", "-")].do("set", type_name, record, *assignment.split())
-    world.start_hub()
-    world.sync()
 
 
 def conflicts(daemon, *arguments):

@@ -6,7 +6,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add, call_http, comparable, fields
-from hopnhat_test import check, equal, main, wait_until
+from hopnhat_test import SOON_S, check, equal, main, wait_until
 
 NOBODY = "00000000-0000-7000-8000-000000000000"
 
@@ -34,7 +34,8 @@ def olds(change, field):
 def now():
     """The moment, and a second later, so that what follows has another one."""
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    wait_until(lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()) != moment, 3, "a second")
+    wait_until(lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()) != moment, SOON_S,
+               "a second")
     return moment
 
 
@@ -105,7 +106,7 @@ def test_without_the_hub(bench):
     world.hub.do("set", "partner", record, "website=https://example.org")
     world.sync()
     world.hub.stop()
-    wait_until(lambda: not world["hue"].status()["hub_online"], 20, "hue has noticed")
+    wait_until(lambda: not world["hue"].status()["hub_online"], SOON_S, "hue has noticed")
     world["hue"].do("set", "partner", record, "name=Two", "address=Here", "website=https://two.example.org")
     newest, first = history(world["hue"], record)
     equal((op(newest, "name")["value"], olds(newest, "name")), ("Two", ["One"]), "the newest")

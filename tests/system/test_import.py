@@ -15,7 +15,7 @@ import unicodedata
 import zipfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from hopnhat_test import ROOT, Process, check, equal, main, wait_until
+from hopnhat_test import ROOT, SOON_S, Process, at_best, check, equal, main, wait_until
 from federation import Caller, Federation, add
 
 LISTS = {"quang-tri": ("partners-quang-tri.csv", 40, 0), "da-nang": ("partners-da-nang.csv", 35, 0),
@@ -396,8 +396,8 @@ def test_progress_on_a_terminal(bench):
         os.set_blocking(master, False)
         shown = []
         try:
-            wait_until(lambda: shows(master, shown, r"2001 lines read, taking them in \.\.\. [1-9]\d* s"), 20,
-                       f"the terminal shows how long it takes: {shown}")
+            wait_until(lambda: shows(master, shown, r"2001 lines read, taking them in \.\.\. [1-9]\d* s"),
+                       SOON_S, f"the terminal shows how long it takes: {shown}")
         finally:
             hue.process.signal(signal.SIGCONT)
         equal(child.wait(IMPORT_S), 0, "its status")
@@ -429,12 +429,12 @@ def test_a_kill_leaves_all_or_nothing(bench):
             hue.kill()
             command.wait(IMPORT_S)
             hue.start()
-        held = len(hue.records("partner")) - 1
+        held = len(hue.records("partner", deadline_s=IMPORT_S)) - 1
         check(held % rows == 0, f"{held} of {rows} rows after a kill at {delay_s} s")
         outcomes.add(held // rows)
     check(len(outcomes) > 1, "there is an import in the end")
-    sides.sync()
-    equal(len(sides.hub.records("partner")), held + 1, "all of it is at the hub")
+    hue.do("sync", "--wait", "--timeout", str(IMPORT_S), deadline_s=IMPORT_S + 10)
+    equal(len(sides.hub.records("partner", deadline_s=IMPORT_S)), held + 1, "all of it is at the hub")
 
 
 def rss_anonymous_kib(daemon):
@@ -445,28 +445,31 @@ def rss_anonymous_kib(daemon):
 def test_an_office_serves_while_a_long_list_travels(bench):
     """Whoever asks meanwhile waits for less than the import itself took, and its memory is given back."""
     sides = Federation(bench, "hue")
-    hue, waits = sides["hue"], []
+    hue, path = sides["hue"], big_list(bench, 50000)
     at_first_kib = rss_anonymous_kib(hue)
-    began = time.monotonic()
-    bring(hue, "partner", big_list(bench, 50000))
-    import_s = time.monotonic() - began
-    asked = Caller(hue)
 
-    def travelled():
-        before = time.monotonic()
-        caught_up = asked.call("GET", "/v1/status")["caught_up"]
-        waits.append(time.monotonic() - before)
-        return caught_up
-    asked.call("POST", "/v1/sync")
-    wait_until(travelled, IMPORT_S, "all of it is at the hub and back")
-    check(max(waits) < import_s / 2, f"one answer took {max(waits):.2f} s, the import {import_s:.2f} s")
+    def serves():
+        began, waits, asked = time.monotonic(), [], Caller(hue)
+        bring(hue, "partner", path)
+        import_s = time.monotonic() - began
+
+        def travelled():
+            before = time.monotonic()
+            caught_up = asked.call("GET", "/v1/status")["caught_up"]
+            waits.append(time.monotonic() - before)
+            return caught_up
+        asked.call("POST", "/v1/sync")
+        wait_until(travelled, IMPORT_S, "all of it is at the hub and back")
+        print(f"# import {import_s:.2f} s, {len(waits)} answers meanwhile, the slowest {max(waits):.2f} s",
+              flush=True)
+        return max(waits) < import_s / 2
+    at_best(serves, "whoever asks meanwhile waits for less than half of what the import took")
     most_kib = at_first_kib + REST_MIB * 1024
     with open(f"/proc/{hue.process.pid}/maps", encoding="utf-8") as maps:
         gives_back = "libasan" not in maps.read()  # a sanitizer keeps what was freed
     if gives_back:
         wait_until(lambda: rss_anonymous_kib(hue) < most_kib, 30, f"it is down to {most_kib} KiB")
-    print(f"# import {import_s:.2f} s, {len(waits)} answers meanwhile, the slowest {max(waits):.2f} s; at "
-          f"rest {rss_anonymous_kib(hue) / 1024:.1f} MiB", flush=True)
+    print(f"# at rest {rss_anonymous_kib(hue) / 1024:.1f} MiB", flush=True)
 
 
 def wait_or_end(process, seconds):

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from federation import Federation, add
 from proxy import Proxy
 from wrong_clock import WrongClock
-from hopnhat_test import ROOT, check, equal, main, wait_until
+from hopnhat_test import ROOT, SOON_S, check, equal, main, wait_until
 
 
 def read_qr(text, path):
@@ -118,7 +118,7 @@ def test_a_lost_answer_does_not_burn_the_code(bench):
 
     def installations():
         return world.hub.do("office", "list", "--json").lines()[0]["installations"]
-    wait_until(lambda: installations() == 1, 20, "the hub has taken the Join")
+    wait_until(lambda: installations() == 1, SOON_S, "the hub has taken the Join")
     proxy.close()
     equal(joining.wait(35), 1, "the join whose answer was lost")
     check("same command again" in joining.log(), f"what it says: {joining.log()}")
@@ -212,7 +212,7 @@ def test_a_large_catalog_comes_over_a_link_that_is_cut(bench):
     agent = bench.agent("hue")
     proxy.cut_after(60_000)
     agent.do("join", "--hub", f"tcp://127.0.0.1:{proxy.port}", "--code", world.enrol("hue"), deadline_s=60)
-    equal(proxy.connections, 3, "connections: by the code, by the own key, and after the cut")
+    check(proxy.connections >= 3, f"by the code, by the own key, and after the cut: {proxy.connections}")
     check(proxy.total() < 400_000, f"little came twice: {proxy.total()} B")
     equal(agent.status()["catalog_version"], 2, "the catalog")
     agent.start()

@@ -8,10 +8,9 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import link  # noqa: E402
-from hopnhat_test import check, equal, main  # noqa: E402
+from hopnhat_test import at_best, check, equal, main  # noqa: E402
 from plain import carry, ping  # noqa: E402
 from proxy import Proxy  # noqa: E402
-
 
 def between(low, value, high, what):
     check(low <= value <= high, f"{what}: {value:.3f}, not {low} to {high}")
@@ -21,11 +20,15 @@ def test_rate_and_delay_are_held(bench):
     link.need()
     network = bench.closing(link.Network())
     office, wire = network.office("hue", link.Shape(512_000, 150))
-    between(0.150, ping(office, network.hub, network.HUB), 0.170, "a round trip")
-    before = wire.count()[0]["bytes"]
-    took = carry(office, network.hub, network.HUB, 200_000)
-    passed = wire.count()[0]["bytes"] - before
-    between(0.95, passed * 8 / 512_000 / (took - 0.3), 1.1, "part of the rate that a transfer uses")
+    between(0.150, min(ping(office, network.hub, network.HUB, datagrams=10)), 0.170, "a round trip")
+
+    def part_of_the_rate():
+        before = wire.count()[0]["bytes"]
+        took = carry(office, network.hub, network.HUB, 200_000)
+        part = (wire.count()[0]["bytes"] - before) * 8 / 512_000 / (took - 0.3)
+        check(part <= 1.1, f"part of the rate that a transfer uses: {part}")
+        return part >= 0.95
+    at_best(part_of_the_rate, "a transfer uses the link's rate")
 
 
 def test_loss_and_jitter(bench):
@@ -78,16 +81,22 @@ class Sink:
 def test_the_proxy(bench):
     sink = bench.closing(Sink())
     proxy = bench.closing(Proxy(bench.free_port(), sink.port, rate=50_000, delay_ms=100))
-    near = socket.create_connection(("127.0.0.1", proxy.port))
-    began = time.monotonic()
-    equal(near.recv(1), b"x", "the first byte")
-    between(0.1, time.monotonic() - began, 0.2, "delay")
-    began = time.monotonic()
-    near.sendall(b"y" * 50_000)
-    near.shutdown(socket.SHUT_WR)
-    check(sink.ended.wait(10), "the sink has it all")
-    between(1.05, time.monotonic() - began, 1.5, "a second's worth and the delay")
-    equal((sink.taken, proxy.counted), (50_000, [50_000, 1]), "bytes")
+
+    def delay_and_rate():
+        sink.ended.clear()
+        taken, (there, back) = sink.taken, proxy.counted
+        began = time.monotonic()
+        near = socket.create_connection(("127.0.0.1", proxy.port))
+        equal(near.recv(1), b"x", "the first byte")
+        delay_s, began = time.monotonic() - began, time.monotonic()
+        near.sendall(b"y" * 50_000)
+        near.shutdown(socket.SHUT_WR)
+        check(sink.ended.wait(60), "the sink has it all")
+        took_s = time.monotonic() - began
+        check(delay_s >= 0.1 and took_s >= 1.05, f"not too soon: {delay_s} s, {took_s} s")
+        equal((sink.taken - taken, proxy.counted), (50_000, [there + 50_000, back + 1]), "bytes")
+        return delay_s < 0.2 and took_s < 1.5
+    at_best(delay_and_rate, "the delay, then a second's worth and the delay")
 
 
 def test_the_proxy_cuts_after_a_byte(bench):
@@ -102,7 +111,7 @@ def test_the_proxy_cuts_after_a_byte(bench):
             pass
     except OSError:
         pass
-    check(sink.ended.wait(10), "the sink's connection ended")
+    check(sink.ended.wait(60), "the sink's connection ended")
     between(30_000 - 1400, sink.taken, 30_000, "bytes that passed")
     proxy.cut(refuse=True)
     near = socket.create_connection(("127.0.0.1", proxy.port))

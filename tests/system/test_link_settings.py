@@ -9,7 +9,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add, ids  # noqa: E402
-from hopnhat_test import check, equal, main, wait_until  # noqa: E402
+from hopnhat_test import SOON_S, check, equal, main, wait_until  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from thin import bring  # noqa: E402
 
@@ -35,7 +35,7 @@ def test_a_metered_link_moves_what_a_person_marked(bench):
     world.sync("hue")
     quiet = add(world.hub, "directive", "number=1/TB", "title=Đọc dần")
     loud = add(world.hub, "directive", "number=2/HT", "title=Bão số 9", "urgent=true")
-    wait_until(lambda: loud in ids(agent, "directive"), 15, "the urgent directive is there")
+    wait_until(lambda: loud in ids(agent, "directive"), SOON_S, "the urgent directive is there")
     equal((quiet in ids(agent, "directive"), elsewhere in ids(agent, "partner"),
            at_the_hub(world, "partner", kept)), (False, False, False), "what is not urgent has stayed")
     status = agent.status()
@@ -43,9 +43,9 @@ def test_a_metered_link_moves_what_a_person_marked(bench):
     failed = agent.call("sync", "--wait", "--timeout", "1")
     check(failed.status == 1 and "metered" in failed.err, f"sync --wait says why: {failed.describe()}")
     agent.do("sync", "--urgent")
-    wait_until(lambda: at_the_hub(world, "partner", kept), 15, "what was marked is at headquarters")
+    wait_until(lambda: at_the_hub(world, "partner", kept), SOON_S, "what was marked is at headquarters")
     add(agent, "partner", "name=After the mark", "country=LA")
-    wait_until(lambda: agent.status()["pending"] == 1, 15, "what came after is not")
+    wait_until(lambda: agent.status()["pending"] == 1, SOON_S, "what came after is not")
     agent.stop()
     agent.start("--set", "link_metered=no")
     world.sync("son-la")
@@ -65,14 +65,14 @@ def test_bulk_waits_for_its_hours(bench):
     world.sync("son-la")
     agent.stop()
     agent.start("--config", path)
-    wait_until(lambda: agent.status()["hub_online"], 15, "the hub is there")
+    wait_until(lambda: agent.status()["hub_online"], SOON_S, "the hub is there")
     bring(bench, agent, 1000, 1)
     fresh = add(agent, "partner", "name=Written by hand", "country=LA")
-    wait_until(lambda: at_the_hub(world, "partner", fresh), 15, "the edit is at headquarters")
+    wait_until(lambda: at_the_hub(world, "partner", fresh), SOON_S, "the edit is at headquarters")
     bring(bench, world["hue"], 3000, 2)
     world.sync("hue")
     directive = add(world.hub, "directive", "number=7/CT", "title=Bão số 9")
-    wait_until(lambda: directive in ids(agent, "directive"), 15, "the directive is there")
+    wait_until(lambda: directive in ids(agent, "directive"), SOON_S, "the directive is there")
     status = agent.status()
     check(status["waits_for"] == "hours" and status["pending"] >= 1000 / 50 and
           status["records_to_come"] > 2000, f"the lists wait: {status}")
@@ -83,7 +83,7 @@ def test_bulk_waits_for_its_hours(bench):
     agent.process.signal(signal.SIGHUP)
     wait_until(lambda: agent.status()["caught_up"], 30, "the lists have come and gone")
     equal(len(world.hub.records("partner")), 4001, "partners at headquarters")
-    wait_until(lambda: world.hub.status()["not_in_custody"] == 0, 15, "headquarters' log is in custody")
+    wait_until(lambda: world.hub.status()["not_in_custody"] == 0, SOON_S, "headquarters' log is in custody")
 
 
 def check_rate(proxy, way, work):

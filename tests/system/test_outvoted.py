@@ -4,25 +4,17 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from federation import Federation, add, fields
-from hopnhat_test import ROOT, check, equal, main, wait_until
+from federation import Federation, add, apart, fields
+from hopnhat_test import ROOT, SOON_S, check, equal, main, wait_until
 from restored import trimmed
 
 
+PURGED_S = 60
 DELETE_WINS = ("    name: partner\n", "    deletion: delete_wins\n")
 
 
 def outvoted(daemon):
     return daemon.do("outvoted", "--json").lines()
-
-
-def apart(world, record, **assignments):
-    """Each office writes its assignment while the hub is away; then all sync."""
-    world.hub.stop()
-    for office, assignment in assignments.items():
-        world[office.replace("_", "-")].do("set", "partner", record, assignment)
-    world.start_hub()
-    world.sync()
 
 
 def start(bench):
@@ -261,7 +253,7 @@ def test_a_deletion_took_it_along(bench):
     row, = outvoted(world["hue"])
     equal((row["id"], row["field"]), (other, "address"), "what is left")
     purge = ("purge", "--purge-after", "0", "--json")
-    wait_until(lambda: world.sync() or world.hub.do(*purge).json()["purged"] == 1, 20, "it is purged")
+    wait_until(lambda: world.sync() or world.hub.do(*purge).json()["purged"] == 1, PURGED_S, "it is purged")
     world.sync()
     world["hue"].do("get", "partner", other, status=1)
     row, = outvoted(world["hue"])
@@ -283,7 +275,7 @@ def test_erased_of_what_a_deletion_took(bench):
     equal(row["winner"]["office"], "da-nang", "who deleted it")
     world.hub.do("erase", "partner", record, "--reason", "case 1")
     world.sync()
-    wait_until(lambda: outvoted(world["hue"]) == [], 20, "the erased value is not kept")
+    wait_until(lambda: outvoted(world["hue"]) == [], SOON_S, "the erased value is not kept")
 
 
 def test_a_deletion_was_overruled(bench):

@@ -7,6 +7,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from federation import Federation, add, fields, ids
 from hopnhat_test import check, equal, main, wait_until
 
+PURGED_S = 60
+
 
 def purge(world, *arguments):
     return world.hub.do("purge", *arguments, "--json").json()
@@ -46,7 +48,7 @@ def test_a_deletion_is_forgotten_when_all_have_read_it(bench):
     check(not world.hub.record("partner", record).get("deleted"), "da-nang's edit, which did not know, wins")
     world["hue"].do("delete", "partner", record)
     world.sync()
-    wait_until(lambda: world.sync() or purge(world)["purged"] == 1, 20, "it is purged")
+    wait_until(lambda: world.sync() or purge(world)["purged"] == 1, PURGED_S, "it is purged")
     world.sync()
     for daemon in (world.hub, world["hue"], world["da-nang"]):
         gone(daemon, record)
@@ -71,7 +73,7 @@ def test_who_was_away_too_long_comes_back(bench):
     world["hue"].do("sync", "--wait")  # retired with it, for no more than that: it comes back at once
     world.hub.do("purge", "--retire-after", "400")
     wait_until(lambda: world["hue"].do("sync", "--wait") and purge(world) and
-               world.hub.call("get", "partner", record).status == 1, 20, "it is purged without da-nang")
+               world.hub.call("get", "partner", record).status == 1, PURGED_S, "it is purged without da-nang")
     world["da-nang"].start()
     world.sync()
     row = world.hub.do("quarantine", "list", "--json").lines()

@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add, call_http, fields, sees
-from hopnhat_test import check, equal, main, wait_until
+from hopnhat_test import SOON_S, check, equal, main, wait_until
 
 
 
@@ -15,7 +15,8 @@ def hold_back(world, office, *command):
     world[office].do(*command)
     world.start_hub()
     world[office].do("sync", "--wait", "--timeout", "20")
-    return wait_until(lambda: world.hub.do("quarantine", "list", "--json").lines(), 10, "it is in quarantine")
+    return wait_until(lambda: world.hub.do("quarantine", "list", "--json").lines(), SOON_S,
+                      "it is in quarantine")
 
 
 def dot_of(row):
@@ -115,8 +116,8 @@ def test_revoke_ends_an_office(bench):
     result = world.hub.do("revoke", "hue", "--json").json()
     equal(result, {"installations": 1, "replicas": 1, "codes": 1}, "what was revoked")
     world["hue"].do("set", "partner", record, "name=Two")
-    result = world["hue"].do("sync", "--wait", "--timeout", "3", status=1)
-    check("may not sync" in world["hue"].status()["trouble"], f"hue is told: {world['hue'].status()}")
+    world["hue"].do("sync", "--wait", "--timeout", "3", status=1)
+    wait_until(lambda: "may not sync" in world["hue"].status()["trouble"], SOON_S, "hue is told")
     equal(fields(world.hub, "partner", record)["name"], "One", "the name at the hub")
     late = bench.agent("late")
     late.do("join", "--hub", world.address, "--code", code, status=1)

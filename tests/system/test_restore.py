@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add, fields  # noqa: E402
-from hopnhat_test import check, equal, main, wait_until  # noqa: E402
+from hopnhat_test import SOON_S, check, equal, main, wait_until  # noqa: E402
 from restored import SYNC, catch_up, in_custody, restore, same_everywhere, trimmed  # noqa: E402
 
 
@@ -86,7 +86,7 @@ def test_a_gap_in_headquarters_own_log_blocks_nothing(bench):
     kept = [add(world.hub, "partner", "name=Kept", "owner=hue")]
     in_custody(world)
     restore(world.hub, bench.path("old"))
-    world.hub.start("--listen", world.address, "--custody-wait", "20")
+    world.hub.start("--listen", world.address, "--custody-wait", "60")
     catch_up(world)
     gap = world.hub.status()["gaps"]
     equal([(one["office"], one["to"] - one["from"] + 1) for one in gap], [("headquarters", 1)], "the gap")
@@ -95,7 +95,7 @@ def test_a_gap_in_headquarters_own_log_blocks_nothing(bench):
     kept.append(add(world.hub, "partner", "name=And on", "owner=hue"))
     in_custody(world)
     restore(world.hub, bench.path("old"))  # once more, and all comes back behind the gap
-    world.hub.start("--listen", world.address, "--custody-wait", "20")
+    world.hub.start("--listen", world.address, "--custody-wait", "60")
     catch_up(world)
     equal(set(same_everywhere(world, "partner")), set(kept), "partners")
 
@@ -171,14 +171,15 @@ def test_a_private_record_is_shown_to_nobody_in_between(bench):
     away.stop()
     world.hub.do("office", "set", "da-nang", "--remove-group", "cluster:1")
     world.sync("vinh", "ha-noi", "can-tho")
-    wait_until(lambda: world.hub.status()["not_in_custody"] == 0, 20, "three others keep headquarters' log")
+    wait_until(lambda: world.hub.status()["not_in_custody"] == 0, SOON_S,
+               "three others keep headquarters' log")
     hue.start()
     hue.do("set", "partner", record, f"address={secret}")
     world.sync("hue")
     for name in ("hue", "vinh", "ha-noi", "can-tho"):
         world[name].stop()
     restore(world.hub, bench.path("b"))
-    world.hub.start("--listen", world.address, "--custody-wait", "30")
+    world.hub.start("--listen", world.address, "--custody-wait", "60")
     away.start()
     hue.start()
     for agent in (away, hue):  # nothing moves before what headquarters did is back
@@ -212,10 +213,11 @@ def test_what_headquarters_did_since_the_backup_comes_back_from_custody(bench):
     world["da-nang"].stop()
     restore(world.hub, bench.path("b"))
     check(world.hub.status()["custody_awaited"], "the hub waits for custody")
-    world.hub.start("--listen", world.address, "--custody-wait", "15")
+    world.hub.start("--listen", world.address, "--custody-wait", "60")
     wait_until(lambda: "ha-noi" in world.hub.do("office", "list").out, 30, "the office is known again")
-    told = world["ha-noi"].do("sync", "--wait", "--timeout", "2", status=1).err
-    check("headquarters was restored, and waits" in told, f"why it is not caught up: {told}")
+    wait_until(lambda: "headquarters was restored, and waits" in
+               world["ha-noi"].do("sync", "--wait", "--timeout", "2", status=1).err, SOON_S,
+               "why it is not caught up is told")
     world["hue"].start()
     world["da-nang"].start()
     catch_up(world)

@@ -5,14 +5,14 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add, sees
-from hopnhat_test import check, equal, main, wait_until
+from hopnhat_test import SOON_S, check, equal, main, wait_until
 
 
 def rotate(world, name):
     """New keys for the agent, and waits until it works under them."""
     log = world[name].process.log().count("this installation has new keys")
     world[name].do("rotate-keys")
-    wait_until(lambda: world[name].process.log().count("this installation has new keys") > log, 20,
+    wait_until(lambda: world[name].process.log().count("this installation has new keys") > log, SOON_S,
                f"{name} has new keys")
 
 
@@ -48,7 +48,7 @@ def test_an_installation_changes_its_keys(bench):
     # a hub from before knows the first keys alone; the certificate tells of the others
     world.hub.stop()
     world.hub.do("restore", bench.path("before"), "--replace")
-    world.hub.start("--listen", world.address, "--custody-wait", "10")
+    world.hub.start("--listen", world.address, "--custody-wait", "30")
     for _ in range(2):
         for agent in world.offices.values():
             agent.do("sync", "--wait", "--timeout", "40", deadline_s=50)
@@ -86,16 +86,17 @@ def test_the_hub_changes_its_key(bench):
     world.hub.do("backup", bench.path("copy"))
     world["hue"].stop()
     world["hue"].start()
-    wait_until(lambda: world["hue"].status()["hub_online"], 20, "hue is online")
+    wait_until(lambda: world["hue"].status()["hub_online"], SOON_S, "hue is online")
     world["hue"].stop()  # it has heard, and says so at its next Hello
     world["hue"].start()
-    wait_until(lambda: world.hub.do("rotate-keys", "--json").json()["heard"] == 1, 20, "hue has heard")
+    wait_until(lambda: world.hub.do("rotate-keys", "--json").json()["heard"] == 1, SOON_S, "hue has heard")
     check("not heard" in world.hub.do("rotate-keys", "--finish", status=1).err, "da-nang has not")
     for _ in range(2):
         world["da-nang"].start()
-        wait_until(lambda: world["da-nang"].status()["hub_online"], 20, "da-nang is online")
+        wait_until(lambda: world["da-nang"].status()["hub_online"], SOON_S, "da-nang is online")
         world["da-nang"].stop()
-    wait_until(lambda: world.hub.do("rotate-keys", "--json").json()["heard"] == 2, 20, "da-nang has heard")
+    wait_until(lambda: world.hub.do("rotate-keys", "--json").json()["heard"] == 2, SOON_S,
+               "da-nang has heard")
     world.hub.do("rotate-keys", "--finish")
     record = add(world["hue"], "partner", "name=Under the new key")
     world["da-nang"].start()
@@ -111,7 +112,7 @@ def test_the_hub_changes_its_key(bench):
     world.hub.do("restore", bench.path("copy"), "--replace")
     world.hub.do("backup", bench.path("again"))
     world.hub.do("rotate-keys", "--finish", "--force")
-    world.hub.start("--listen", world.address, "--custody-wait", "10")
+    world.hub.start("--listen", world.address, "--custody-wait", "30")
     for agent in world.offices.values():
         agent.do("sync", "--wait", "--timeout", "40", deadline_s=50)
 

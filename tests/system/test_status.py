@@ -8,7 +8,7 @@ import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add  # noqa: E402
-from hopnhat_test import check, equal, main, skip, wait_until  # noqa: E402
+from hopnhat_test import SOON_S, check, equal, main, skip, wait_until  # noqa: E402
 
 
 def metrics(port):
@@ -42,7 +42,7 @@ def test_status_of_an_office_that_is_cut_off(bench):
     before = status["last_contact"]
     add(hue, "partner", "name=Two")
     add(hue, "partner", "name=Three")
-    status = wait_until(lambda: (s := hue.status())["hub_online"] is False and s, 10, "the hub is away")
+    status = wait_until(lambda: (s := hue.status())["hub_online"] is False and s, SOON_S, "the hub is away")
     equal(status["pending"], 2, "pending changes")
     check(status["pending_since"] >= before, f"since when: {status}")
     wait_until(lambda: hue.status()["link"] == "nobody answers at the hub's address", 20, "why it is away")
@@ -61,6 +61,8 @@ def test_the_hub_shows_each_office(bench):
     world.add_office("ha-noi")
     add(world["hue"], "partner", "name=One")
     world.sync()
+    wait_until(lambda: world.hub.status()["by_office"]["hue"]["behind"] == 0, SOON_S,
+               "the hub hears that hue has read all")
     offices = world.hub.status()["by_office"]
     equal(sorted(offices), ["da-nang", "ha-noi", "hue"], "the offices")
     check(offices["hue"]["online"] and offices["hue"]["behind"] == 0 and not offices["hue"]["stalled"],
@@ -69,13 +71,13 @@ def test_the_hub_shows_each_office(bench):
                               "taken_today_bytes": 0, "held_back": False}, "one that never joined")
     check(offices["hue"]["taken_today_bytes"] > 0, f"what came from the other: {offices}")
     world["da-nang"].stop()
-    wait_until(lambda: not world.hub.status()["by_office"]["da-nang"]["online"], 10, "one that went away")
+    wait_until(lambda: not world.hub.status()["by_office"]["da-nang"]["online"], SOON_S, "one that went away")
     check(world.hub.status()["by_office"]["da-nang"]["last_contact"], "when it was heard last")
     out = world.hub.do("status").out
     check(any(line.split()[:1] == ["ha-noi"] for line in out.splitlines()), f"a line for each: {out}")
     port = with_http(bench, world.hub, "--listen", world.address)
     name = 'hopnhat_office_online{office="hue"}'
-    wait_until(lambda: metrics(port)[0][name] == 1, 20, "the office as metric")
+    wait_until(lambda: metrics(port)[0][name] == 1, SOON_S, "the office as metric")
     values, _ = metrics(port)
     equal((values["hopnhat_offices"], values["hopnhat_offices_stalled"]), (3, 0), "offices")
 

@@ -4,7 +4,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from federation import Federation, add, fields
+from federation import Federation, add, apart, fields
 from hopnhat_test import check, equal, main
 
 BEFORE = "First.\nSecond.\nThird.\nFourth.\nFifth."
@@ -17,13 +17,8 @@ def start(bench, *codes):
     return world, record
 
 
-def apart(world, record, **texts):
-    """Each office writes its text while the hub is away; then all sync."""
-    world.hub.stop()
-    for office, text in texts.items():
-        world[office.replace("_", "-")].do("set", "partner", record, f"profile={text}")
-    world.start_hub()
-    world.sync()
+def texts_apart(world, record, **texts):
+    apart(world, record, **{office: f"profile={text}" for office, text in texts.items()})
 
 
 def everywhere(world, record, text):
@@ -42,8 +37,8 @@ def edited(text, **paragraphs):
 
 def test_two_texts_are_merged(bench):
     world, record = start(bench, "hue", "da-nang")
-    apart(world, record, hue=edited(BEFORE, p0="First of Hue."),
-          da_nang=edited(BEFORE, p4="Fifth of Da Nang."))
+    texts_apart(world, record, hue=edited(BEFORE, p0="First of Hue."),
+                da_nang=edited(BEFORE, p4="Fifth of Da Nang."))
     merged = edited(BEFORE, p0="First of Hue.", p4="Fifth of Da Nang.")
     everywhere(world, record, merged)
     for office in ("hue", "da-nang"):  # nobody lost
@@ -57,21 +52,22 @@ def test_two_texts_are_merged(bench):
     world.sync()
     after = world.hub.do("history", "partner", record, "--json", "--limit", "1").lines()
     equal(after, [newest], "the newest")
-    apart(world, record, hue=edited(merged, p1="Second of Hue."))
+    texts_apart(world, record, hue=edited(merged, p1="Second of Hue."))
     everywhere(world, record, edited(merged, p1="Second of Hue."))
     equal(world.hub.do("verify").status, 0, "verify")
 
 
 def test_three_texts_are_merged(bench):
     world, record = start(bench, "hue", "da-nang", "ha-noi")
-    apart(world, record, hue=edited(BEFORE, p0="Hue."), da_nang=edited(BEFORE, p2="Da Nang."),
-          ha_noi=BEFORE + "\nHa Noi.")
+    texts_apart(world, record, hue=edited(BEFORE, p0="Hue."), da_nang=edited(BEFORE, p2="Da Nang."),
+                ha_noi=BEFORE + "\nHa Noi.")
     everywhere(world, record, edited(BEFORE, p0="Hue.", p2="Da Nang.") + "\nHa Noi.")
 
 
 def test_one_paragraph_altered_twice_is_for_a_person(bench):
     world, record = start(bench, "hue", "da-nang")
-    apart(world, record, hue=edited(BEFORE, p2="Hue."), da_nang=edited(BEFORE, p2="Da Nang.", p4="End."))
+    texts_apart(world, record, hue=edited(BEFORE, p2="Hue."),
+                da_nang=edited(BEFORE, p2="Da Nang.", p4="End."))
     for daemon in (world.hub, world["hue"]):
         conflict, = daemon.do("conflicts", "--json").lines()
         equal([value["value"] for value in conflict["values"]],
@@ -84,7 +80,7 @@ def test_one_paragraph_altered_twice_is_for_a_person(bench):
 
 def test_cleared_beside_altered_is_for_a_person(bench):
     world, record = start(bench, "hue", "da-nang")
-    apart(world, record, hue="", da_nang=edited(BEFORE, p0="Da Nang."))
+    texts_apart(world, record, hue="", da_nang=edited(BEFORE, p0="Da Nang."))
     conflict, = world.hub.do("conflicts", "--json").lines()
     equal(conflict["field"], "profile", "open")
 

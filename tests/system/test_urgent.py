@@ -6,11 +6,11 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add, fields, ids  # noqa: E402
-from hopnhat_test import check, equal, main, wait_until  # noqa: E402
+from hopnhat_test import SOON_S, check, equal, main, wait_until  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from thin import bring  # noqa: E402
 
-RATE, RECORDS = 12000, 3500  # bytes a second; a first sync takes about 15 s
+RATE, RECORDS = 5000, 3500  # bytes a second; a first sync would take more than half a minute
 
 
 def behind_a_thin_link(bench, world, code):
@@ -26,16 +26,16 @@ def test_a_directive_overtakes_a_first_sync(bench):
     world = Federation(bench, "hue")
     bring(bench, world["hue"], RECORDS, 1)
     world.sync("hue")
-    agent, _ = behind_a_thin_link(bench, world, "son-la")
+    agent, proxy = behind_a_thin_link(bench, world, "son-la")
     wait_until(lambda: len(agent.records("partner")) > 200, 30, "the first sync has begun")
     for mark in ("false", "true"):
         directive = add(world.hub, "directive", "number=7/CT", "title=Bão số 9", f"urgent={mark}")
         began = time.monotonic()
-        wait_until(lambda: directive in ids(agent, "directive"), 15, "the directive is there")
+        wait_until(lambda: directive in ids(agent, "directive"), SOON_S, "the directive is there")
         took, left = time.monotonic() - began, agent.status()["records_to_come"]
         print(f"# the directive was there after {took:.1f} s, {left} records before the end", flush=True)
-        check(took < 5, f"it took {took:.1f} s")
         check(left > RECORDS / 10, f"the first sync is still under way: {left}")
+    proxy.rate = 0
     wait_until(lambda: agent.status()["caught_up"], 90, "all has come")
     status = agent.status()
     equal((status["digests_equal"], status["digest_mismatches"]), (True, 0), "the digests")
@@ -50,10 +50,9 @@ def test_an_edit_overtakes_an_import(bench):
     listed = ids(agent, "partner")[-1]  # the list is under way
     began = time.monotonic()
     fresh = add(agent, "partner", "name=Written by hand", "country=LA")
-    wait_until(lambda: fresh in ids(world.hub, "partner"), 15, "the edit is at headquarters")
+    wait_until(lambda: fresh in ids(world.hub, "partner"), SOON_S, "the edit is at headquarters")
     took, pending = time.monotonic() - began, agent.status()["pending"]
     print(f"# the edit was at headquarters after {took:.1f} s, {pending} changes before the end", flush=True)
-    check(took < 5, f"it took {took:.1f} s")
     check(pending > RECORDS / 50 / 2, f"the list is still under way: {pending}")
     agent.do("set", "partner", listed, "since=2001-02-03")  # rests on the list
     proxy.rate = 0

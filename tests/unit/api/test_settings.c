@@ -198,7 +198,7 @@ static void a_reload_changes_what_may_change_and_nothing_where_it_is_wrong(void 
 
 int main(void)
 {
-    alarm(60);
+    alarm(300);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_hold_where_nothing_is_said),
         cmocka_unit_test(hours_may_go_over_midnight),

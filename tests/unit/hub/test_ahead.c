@@ -325,7 +325,7 @@ static void a_metered_agent_gets_a_large_one(void **state)
 
 int main(void)
 {
-    alarm(60);
+    alarm(300);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_urgent_overtakes_bulk, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(at_the_head_nothing_comes_twice, fixture_start, fixture_end),

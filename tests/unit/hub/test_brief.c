@@ -162,7 +162,7 @@ static void a_wrong_key_is_no_way_in(void **state)
 
 int main(void)
 {
-    alarm(60);
+    alarm(300);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(is_made_whole_with_what_the_hub_has, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(what_came_before_is_acknowledged_again, fixture_start, fixture_end),

@@ -224,7 +224,7 @@ static void a_row_with_one_gap_of_before_is_read(void **state)
 
 int main(void)
 {
-    alarm(60);
+    alarm(300);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_log_is_proved_to_its_last_change, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(a_signature_that_was_altered_is_named, fixture_start, fixture_end),

@@ -313,7 +313,7 @@ static void a_record_that_was_erased_from_is_merged_again(void **state)
 
 int main(void)
 {
-    alarm(60);
+    alarm(300);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_is_retired_has_no_session, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(what_came_ahead_may_have_left_since, fixture_start, fixture_end),

@@ -116,7 +116,7 @@ static void a_store_of_before_custody_gets_its_keys(void **state)
 
 int main(void)
 {
-    alarm(60);
+    alarm(300);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_newer_store_is_not_opened, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(a_newer_store_is_no_damaged_one, fixture_start, fixture_end),

@@ -127,7 +127,7 @@ static void a_registry_that_was_read_anew_keeps_its_sessions(void **state)
 
 int main(void)
 {
-    alarm(60);
+    alarm(300);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_office_that_pulls_and_never_applies_is_stalled, fixture_start,
                                         fixture_end),

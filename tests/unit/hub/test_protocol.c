@@ -55,7 +55,7 @@ static void a_join_of_an_agent_that_is_too_old_is_told_so(void **state)
 
 int main(void)
 {
-    alarm(60);
+    alarm(300);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_session_is_held_in_the_older_version_of_both, fixture_start,
                                         fixture_end),

@@ -398,7 +398,7 @@ static void back_off_grows_and_is_jittered(void **state)
 
 int main(void)
 {
-    alarm(60);
+    alarm(300);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_known_key_exchanges, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_unknown_key_gets_nothing, set_up, tear_down),

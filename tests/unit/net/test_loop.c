@@ -160,7 +160,7 @@ static void signals_are_events(void **state)
 
 int main(void)
 {
-    alarm(60);
+    alarm(300);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_source_is_called_while_there_is_something, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_callback_may_remove_what_is_due, set_up, tear_down),

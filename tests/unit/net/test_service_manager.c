@@ -85,7 +85,7 @@ static void nobody_is_told_where_nobody_wants_to_know(void **state)
 
 int main(void)
 {
-    alarm(60);
+    alarm(300);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_watchdog_hears_the_loop_turn),
         cmocka_unit_test(nobody_is_told_where_nobody_wants_to_know),
