@@ -66,8 +66,10 @@ static inline uint64_t get_u64_be(const uint8_t *from)
 
 static inline void put_u32_le(uint8_t *to, uint32_t number)
 {
-    for (int i = 0; i < 4; i++)
-        to[i] = (uint8_t)(number >> 8 * i);
+    to[0] = (uint8_t)number;
+    to[1] = (uint8_t)(number >> 8);
+    to[2] = (uint8_t)(number >> 16);
+    to[3] = (uint8_t)(number >> 24);
 }
 
 static inline uint32_t get_u32_le(const uint8_t *from)
@@ -77,16 +79,13 @@ static inline uint32_t get_u32_le(const uint8_t *from)
 
 static inline void put_u64_le(uint8_t *to, uint64_t number)
 {
-    for (int i = 0; i < 8; i++)
-        to[i] = (uint8_t)(number >> 8 * i);
+    put_u32_le(to, (uint32_t)number);
+    put_u32_le(to + 4, (uint32_t)(number >> 32));
 }
 
 static inline uint64_t get_u64_le(const uint8_t *from)
 {
-    uint64_t number = 0;
-    for (int i = 7; i >= 0; i--)
-        number = number << 8 | from[i];
-    return number;
+    return (uint64_t)get_u32_le(from + 4) << 32 | get_u32_le(from);
 }
 
 #endif
