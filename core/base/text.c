@@ -34,18 +34,32 @@ bool text_is_utf8(struct bytes text)
     return true;
 }
 
-/* Code points that NFC leaves alone whatever stands before them: Latin, the composed Vietnamese letters, and
- * punctuation and currency signs. Everything else goes the long way. */
-static bool is_plain(int32_t point)
+static bool is_tail(uint8_t byte)
 {
-    return point < 0x300 || (point >= 0x1E00 && point < 0x1F00) || (point >= 0x2010 && point < 0x2030) ||
-           (point >= 0x20A0 && point < 0x20C0);
+    return (byte & 0xC0) == 0x80;
+}
+
+/* How many bytes the code point at the beginning takes, if it is one that NFC leaves alone whatever stands
+ * before it: Latin, the composed Vietnamese letters, and punctuation and currency signs. Else 0, and
+ * everything else goes the long way. */
+static size_t plain_size(const uint8_t *at, size_t left)
+{
+    if (at[0] < 0x80)
+        return at[0] != 0;
+    if (at[0] >= 0xC2 && at[0] <= 0xCB && left > 1 && is_tail(at[1])) /* below U+0300 */
+        return 2;
+    if (left < 3 || !is_tail(at[2]))
+        return 0;
+    bool letter = at[0] == 0xE1 && at[1] >= 0xB8 && at[1] <= 0xBB,                   /* U+1E00 to U+1EFF */
+        sign = at[0] == 0xE2 && ((at[1] == 0x80 && at[2] >= 0x90 && at[2] < 0xB0) || /* U+2010 to U+202F */
+                                 (at[1] == 0x82 && at[2] >= 0xA0));                  /* U+20A0 to U+20BF */
+    return letter || sign ? 3 : 0;
 }
 
 static bool is_plain_text(struct bytes text)
 {
-    for (size_t at = 0; at < text.size;)
-        if (!is_plain(next_point(text, &at)))
+    for (size_t at = 0, size; at < text.size; at += size)
+        if (!(size = plain_size(text.data + at, text.size - at)))
             return false;
     return true;
 }
@@ -61,12 +75,10 @@ static bool points_equal(struct bytes text, const int32_t *points, size_t count)
 
 bool text_check_nfc(struct bytes text, struct error *error)
 {
-    if (is_ascii(text))
+    if (is_plain_text(text))
         return true;
     if (!text_is_utf8(text))
         return error_set(error, ERROR_INPUT, "is not valid UTF-8 text");
-    if (is_plain_text(text))
-        return true;
     const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
     utf8proc_ssize_t size = (utf8proc_ssize_t)text.size;
     utf8proc_ssize_t needed = utf8proc_decompose(text.data, size, NULL, 0, options);

@@ -94,6 +94,25 @@ static void short_way_agrees_with_the_long_one(void **state)
     }
 }
 
+/* Also where a code point is cut short or its bytes are no code point. */
+static void what_is_taken_is_utf8(void **state)
+{
+    (void)state;
+    static const uint8_t edges[] = {0x01, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xAF, 0xB0, 0xBF, 0xC0, 0xFF};
+    struct error error;
+    size_t taken = 0;
+    for (unsigned pair = 0; pair < 0x10000; pair++)
+        for (size_t i = 0; i < sizeof edges; i++) {
+            const uint8_t text[] = {(uint8_t)(pair >> 8), (uint8_t)pair, edges[i]};
+            for (size_t size = 2; size <= sizeof text; size++)
+                if (text_check_nfc(bytes_of(text, size), &error)) {
+                    assert_true(text_is_utf8(bytes_of(text, size)));
+                    taken++;
+                }
+        }
+    assert_in_range(taken, 100000, 1000000);
+}
+
 static void folding_matches_what_people_type(void **state)
 {
     (void)state;
@@ -153,6 +172,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nfc_composes, setup, teardown),
         cmocka_unit_test_setup_teardown(nfc_is_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(short_way_agrees_with_the_long_one, setup, teardown),
+        cmocka_unit_test(what_is_taken_is_utf8),
         cmocka_unit_test_setup_teardown(folding_matches_what_people_type, setup, teardown),
         cmocka_unit_test_setup_teardown(trimming_takes_all_white_space, setup, teardown),
         cmocka_unit_test_setup_teardown(bounds_hold, setup, teardown),
