@@ -20,6 +20,7 @@ struct blake2b {
 void blake2b_begin(struct blake2b *hash, size_t hash_bytes, const uint8_t *salt,
                    const uint8_t person[BLAKE2B_SALT_BYTES]);
 
+/* More of what is hashed. */
 void blake2b_add(struct blake2b *hash, const void *data, size_t size);
 
 /* Writes hash_bytes. What may follow is blake2b_begin alone. */
