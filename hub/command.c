@@ -46,7 +46,7 @@ static const struct cli_option options[] = {
     {"remove-group", "GROUP", "a group to take away; may be repeated"},
     {"headquarters", CLI_YES_OR_NO, "whether the office is headquarters; yes if nothing follows"},
     {"hours", "N", "how long the code holds; 24 if not given"},
-    {"qr", NULL, "also as a QR code, for a terminal that shows UTF-8"},
+    {"qr", NULL, "also as a QR code, for a terminal that shows UTF-8; with --json on stderr"},
     {"chains", NULL, "also say of each log how far it was proved, and that all of it is signed"},
     {"finish", NULL, "change to the key that was announced"},
     {"force", NULL, "although installations have not heard of it: they have to be enrolled anew"},

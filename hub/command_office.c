@@ -137,7 +137,7 @@ static bool hand_out(const struct cli *cli, const char *code, int file, struct e
     } else if (!cli->json) {
         printf("%s\n", code);
     }
-    return !cli_option(cli, "qr") || qr_print(code, stdout, error);
+    return !cli_option(cli, "qr") || qr_print(code, cli->json ? stderr : stdout, error);
 }
 
 static bool run_enrol(struct cli *cli, struct error *error)

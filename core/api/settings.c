@@ -107,7 +107,8 @@ static bool set_text(struct settings *settings, const struct setting *row, const
         return error_prefix(error, "%s", row->key);
     if (row->kind == SETTING_NAMES && !are_names(value))
         return error_set(error, ERROR_INPUT,
-                         "%s: \"%.200s\" are not names such as records.example.org, with commas between them",
+                         "%s: \"%.200s\" are not names such as records.example.org, with commas or blanks "
+                         "between them",
                          row->key, value);
     int from, to;
     if (row->kind == SETTING_HOURS && size && !read_hours(value, &from, &to))

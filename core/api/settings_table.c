@@ -23,7 +23,7 @@ const struct setting settings_table[] = {
      .kind = SETTING_ADDRESS,
      .offset = AT(http),
      .absent = "",
-     .unit = "ADDRESS:PORT, the address in numbers",
+     .unit = "ADDRESS:PORT, the address in numbers or localhost",
      .help = "HTTP besides the Unix socket in the data directory, for the holders of accounts. It is not "
              "encrypted:\n"
              "keep it on 127.0.0.1, behind a proxy with TLS where others are to reach it."},
@@ -32,10 +32,13 @@ const struct setting settings_table[] = {
      .kind = SETTING_NAMES,
      .offset = AT(http_names),
      .absent = "",
-     .unit = "host names, with commas between them",
+     .unit = "host names, with commas or blanks between them",
      .help =
          "The names under which others reach it by that proxy, as in records.example.org. What comes under\n"
-         "another name than these, the address itself and localhost is turned away."},
+         "another name than these, the address itself and localhost is turned away. Where a name is set, "
+         "and\n"
+         "the proxy runs on this machine, the last address in X-Forwarded-For is taken for that of who "
+         "asks."},
     {.key = "log_level",
      .programs = BOTH,
      .kind = SETTING_CHOICE,

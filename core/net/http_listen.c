@@ -150,17 +150,23 @@ static bool same_host(const char *host, size_t length, const char *other, size_t
     return length == other_length && strncasecmp(host, other, length) == 0;
 }
 
-static bool is_loopback(const char *host, size_t length)
+bool http_is_loopback(const char *host, size_t length)
 {
     char text[INET_ADDRSTRLEN];
     struct in_addr number;
-    if (same_host(host, length, "localhost", strlen("localhost")) || same_host(host, length, "[::1]", 5))
+    if (same_host(host, length, "localhost", strlen("localhost")) || same_host(host, length, "[::1]", 5) ||
+        same_host(host, length, "::1", 3))
         return true;
     if (length >= sizeof text)
         return false;
     memcpy(text, host, length);
     text[length] = '\0';
     return inet_pton(AF_INET, text, &number) == 1 && ntohl(number.s_addr) >> 24 == 127;
+}
+
+bool http_address_is_loopback(const char *address)
+{
+    return http_is_loopback(address, host_length(address));
 }
 
 bool http_host_is_ours(const char *host, const char *address, const char *names)
@@ -170,7 +176,7 @@ bool http_host_is_ours(const char *host, const char *address, const char *names)
     size_t length = host_length(host);
     if (length == 0 || (host[length] != ':' && host[length] != '\0'))
         return false;
-    if (is_loopback(host, length) || same_host(host, length, address, host_length(address)))
+    if (http_is_loopback(host, length) || same_host(host, length, address, host_length(address)))
         return true;
     size_t size = 0;
     for (; names && *(names += strspn(names, ", ")); names += size) {

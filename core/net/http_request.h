@@ -23,7 +23,7 @@ struct http_request {
     struct bytes body;
     bool local;       /* from this machine, by a user who may open the daemon's socket or its store */
     unsigned uid;     /* of that user */
-    char address[48]; /* of one who came over TCP, in numbers; else "" */
+    char address[48]; /* of one who came over TCP, in numbers (see http_server_open_tcp); else "" */
     struct MHD_Connection *connection; /* the server's; NULL without one */
 };
 

@@ -2,17 +2,18 @@
 
 #include "base/limits.h"
 #include "net/http_listen.h"
+#include "net/http_peer.h"
 
-#include <arpa/inet.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
 
 enum {
     CONNECTIONS = 256,
+    /* of one address, but for those on this machine: there they are all a proxy's */
+    CONNECTIONS_PER_ADDRESS = 64,
     IDLE_SECONDS = 60,
     /* What passes the bound of a body is read and dropped up to so many times the bound: a client that is cut
      * off while it sends does not see the answer */
@@ -94,29 +95,10 @@ static bool is_from_here(struct http_connection *state)
 }
 
 /* Who is at the other end of a Unix socket: its mode keeps others out already, unless somebody changed it. */
-static bool read_peer(struct http_connection *state)
+static bool is_root_or_us(struct http_connection *state)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(state->request.connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    struct ucred peer;
-    socklen_t size = sizeof peer;
-    if (!info || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
-        return false;
-    state->request.uid = peer.uid;
-    return peer.uid == 0 || peer.uid == geteuid();
-}
-
-static void read_address(struct http_connection *state)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(state->request.connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *address = info ? info->client_addr : NULL;
-    char *text = state->request.address;
-    const socklen_t size = sizeof state->request.address;
-    if (address && address->sa_family == AF_INET)
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, text, size);
-    else if (address && address->sa_family == AF_INET6)
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, text, size);
+    unsigned *uid = &state->request.uid;
+    return http_peer_uid(state->request.connection, uid) && (*uid == 0 || *uid == geteuid());
 }
 
 static size_t body_bound(const struct http_connection *state)
@@ -137,11 +119,12 @@ static enum MHD_Result begin(struct http_connection *state)
     if (!is_from_here(state))
         return queue_error(state, MHD_HTTP_FORBIDDEN, "refused",
                            "the request's Host or Origin is not this server's; see the setting http_names");
-    if (state->request.local && !read_peer(state))
+    if (state->request.local && !is_root_or_us(state))
         return queue_error(state, MHD_HTTP_FORBIDDEN, "refused",
                            "this socket serves root and the user that the daemon runs as");
     if (!state->request.local)
-        read_address(state);
+        http_peer_address(state->request.connection, *state->server->names, state->request.address,
+                          sizeof state->request.address);
     if (state->request.parameter_count > HTTP_PARAMETERS)
         return queue_error(state, MHD_HTTP_BAD_REQUEST, "limit", "the query passes HTTP_PARAMETERS");
     if (length && strtoull(length, NULL, 10) > DROPPED_BODIES * body_bound(state))
@@ -279,11 +262,24 @@ static void complete_request(void *user, struct MHD_Connection *connection, void
     *slot = NULL;
 }
 
+static unsigned connection_count(struct http_server *server)
+{
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+    return info ? info->num_connections : 0;
+}
+
+/* At its limit MHD does not watch the listening socket, and begins again at the start of a run: it has to be
+ * run once more after one in which connections have ended, since nothing else may ever wake it. */
 static void run(void *user)
 {
     struct http_server *server = user;
+    unsigned before;
     server->resumed = false;
-    MHD_run(server->daemon);
+    do {
+        before = connection_count(server);
+        MHD_run(server->daemon);
+    } while (connection_count(server) < before);
 }
 
 static int64_t wait_ms(void *user)
@@ -301,11 +297,13 @@ static int64_t wait_ms(void *user)
 static bool start(struct http_server *server, int fd, struct error *error)
 {
     const union MHD_DaemonInfo *info = NULL;
-    server->daemon =
-        MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, access_request, server,
-                         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, complete_request, NULL,
-                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-                         (unsigned)IDLE_SECONDS, MHD_OPTION_END);
+    unsigned per_address =
+        server->address && !http_address_is_loopback(server->address) ? CONNECTIONS_PER_ADDRESS : 0;
+    server->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, access_request,
+                                      server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED,
+                                      complete_request, NULL, MHD_OPTION_CONNECTION_LIMIT,
+                                      (unsigned)CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_address,
+                                      MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
     if (server->daemon)
         info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     if (!info)

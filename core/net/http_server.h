@@ -30,7 +30,9 @@ struct http_server *http_server_open_unix(struct loop *loop, const char *path,
 /* Listens on exactly this numeric address, "127.0.0.1:8080", "[::1]:8080" or "localhost:8080"; port 0 for any
  * free one. Answers only requests whose Host is this machine's loopback, the address itself, or one of
  * `names` (host names between commas or blanks, copied; "" for none), and whose Origin, where a browser sends
- * one, is the same place. Errors as above. */
+ * one, is the same place. A request's address is the one that the connection comes from; where there are
+ * names and that is loopback, a proxy's: then the last of X-Forwarded-For. One address may have a quarter of
+ * the connections, but for those of an address that only this machine can reach. Errors as above. */
 struct http_server *http_server_open_tcp(struct loop *loop, const char *address, const char *names,
                                          const struct http_handler *handler, struct error *error);
 

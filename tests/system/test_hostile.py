@@ -5,6 +5,7 @@ import contextlib
 import os
 import random
 import resource
+import signal
 import socket
 import sys
 import threading
@@ -193,6 +194,26 @@ def test_http_strangers(bench):
         link.close()
     wait_until(lambda: b" 401 " in http_answer(address, head + b"\r\n")[:20], 40, "HTTP answers again")
     check(resident_bytes(agent) < before + (32 << 20), "the agent's memory is bounded")
+
+
+def test_more_http_connections_than_are_taken(bench):
+    federation = Federation(bench, "a")
+    agent, address = federation["a"], ("127.0.0.1", bench.free_port())
+    agent.stop()
+    agent.start("--http", f"{address[0]}:{address[1]}")
+    before = open_files(agent)
+    slow = []
+    for _ in range(300):
+        slow.append(connect(address))
+        with contextlib.suppress(OSError):
+            slow[-1].sendall(b"GET /v1/status HTT")
+    wait_until(lambda: open_files(agent) >= before + 256, 20, "the agent takes as many as it may")
+    os.kill(agent.process.pid, signal.SIGSTOP)
+    for link in slow:
+        link.close()
+    os.kill(agent.process.pid, signal.SIGCONT)  # and all have ended at once
+    head = b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    wait_until(lambda: b" 401 " in http_answer(address, head, 2)[:20], 20, "HTTP answers again")
 
 
 if __name__ == "__main__":

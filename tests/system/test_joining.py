@@ -3,6 +3,7 @@
 that do not hold."""
 import datetime
 import hashlib
+import json
 import os
 import select
 import shutil
@@ -48,6 +49,9 @@ def test_a_code_is_printed_shown_and_written(bench):
         equal(mark[3], [0, 1, 0, 0, 0, 1, 0], f"the mark at {top}, {left}")
     check(all(module == 1 for row in rows[:4] for module in row), "the quiet zone")
     check(decoded in (None, code), f"what a camera reads: {decoded}")
+    shown = world.hub.do("enrol", "hue", "--qr", "--json")
+    equal(len(json.loads(shown.out)["code"]), 95, "a JSON object and no picture on stdout")
+    check("\u2588" in shown.err, "the picture is on stderr")
     path = bench.path("code")
     equal(world.hub.do("enrol", "hue", "--out", path).out, "", "stdout")
     equal(os.stat(path).st_mode & 0o777, 0o600, "the file's mode")

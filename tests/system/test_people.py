@@ -167,6 +167,33 @@ def test_who_guesses_is_slowed_and_logged(bench):
     check("127.0.0.1" in lines[0], f"from where: {lines[0]}")
 
 
+def try_login(web, name, password="wrong and wrong"):
+    """(status, text) of a login, once all logins together are not too many."""
+    found = []
+
+    def tried():
+        status, answer, _ = web.ask("POST", "/v1/session", {"name": name, "password": password})
+        found[:] = [status, answer.get("error", {}).get("text", "")]
+        return "at once" not in found[1]
+    wait_until(tried, 20, "room for a login")
+    return tuple(found)
+
+
+def test_behind_a_proxy_nobody_waits_for_the_mistakes_of_others(bench):
+    world = Federation(bench)
+    hub, nobody = serve(bench, world)
+    clumsy, other = (Web(nobody.port, {"Host": NAME, "X-Forwarded-For": f"192.0.2.{n}"}) for n in (1, 2))
+    silent = Web(nobody.port, {"Host": NAME})  # of a proxy that does not say for whom it asks
+    answers = [try_login(clumsy, f"nobody{number}") for number in range(25)]
+    equal({status for status, _ in answers[:20]}, {403}, "who mistypes")
+    check(any("too many wrong passwords" in text for _, text in answers[20:]), f"waits: {answers[20:]}")
+    answers = [try_login(silent, f"nobody{number}") for number in range(25)]
+    equal({status for status, _ in answers}, {403}, "who mistypes by a proxy that does not tell")
+    for web in (other, silent):
+        equal(try_login(web, "adm", PASSWORD.format("administrator")), (200, ""), "another who knows it")
+    check("login as nobody3 from 192.0.2.1 failed" in hub.process.log(), "the log says who it was")
+
+
 def test_a_foreign_page_gets_nothing_through_a_browser(bench):
     world = Federation(bench)
     _, nobody = serve(bench, world)

@@ -27,6 +27,7 @@ struct fixture {
     char directory[32], path[64];
     struct http_request *kept; /* by /later */
     unsigned handled, kept_count;
+    char address[48]; /* of the last request */
 };
 
 /* A call that another thread makes while the test's thread runs the server. */
@@ -64,6 +65,7 @@ static enum http_handled handle(void *user, struct http_request *request, struct
 {
     struct fixture *fixture = user;
     fixture->handled++;
+    snprintf(fixture->address, sizeof fixture->address, "%s", request->address);
     if (strcmp(request->path, "/later") == 0) {
         fixture->kept = request;
         fixture->kept_count++;
@@ -335,17 +337,26 @@ static void nobody_there_is_told(void **state)
     http_client_free(client);
 }
 
-/* Sends raw bytes to the TCP server and returns the status of its answer, 0 if the connection ended without.
- */
-static int ask_raw(struct fixture *fixture, const char *request)
+/* A connection of 127.0.0.HOST to the TCP server. */
+static int connect_from(struct fixture *fixture, unsigned host)
 {
-    char answer[512];
-    int status = 0;
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons((uint16_t)http_server_port(fixture->server))};
+    struct sockaddr_in own = {.sin_family = AF_INET};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    own.sin_addr.s_addr = htonl((INADDR_LOOPBACK & 0xffffff00) | host);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&own, sizeof own), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+/* Sends raw bytes to the TCP server and returns the status of its answer, 0 if the connection ended without.
+ */
+static int ask_raw_from(struct fixture *fixture, unsigned host, const char *request)
+{
+    char answer[512];
+    int status = 0, fd = connect_from(fixture, host);
     assert_int_equal(write(fd, request, strlen(request)), strlen(request));
     uint64_t end = loop_now_ms() + DEADLINE_MS;
     for (;;) {
@@ -359,6 +370,11 @@ static int ask_raw(struct fixture *fixture, const char *request)
     }
     close(fd);
     return sscanf(answer, "HTTP/1.1 %d", &status) == 1 ? status : 0;
+}
+
+static int ask_raw(struct fixture *fixture, const char *request)
+{
+    return ask_raw_from(fixture, 1, request);
 }
 
 static int ask(struct fixture *fixture, const char *host, const char *origin)
@@ -424,6 +440,93 @@ static void garbage_requests_do_no_harm(void **state)
     assert_int_equal(ask(fixture, "localhost", NULL), 200);
 }
 
+enum { MANY = 300 }; /* more than the server takes at once, by less than what may wait for it */
+
+static void turn(struct fixture *fixture)
+{
+    assert_true(loop_run_once(fixture->loop, 0, &fixture->error));
+}
+
+/* So many connections that have sent half a request. */
+static void begin_many(struct fixture *fixture, int links[MANY])
+{
+    static const char half[] = "GET /x HTT";
+    for (unsigned i = 0; i < MANY; i++) {
+        links[i] = connect_from(fixture, 1);
+        ssize_t sent = send(links[i], half, strlen(half), MSG_NOSIGNAL);
+        assert_true(sent > 0 || errno == EPIPE || errno == ECONNRESET);
+        turn(fixture);
+    }
+    for (unsigned i = 0; i < MANY; i++)
+        turn(fixture);
+}
+
+static void close_many(int links[MANY])
+{
+    for (unsigned i = 0; i < MANY; i++)
+        close(links[i]);
+}
+
+static void all_connections_may_end_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct http_handler handler = {.handle = handle, .user = fixture};
+    int links[MANY];
+    fixture->server = http_server_open_tcp(fixture->loop, "127.0.0.1:0", "", &handler, &fixture->error);
+    assert_non_null(fixture->server);
+    begin_many(fixture, links);
+    close_many(links); /* the server sees them all end in one turn */
+    assert_int_equal(ask(fixture, "localhost", NULL), 200);
+}
+
+static void one_address_does_not_take_all_connections(void **state)
+{
+    static const char request[] = "GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    struct fixture *fixture = *state;
+    const struct http_handler handler = {.handle = handle, .user = fixture};
+    int links[MANY];
+    fixture->server = http_server_open_tcp(fixture->loop, "0.0.0.0:0", "", &handler, &fixture->error);
+    assert_non_null(fixture->server);
+    begin_many(fixture, links);
+    assert_int_equal(ask_raw_from(fixture, 2, request), 200);
+    close_many(links);
+    for (unsigned i = 0; i < MANY; i++)
+        turn(fixture);
+    assert_int_equal(ask_raw_from(fixture, 1, request), 200);
+}
+
+/* The address that a request with these header lines is taken to come from. */
+static void assert_comes_from(struct fixture *fixture, const char *lines, const char *address)
+{
+    char request[512];
+    snprintf(request, sizeof request, "GET /x HTTP/1.1\r\nHost: localhost\r\n%s\r\n", lines);
+    assert_int_equal(ask_raw(fixture, request), 200);
+    assert_string_equal(fixture->address, address);
+}
+
+static void a_proxy_on_this_machine_says_who_comes(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct http_handler handler = {.handle = handle, .user = fixture};
+    fixture->server =
+        http_server_open_tcp(fixture->loop, "127.0.0.1:0", "records.example", &handler, &fixture->error);
+    assert_non_null(fixture->server);
+    assert_comes_from(fixture, "", "127.0.0.1");
+    assert_comes_from(fixture, "X-Forwarded-For: 192.0.2.7\r\n", "192.0.2.7");
+    assert_comes_from(fixture, "x-forwarded-for: 10.0.0.1, 198.51.100.2 ,192.0.2.8\r\n", "192.0.2.8");
+    assert_comes_from(fixture, "X-Forwarded-For: 10.0.0.1\r\nX-Forwarded-For: 192.0.2.9\r\n", "192.0.2.9");
+    assert_comes_from(fixture, "X-Forwarded-For: 10.0.0.1,2001:DB8:0::5 \r\n", "2001:db8::5");
+    assert_comes_from(fixture, "X-Forwarded-For: 192.0.2.7,\r\n", "127.0.0.1");
+    assert_comes_from(fixture, "X-Forwarded-For: 192.0.2.7, unknown\r\n", "127.0.0.1");
+    assert_comes_from(fixture,
+                      "X-Forwarded-For: 192.0.2.7, 1111:1111:1111:1111:1111:1111:1111:1111:1111:1\r\n",
+                      "127.0.0.1");
+    http_server_free(fixture->server);
+    fixture->server = http_server_open_tcp(fixture->loop, "127.0.0.1:0", "", &handler, &fixture->error);
+    assert_non_null(fixture->server);
+    assert_comes_from(fixture, "X-Forwarded-For: 192.0.2.7\r\n", "127.0.0.1");
+}
+
 int main(void)
 {
     alarm(300);
@@ -439,6 +542,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(tcp_answers_its_own_places_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(addresses_that_cannot_be_are_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(garbage_requests_do_no_harm, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(all_connections_may_end_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_address_does_not_take_all_connections, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_proxy_on_this_machine_says_who_comes, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
