@@ -1,27 +1,19 @@
 /* The hash chain of a log; change.h says how it is made. */
 #include "model/change.h"
 
-#include "base/blake2b.h"
+#include <sodium.h>
 
-enum { SALTS_PER_BLOCK = 4, SALT_BYTES = BLAKE2B_SALT_BYTES };
+enum { SALTS_PER_BLOCK = 4, SALT_BYTES = crypto_generichash_blake2b_SALTBYTES };
 
+static const uint8_t NO_SALT[SALT_BYTES];
 static const uint8_t LOG[16] = "hopnhat.log", LINK[16] = "hopnhat.link", VALUE[16] = "hopnhat.value",
                      SALT[16] = "hopnhat.salt";
-
-static void hash_of(uint8_t *to, size_t to_bytes, const void *data, size_t size, const uint8_t *salt,
-                    const uint8_t person[16])
-{
-    struct blake2b hash;
-    blake2b_begin(&hash, to_bytes, salt, person);
-    blake2b_add(&hash, data, size);
-    blake2b_end(&hash, to);
-}
 
 void chain_start(uint64_t replica, uint8_t link[LINK_BYTES])
 {
     uint8_t number[8];
     put_u64_le(number, replica);
-    hash_of(link, LINK_BYTES, number, sizeof number, NULL, LOG);
+    crypto_generichash_blake2b_salt_personal(link, LINK_BYTES, number, sizeof number, NULL, 0, NO_SALT, LOG);
 }
 
 /* Four salts at a time. */
@@ -29,15 +21,17 @@ static void derive_salts(const uint8_t *seed, size_t block, uint8_t salts[SALTS_
 {
     uint8_t number[4];
     put_u32_le(number, (uint32_t)block);
-    hash_of(salts, SALTS_PER_BLOCK * SALT_BYTES, number, sizeof number, seed, SALT);
+    crypto_generichash_blake2b_salt_personal(salts, SALTS_PER_BLOCK * SALT_BYTES, number, sizeof number, NULL,
+                                             0, seed, SALT);
 }
 
 static void leaf_of(const ProtobufCBinaryData *value, const uint8_t *salt, uint8_t leaf[LINK_BYTES])
 {
-    hash_of(leaf, LINK_BYTES, value->data, value->len, salt, VALUE);
+    crypto_generichash_blake2b_salt_personal(leaf, LINK_BYTES, value->data, value->len, NULL, 0, salt, VALUE);
 }
 
-static bool add_values(struct blake2b *hash, const Hopnhat__LoggedChange *logged, struct error *error)
+static bool add_values(crypto_generichash_blake2b_state *state, const Hopnhat__LoggedChange *logged,
+                       struct error *error)
 {
     uint8_t salts[SALTS_PER_BLOCK * SALT_BYTES], leaf[LINK_BYTES];
     size_t erased = 0;
@@ -47,7 +41,7 @@ static bool add_values(struct blake2b *hash, const Hopnhat__LoggedChange *logged
             derive_salts(logged->seed.data, i / SALTS_PER_BLOCK, salts);
         if (erased < logged->n_erased && logged->erased[erased] == i) {
             erased++;
-            blake2b_add(hash, value->data, value->len);
+            crypto_generichash_blake2b_update(state, value->data, value->len);
             continue;
         }
         const uint8_t *salt = salts + SALT_BYTES * (i % SALTS_PER_BLOCK);
@@ -58,7 +52,7 @@ static bool add_values(struct blake2b *hash, const Hopnhat__LoggedChange *logged
             salt = logged->salts[i].data;
         }
         leaf_of(value, salt, leaf);
-        blake2b_add(hash, leaf, sizeof leaf);
+        crypto_generichash_blake2b_update(state, leaf, sizeof leaf);
     }
     return true;
 }
@@ -116,16 +110,16 @@ bool change_erase(const struct change *change, const bool *takes, struct arena *
 bool chain_next(const uint8_t previous[LINK_BYTES], const Hopnhat__LoggedChange *logged,
                 uint8_t link[LINK_BYTES], struct error *error)
 {
-    struct blake2b hash;
+    crypto_generichash_blake2b_state state;
     uint8_t size[4];
     put_u32_le(size, (uint32_t)logged->change.len);
-    blake2b_begin(&hash, LINK_BYTES, NULL, LINK);
-    blake2b_add(&hash, previous, LINK_BYTES);
-    blake2b_add(&hash, size, sizeof size);
-    blake2b_add(&hash, logged->change.data, logged->change.len);
-    if (!add_values(&hash, logged, error))
+    crypto_generichash_blake2b_init_salt_personal(&state, NULL, 0, LINK_BYTES, NO_SALT, LINK);
+    crypto_generichash_blake2b_update(&state, previous, LINK_BYTES);
+    crypto_generichash_blake2b_update(&state, size, sizeof size);
+    crypto_generichash_blake2b_update(&state, logged->change.data, logged->change.len);
+    if (!add_values(&state, logged, error))
         return false;
-    blake2b_end(&hash, link);
+    crypto_generichash_blake2b_final(&state, link, LINK_BYTES);
     return true;
 }
 
