@@ -269,7 +269,7 @@ static bool converse(struct talk *talk, Hopnhat__Hello *hello, uint64_t wall_ms)
         done = say(talk, &asking, wall_ms);
         struct hub_session *session = session_find(talk->hub, talk->peer.key);
         if (done && session)
-            session_answer_pulls(talk->hub, session, wall_ms, &talk->outlet);
+            session_answer_pulls(talk->hub, session, &talk->outlet);
         done =
             done && !talk->failed &&
             (talk->answered == talk->request || fail(talk, ERROR_INTERNAL, "the hub does not answer a Pull"));
@@ -290,6 +290,7 @@ bool hub_bundle_export(struct hub *hub, const char *office, uint64_t wall_ms, st
     const Hopnhat__CarriedHello *row = find_hello(hub, office, key, arena, error);
     if (!row)
         return false;
+    const uint64_t seen_ms = registry_installation(hub, key)->seen_ms;
     Hopnhat__Hello *hello = hopnhat__hello__unpack(&arena->protobuf, row->hello.len, row->hello.data);
     if (!hello)
         return error_set(error, ERROR_CORRUPT, "the Hello of office %s's bundle cannot be read", office);
@@ -298,6 +299,9 @@ bool hub_bundle_export(struct hub *hub, const char *office, uint64_t wall_ms, st
     talk_begin(&talk, hub, key, &bundle);
     converse(&talk, hello, wall_ms);
     bool done = talk_end(&talk, error);
+    struct installation *installation = registry_installation(hub, key);
+    if (installation)
+        installation->seen_ms = seen_ms; /* what it said it said then */
     header.kind = HOPNHAT__BUNDLE_KIND__BUNDLE_ANSWER;
     header.office = (char *)(uintptr_t)office;
     header.link_key = (ProtobufCBinaryData){LINK_KEY_BYTES, key};

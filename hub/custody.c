@@ -135,17 +135,18 @@ static void end_wait(struct hub *hub, const char *why)
         log_warning("%s", error.text);
 }
 
-bool custody_is_awaited(struct hub *hub, uint64_t wall_ms)
+bool custody_is_awaited(struct hub *hub)
 {
+    const uint64_t now_ms = steady_ms(&hub->steady);
     struct hub_custody *custody = &hub->custody;
     if (!custody->awaited)
         return false;
     if (custody->awaited_until_ms == 0)
         custody->awaited_until_ms =
-            wall_ms + (custody->most_wait_ms ? custody->most_wait_ms : CUSTODY_MOST_WAIT_MS);
+            now_ms + (custody->most_wait_ms ? custody->most_wait_ms : CUSTODY_MOST_WAIT_MS);
     if (count_returns(hub).enough_gave_back)
         end_wait(hub, "agents have given back what they held of headquarters' log");
-    else if (wall_ms >= custody->awaited_until_ms)
+    else if (now_ms >= custody->awaited_until_ms)
         end_wait(hub, "the time to wait for headquarters' log has passed");
     return custody->awaited;
 }

@@ -29,7 +29,7 @@ void custody_turn(struct hub *hub);
 bool custody_waits(const struct hub *hub, const struct hub_session *session);
 
 /* Whether the hub has been restored and is to be quiet for now. */
-bool custody_is_awaited(struct hub *hub, uint64_t wall_ms);
+bool custody_is_awaited(struct hub *hub);
 
 /* Whether headquarters' log goes on with a change that agents hold beyond a gap: what lies between is lost.
  * While the hub waits, all that it waits for have to have come, and of these the one that holds most gives.

@@ -19,6 +19,7 @@
 #include <time.h>
 
 enum { SLICE_US = 10 * 1000 }; /* of messages taken before the others have their turn */
+enum { READING_SAVE_MS = 10 * 60 * 1000 };
 enum { PURGE_STEP_ROWS = 2000, PURGE_STEP_MS = 200, PURGE_PASS_MS = 6 * 3600 * 1000 };
 
 struct hub_daemon {
@@ -39,6 +40,7 @@ struct hub_daemon {
     struct service_manager manager;
     struct purge_pass purge;
     uint64_t purge_at_ms; /* by loop_now_ms: when the next step is due */
+    uint64_t save_at_ms;  /* likewise: of who was heard when */
     bool stopping;
 };
 
@@ -82,7 +84,7 @@ static void link_ready(void *user)
             daemon->hub->malformed++;
         arena_reset(&daemon->arena);
     }
-    hub_turn(daemon->hub, wall_now_ms(), &daemon->outlet);
+    hub_turn(daemon->hub, &daemon->outlet);
     pace_measure(&daemon->hub->pace, loop_now_us() - began_us);
 }
 
@@ -96,9 +98,16 @@ static void signalled(void *user, int number)
         daemon->stopping = true;
 }
 
+static uint64_t passing_ms(void *context)
+{
+    (void)context;
+    return loop_now_ms();
+}
+
 static bool open_store(struct hub_daemon *daemon, const char *data, struct error *error)
 {
-    struct hub_options options = {.take_lock = true, .entropy = entropy_system()};
+    struct hub_options options = {
+        .take_lock = true, .entropy = entropy_system(), .steady = {.now_ms = passing_ms}};
     daemon->outlet = (struct hub_outlet){.context = daemon, .send = send_message};
     int waited_ms = 0;
     while (!(daemon->hub = hub_open(data, &options, error)))
@@ -128,6 +137,22 @@ static void purge_some(void *user)
     daemon->purge_at_ms = loop_now_ms() + (daemon->purge.under_way ? PURGE_STEP_MS : PURGE_PASS_MS);
 }
 
+static int64_t save_wait_ms(void *user)
+{
+    const struct hub_daemon *daemon = user;
+    uint64_t now_ms = loop_now_ms();
+    return daemon->save_at_ms > now_ms ? (int64_t)(daemon->save_at_ms - now_ms) : 0;
+}
+
+static void save_reading(void *user)
+{
+    struct hub_daemon *daemon = user;
+    struct error error;
+    if (!reading_save(daemon->hub, wall_now_ms(), &error))
+        log_warning("when offices were heard last is not stored: %s", error.text);
+    daemon->save_at_ms = loop_now_ms() + READING_SAVE_MS;
+}
+
 static bool open_link(struct hub_daemon *daemon, const char *listen, struct error *error)
 {
     struct link_hub_options options = {
@@ -143,6 +168,7 @@ static bool open_link(struct hub_daemon *daemon, const char *listen, struct erro
         !(daemon->service.api.aside = aside_new(daemon->loop, error)) || !(daemon->net = net_new(error)) ||
         !(daemon->codec = frame_codec_new(error)) ||
         !loop_add_timer(daemon->loop, purge_wait_ms, purge_some, daemon, error) ||
+        !loop_add_timer(daemon->loop, save_wait_ms, save_reading, daemon, error) ||
         !(daemon->link = link_hub_new(daemon->net, daemon->loop, &options, error)))
         return false;
     daemon->service.listens = link_hub_endpoint(daemon->link);
@@ -198,12 +224,11 @@ static bool start_backups(struct hub_daemon *daemon, const char *data, struct er
 
 static bool turn(struct hub_daemon *daemon, struct error *error)
 {
-    uint64_t wall_ms = wall_now_ms();
-    hub_turn(daemon->hub, wall_ms, &daemon->outlet);
+    hub_turn(daemon->hub, &daemon->outlet);
     if (daemon->followed != daemon->hub->rev)
         follow_wake(daemon->service.follow);
     daemon->followed = daemon->hub->rev;
-    int64_t wait_ms = hub_wait_ms(daemon->hub, wall_ms),
+    int64_t wait_ms = hub_wait_ms(daemon->hub),
             rest_ms = environment_rest(daemon->hub->environment, loop_now_ms());
     if (rest_ms >= 0 && (wait_ms < 0 || rest_ms < wait_ms))
         wait_ms = rest_ms;
@@ -262,6 +287,8 @@ enum run_end hub_daemon_run(const struct hub_daemon_options *options, struct err
         running = turn(daemon, error);
     if (running) {
         service_manager_stopping();
+        hub_end_sessions(daemon->hub);
+        save_reading(daemon);
         log_info("the hub stops");
     } else {
         end = daemon->hub && !environment_is_sound(daemon->hub->environment, &unsound) ? RUN_UNSOUND

@@ -211,7 +211,7 @@ static struct hub_session *begin_session(struct hub *hub, const struct link_peer
     session->has_seed_key = hello->has_seed_key;
     if (hello->has_seed_key)
         memcpy(session->seed_key, hello->seed_key.data, SEED_KEY_BYTES);
-    session->last_message_ms = wall_ms;
+    reading_heard(hub, session, wall_ms);
     reading_begin(hub, session, hello);
     HASH_ADD(hh, hub->sessions, key, LINK_KEY_BYTES, session);
     return session;
@@ -413,7 +413,7 @@ void hello_receive(struct hub *hub, const struct link_peer *peer, uint32_t reque
     }
     uint32_t retry_ms = FULL_RETRY_MS;
     if ((HASH_COUNT(hub->sessions) >= LIMIT_SESSIONS && !session_find(hub, peer->key)) ||
-        !pace_admits(&hub->pace, wall_ms, &retry_ms)) {
+        !pace_admits(&hub->pace, steady_ms(&hub->steady), &retry_ms)) {
         reply_busy(outlet, peer, request, retry_ms);
         return;
     }

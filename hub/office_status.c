@@ -1,6 +1,7 @@
 #include "hub/office_status.h"
 
 #include "api/wall.h"
+#include "hub/hello.h"
 #include "hub/intake.h"
 #include "hub/registry.h"
 
@@ -43,29 +44,30 @@ static bool lacks_something(struct hub *hub, const struct hub_session *session)
     return reader.office && feed_has_news(hub, &reader, &session->confirmed, HOPNHAT__PULL_SCOPE__PULL_ALL);
 }
 
-static void note(struct progress *progress, uint64_t at, bool waits, uint64_t wall_ms)
+static void note(struct progress *progress, uint64_t at, bool waits, uint64_t now_ms)
 {
     if (at != progress->at || !waits || !progress->since_ms)
-        *progress = (struct progress){at, wall_ms};
+        *progress = (struct progress){at, now_ms};
 }
 
-void office_progress(struct hub *hub, struct hub_session *session, uint64_t wall_ms)
+void office_progress(struct hub *hub, struct hub_session *session)
 {
+    const uint64_t now_ms = steady_ms(&hub->steady);
     bool all = session->scope == HOPNHAT__PULL_SCOPE__PULL_ALL; /* else it waits because the office says so */
-    note(&session->up, brought(hub, session), all && has_more(hub, session), wall_ms);
-    note(&session->down, taken(session), all && lacks_something(hub, session), wall_ms);
+    note(&session->up, brought(hub, session), all && has_more(hub, session), now_ms);
+    note(&session->down, taken(session), all && lacks_something(hub, session), now_ms);
 }
 
-static bool stands_still(const struct progress *progress, uint64_t at, uint64_t wall_ms)
+static bool stands_still(const struct progress *progress, uint64_t at, uint64_t now_ms)
 {
-    return at == progress->at && progress->since_ms && wall_ms > progress->since_ms &&
-           wall_ms - progress->since_ms > OFFICE_STALLED_MS;
+    return at == progress->at && progress->since_ms && now_ms - progress->since_ms > OFFICE_STALLED_MS;
 }
 
-static bool is_stalled(struct hub *hub, const struct hub_session *session, uint64_t wall_ms)
+static bool is_stalled(struct hub *hub, const struct hub_session *session)
 {
-    return (stands_still(&session->up, brought(hub, session), wall_ms) && has_more(hub, session)) ||
-           (stands_still(&session->down, taken(session), wall_ms) && lacks_something(hub, session));
+    const uint64_t now_ms = steady_ms(&hub->steady);
+    return (stands_still(&session->up, brought(hub, session), now_ms) && has_more(hub, session)) ||
+           (stands_still(&session->down, taken(session), now_ms) && lacks_something(hub, session));
 }
 
 /* How many revs there are past where the agent stands in the group where it is furthest behind. */
@@ -81,6 +83,16 @@ static uint64_t behind(struct hub *hub, const struct hub_session *session)
     return most;
 }
 
+/* When a message of the installation came last, by the wall clock as it is now. */
+static uint64_t last_contact_ms(const struct hub *hub, const struct installation *one, uint64_t wall_ms)
+{
+    const struct hub_session *session = session_find(hub, one->link_key);
+    uint64_t ago_ms = session ? steady_ms(&hub->steady) - session->last_message_ms : 0;
+    if (session)
+        return wall_ms > ago_ms ? wall_ms - ago_ms : 0;
+    return one->seen_ms < wall_ms ? one->seen_ms : wall_ms;
+}
+
 static void set_contact(json_t *office, uint64_t ms)
 {
     struct arena arena;
@@ -93,16 +105,15 @@ static void set_contact(json_t *office, uint64_t ms)
 }
 
 /* Several agents of one office: the one that is worst off counts. Whether it is a stalled one. */
-static bool add_session(json_t *office, struct hub *hub, const struct hub_session *session, uint64_t wall_ms)
+static bool add_session(json_t *office, struct hub *hub, const struct hub_session *session)
 {
     json_int_t revs = (json_int_t)behind(hub, session);
-    bool stalled = is_stalled(hub, session, wall_ms);
+    bool stalled = is_stalled(hub, session);
     json_object_set_new(office, "online", json_true());
     if (json_integer_value(json_object_get(office, "behind")) <= revs)
         json_object_set_new(office, "behind", json_integer(revs));
     if (stalled)
         json_object_set_new(office, "stalled", json_true());
-    set_contact(office, session->last_message_ms);
     return stalled;
 }
 
@@ -116,12 +127,12 @@ static json_t *list_offices(struct hub *hub, uint64_t wall_ms, size_t *stalled)
                                       "stalled", 0, "taken_today_bytes",
                                       (json_int_t)intake_today(hub, state->code, wall_ms), "held_back",
                                       intake_is_spent(hub, state->code, wall_ms)));
-    for (const struct replica *replica = hub->replicas; replica; replica = replica->hh.next)
-        if (!replica->revoked && replica->last_contact && (office = json_object_get(list, replica->office)))
-            set_contact(office, time_ms(replica->last_contact));
+    for (const struct installation *one = hub->installations; one; one = one->hh.next)
+        if (!one->revoked && (office = json_object_get(list, one->office)))
+            set_contact(office, last_contact_ms(hub, one, wall_ms));
     for (struct hub_session *session = hub->sessions; session; session = session->hh.next)
-        if (session_is_online(session, wall_ms) && (office = json_object_get(list, session->office)))
-            *stalled += add_session(office, hub, session, wall_ms);
+        if (session_is_online(hub, session) && (office = json_object_get(list, session->office)))
+            *stalled += add_session(office, hub, session);
     return list;
 }
 

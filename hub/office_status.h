@@ -12,7 +12,7 @@
 enum { OFFICE_STALLED_MS = 15 * 60 * 1000 };
 
 /* A message of the session has come: looks whether it has got on since the last one. */
-void office_progress(struct hub *hub, struct hub_session *session, uint64_t wall_ms);
+void office_progress(struct hub *hub, struct hub_session *session);
 
 /* Adds what status tells: offices_stalled, and by_office: {CODE: {"online", "last_contact" (null: never),
  * "behind" (revs not confirmed, at most; null: not online), "stalled", "taken_today_bytes" and "held_back"

@@ -16,10 +16,10 @@ static uint64_t booking_us(const struct pace *pace)
     return SHARE * (pace->cost_us ? pace->cost_us : FIRST_COST_US);
 }
 
-bool pace_admits(struct pace *pace, uint64_t wall_ms, uint32_t *retry_ms)
+bool pace_admits(struct pace *pace, uint64_t now_ms, uint32_t *retry_ms)
 {
-    const uint64_t now_us = wall_ms * 1000, bound_us = (uint64_t)LIMIT_RETURN_QUEUE_MS * 1000;
-    if (pace->booked_us < now_us || pace->booked_us > now_us + 2 * bound_us) /* past, or the clock was set */
+    const uint64_t now_us = now_ms * 1000, bound_us = (uint64_t)LIMIT_RETURN_QUEUE_MS * 1000;
+    if (pace->booked_us < now_us)
         pace->booked_us = now_us;
     if (pace->booked_us <= now_us + bound_us) {
         pace->booked_us += booking_us(pace);

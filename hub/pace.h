@@ -10,14 +10,15 @@
 
 /* Begin with {0}. */
 struct pace {
-    uint64_t booked_us; /* the wall clock's time up to which the hub's time is booked */
+    uint64_t booked_us; /* the time up to which the hub's time is booked */
     uint64_t turn_us;   /* when the last of those who were sent away may come again */
     uint64_t cost_us;   /* of a session that begins, lately; 0: not known yet */
     uint64_t begun;     /* sessions since pace_measure */
 };
 
-/* Whether a session may begin now; it is booked then. If not, *retry_ms says when to come again. */
-bool pace_admits(struct pace *pace, uint64_t wall_ms, uint32_t *retry_ms);
+/* Whether a session may begin now, by a clock that nobody sets; it is booked then. If not, *retry_ms says
+ * when to come again. */
+bool pace_admits(struct pace *pace, uint64_t now_ms, uint32_t *retry_ms);
 
 /* The hub has worked for so long on what came, in which sessions began (or none). */
 void pace_measure(struct pace *pace, uint64_t worked_us);

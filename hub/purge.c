@@ -67,20 +67,6 @@ static uint64_t read_by_all(const struct hub *hub)
     return lowest;
 }
 
-static bool take_note(struct hub *hub, struct error *error)
-{
-    struct transaction transaction;
-    struct error reload;
-    if (!transaction_begin(&transaction, hub->environment, true, error))
-        return false;
-    reading_save(hub, &transaction);
-    if (transaction_commit(&transaction, error))
-        return true;
-    if (!hub_reload(hub, &reload))
-        error_prefix(error, "%s; and before that", reload.text);
-    return false;
-}
-
 /* Writes the installation into the set of those retired in its office's record, or takes it out: `over` are
  * the entries that say so. */
 static bool write_retired(struct hub *hub, const struct installation *installation, bool retired,
@@ -328,7 +314,7 @@ bool purge_step(struct hub *hub, const struct purge_rules *rules, uint64_t wall_
 {
     if (!pass->under_way) {
         *pass = (struct purge_pass){.under_way = true};
-        if (!take_note(hub, error) || !retire(hub, rules, wall_ms, pass, error)) {
+        if (!reading_save(hub, wall_ms, error) || !retire(hub, rules, wall_ms, pass, error)) {
             pass->under_way = false;
             return false;
         }

@@ -12,7 +12,7 @@ static void read_up_to(const struct hub *hub, const struct hub_session *session,
     }
 }
 
-static void settle(const struct hub *hub, struct hub_session *session)
+void reading_note(const struct hub *hub, struct hub_session *session)
 {
     if (session->mark.rev == 0)
         return;
@@ -37,14 +37,14 @@ void reading_begin(const struct hub *hub, struct hub_session *session, const Hop
     session->mark.rev = rev;
     for (size_t i = 0; i < hello->n_logs; i++)
         session->mark.heads[i] = hello->logs[i]->head;
-    settle(hub, session);
+    reading_note(hub, session);
 }
 
 void reading_goes_on(const struct hub *hub, struct hub_session *session, const Hopnhat__Pull *pull)
 {
     const struct feed_state *confirmed = &session->confirmed;
     uint64_t rev = UINT64_MAX;
-    settle(hub, session);
+    reading_note(hub, session);
     if (session->mark.rev || !pull->has_head || !confirmed->groups_told || confirmed->group_count == 0)
         return;
     for (size_t i = 0; i < confirmed->group_count; i++)
@@ -52,27 +52,38 @@ void reading_goes_on(const struct hub *hub, struct hub_session *session, const H
             rev = confirmed->cursors[i].position;
     session->mark.rev = rev;
     session->mark.heads[0] = pull->head;
-    settle(hub, session);
+    reading_note(hub, session);
 }
 
-void reading_note(const struct hub *hub, struct hub_session *session)
+void reading_heard(const struct hub *hub, struct hub_session *session, uint64_t wall_ms)
 {
     struct installation *installation = registry_installation(hub, session->key);
-    settle(hub, session);
-    if (!installation || session->last_message_ms <= installation->seen_ms)
+    session->last_message_ms = steady_ms(&hub->steady);
+    if (!installation)
         return;
-    installation->seen_ms = session->last_message_ms;
+    installation->seen_ms = wall_ms;
     installation->heard = true;
 }
 
-void reading_save(struct hub *hub, struct transaction *transaction)
+bool reading_save(struct hub *hub, uint64_t wall_ms, struct error *error)
 {
+    struct transaction transaction;
+    struct error reload;
     for (struct hub_session *session = hub->sessions; session; session = session->hh.next)
         reading_note(hub, session);
+    if (!transaction_begin(&transaction, hub->environment, true, error))
+        return false;
     for (struct installation *one = hub->installations; one; one = one->hh.next) {
-        if (!one->heard)
+        if (!one->heard && one->seen_ms <= wall_ms)
             continue;
-        registry_save_installation(transaction, one);
+        if (one->seen_ms > wall_ms)
+            one->seen_ms = wall_ms;
+        registry_save_installation(&transaction, one);
         one->heard = false;
     }
+    if (transaction_commit(&transaction, error))
+        return true;
+    if (!hub_reload(hub, &reload))
+        error_prefix(error, "%s; and before that", reload.text);
+    return false;
 }

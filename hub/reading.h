@@ -23,10 +23,16 @@ void reading_begin(const struct hub *hub, struct hub_session *session, const Hop
  * `head` (absent where it does not say) when it asked. */
 void reading_goes_on(const struct hub *hub, struct hub_session *session, const Hopnhat__Pull *pull);
 
-/* Takes note, in memory, of what the session has told so far, and of when it was heard. */
+/* A message of the session has come. */
+void reading_heard(const struct hub *hub, struct hub_session *session, uint64_t wall_ms);
+
+/* Takes note, in memory, of what the session has told so far. */
 void reading_note(const struct hub *hub, struct hub_session *session);
 
-/* Takes note of all sessions, and of when they were heard, in the installations' rows. */
-void reading_save(struct hub *hub, struct transaction *transaction);
+/* Takes note of all sessions, and of when installations were heard, in their rows; to be called now and then,
+ * and at the end. Nobody was heard later than now: what says so is from before the wall clock was set right,
+ * and is bounded by its present reading. In a transaction of its own; what is kept in memory is read anew
+ * where that fails. */
+bool reading_save(struct hub *hub, uint64_t wall_ms, struct error *error);
 
 #endif

@@ -181,9 +181,9 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
         replica_json(hub->epoch), "replica", replica_json(hub->own_replica), "rev", (json_int_t)hub->rev,
         "records", (json_int_t)records, "offices", (int)HASH_COUNT(hub->offices), "installations",
         (int)HASH_COUNT(hub->installations), "replicas", (int)HASH_COUNT(hub->replicas), "replicas_online",
-        (int)hub_sessions_online(hub, wall_ms), "conflicts_open", (json_int_t)hub->conflicts_open,
-        "quarantined", (json_int_t)hub->quarantined, "catalog_version", (int)catalog_version(hub->catalog),
-        "malformed", (json_int_t)hub->malformed, "listens", service->listens, "version", HOPNHAT_VERSION);
+        (int)hub_sessions_online(hub), "conflicts_open", (json_int_t)hub->conflicts_open, "quarantined",
+        (json_int_t)hub->quarantined, "catalog_version", (int)catalog_version(hub->catalog), "malformed",
+        (json_int_t)hub->malformed, "listens", service->listens, "version", HOPNHAT_VERSION);
     if (!json)
         error_set(error, ERROR_MEMORY, "out of memory");
     else

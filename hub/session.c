@@ -97,16 +97,16 @@ void hub_end_sessions(struct hub *hub)
     }
 }
 
-bool session_is_online(const struct hub_session *session, uint64_t wall_ms)
+bool session_is_online(const struct hub *hub, const struct hub_session *session)
 {
-    return session->last_message_ms + ONLINE_MS > wall_ms;
+    return session->last_message_ms + ONLINE_MS > steady_ms(&hub->steady);
 }
 
-size_t hub_sessions_online(const struct hub *hub, uint64_t wall_ms)
+size_t hub_sessions_online(const struct hub *hub)
 {
     size_t count = 0;
     for (const struct hub_session *session = hub->sessions; session; session = session->hh.next)
-        count += session_is_online(session, wall_ms);
+        count += session_is_online(hub, session);
     return count;
 }
 
@@ -220,8 +220,9 @@ static bool confirm(struct hub_session *session, uint32_t applied)
 }
 
 static void receive_pull(struct hub *hub, struct hub_session *session, uint32_t request,
-                         const Hopnhat__Pull *pull, uint64_t wall_ms, const struct hub_outlet *outlet)
+                         const Hopnhat__Pull *pull, const struct hub_outlet *outlet)
 {
+    const uint64_t now_ms = steady_ms(&hub->steady);
     bool first = !pull->has_applied && !session->sent;
     if (session->last_pull && (int32_t)(request - session->last_pull) <= 0)
         return; /* it came before: a second answer would be taken for another one's */
@@ -246,9 +247,9 @@ static void receive_pull(struct hub *hub, struct hub_session *session, uint32_t 
     if (pull->has_credit_bytes)
         session->credit_bytes = pull->credit_bytes < LIMIT_FEED_BYTES ? pull->credit_bytes : LIMIT_FEED_BYTES;
     waiting->credit_bytes = session->credit_bytes ? session->credit_bytes : 1; /* one record at least */
-    waiting->hold_until_ms = first ? wall_ms : wall_ms + hold_ms;
+    waiting->hold_until_ms = first ? now_ms : now_ms + hold_ms;
     uint64_t look_ms =
-        waiting->hold_until_ms > wall_ms + HOLD_STEP_MS ? waiting->hold_until_ms : wall_ms + HOLD_STEP_MS;
+        waiting->hold_until_ms > now_ms + HOLD_STEP_MS ? waiting->hold_until_ms : now_ms + HOLD_STEP_MS;
     if (look_ms < hub->holds_due_ms)
         hub->holds_due_ms = look_ms;
     audience_look(hub, session, LOOK_ASKED);
@@ -365,7 +366,7 @@ static void receive_request(struct hub *hub, struct hub_session *session, const 
 {
     bool gives_back = message->body_case == HOPNHAT__MESSAGE__BODY_CUSTODY ||
                       message->body_case == HOPNHAT__MESSAGE__BODY_BYE;
-    if (!gives_back && custody_is_awaited(hub, wall_ms)) {
+    if (!gives_back && custody_is_awaited(hub)) {
         reply_busy_because(outlet, &session->peer, message->request, CUSTODY_RETRY_MS,
                            "headquarters was restored, and waits a little until offices have given back what "
                            "they keep of its own log");
@@ -376,7 +377,7 @@ static void receive_request(struct hub *hub, struct hub_session *session, const 
         push_receive(hub, session, message->request, message->push, wall_ms, outlet);
         break;
     case HOPNHAT__MESSAGE__BODY_PULL:
-        receive_pull(hub, session, message->request, message->pull, wall_ms, outlet);
+        receive_pull(hub, session, message->request, message->pull, outlet);
         break;
     case HOPNHAT__MESSAGE__BODY_RECONCILE:
         receive_reconcile(hub, session, message->request, message->reconcile, outlet);
@@ -416,8 +417,7 @@ void hub_receive(struct hub *hub, const struct link_peer *peer, const Hopnhat__M
         return;
     }
     struct hub_session *session = session_find(hub, peer->key);
-    bool may_be_unknown =
-        message->body_case == HOPNHAT__MESSAGE__BODY_CUSTODY || custody_is_awaited(hub, wall_ms);
+    bool may_be_unknown = message->body_case == HOPNHAT__MESSAGE__BODY_CUSTODY || custody_is_awaited(hub);
     if (!installation || installation->revoked ||
         (!may_be_unknown && !registry_office(hub, installation->office))) {
         reply_error(outlet, peer, message->request, HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED, NOT_ALLOWED);
@@ -428,39 +428,39 @@ void hub_receive(struct hub *hub, const struct link_peer *peer, const Hopnhat__M
                     "the session is not known here");
         return;
     }
-    session->last_message_ms = wall_ms;
-    office_progress(hub, session, wall_ms);
+    reading_heard(hub, session, wall_ms);
+    office_progress(hub, session);
     receive_request(hub, session, message, wall_ms, outlet);
 }
 
-void session_answer_pulls(struct hub *hub, struct hub_session *session, uint64_t wall_ms,
-                          const struct hub_outlet *outlet)
+void session_answer_pulls(struct hub *hub, struct hub_session *session, const struct hub_outlet *outlet)
 {
     const struct feed_reader reader = reader_of(hub, session);
     struct sent_part **end;
     while (session->pull_count &&
-           (session->pulls[0].hold_until_ms <= wall_ms ||
+           (session->pulls[0].hold_until_ms <= steady_ms(&hub->steady) ||
             feed_has_news(hub, &reader, standing(session, &end), session->pulls[0].scope) ||
             custody_waits(hub, session)))
         send_part(hub, session, outlet);
 }
 
 /* Looks at those whose Pulls have been held long enough: not one by one, but now and then at all. */
-static void end_holds(struct hub *hub, uint64_t wall_ms)
+static void end_holds(struct hub *hub)
 {
-    if (wall_ms < hub->holds_due_ms)
+    const uint64_t now_ms = steady_ms(&hub->steady);
+    if (now_ms < hub->holds_due_ms)
         return;
     hub->holds_due_ms = UINT64_MAX;
     for (struct hub_session *session = hub->sessions; session; session = session->hh.next) {
         if (session->pull_count == 0)
             continue;
-        if (session->pulls[0].hold_until_ms <= wall_ms)
+        if (session->pulls[0].hold_until_ms <= now_ms)
             audience_look(hub, session, LOOK_ASKED);
         else if (session->pulls[0].hold_until_ms < hub->holds_due_ms)
             hub->holds_due_ms = session->pulls[0].hold_until_ms;
     }
-    if (hub->holds_due_ms < wall_ms + HOLD_STEP_MS)
-        hub->holds_due_ms = wall_ms + HOLD_STEP_MS;
+    if (hub->holds_due_ms < now_ms + HOLD_STEP_MS)
+        hub->holds_due_ms = now_ms + HOLD_STEP_MS;
 }
 
 /* Of an installation that may not sync any more: whoever waits is told why, and the next message is. */
@@ -472,8 +472,7 @@ static void turn_away(struct hub *hub, struct hub_session *session, const struct
     session_end(hub, session);
 }
 
-static void look_at(struct hub *hub, struct hub_session *session, uint64_t wall_ms,
-                    const struct hub_outlet *outlet)
+static void look_at(struct hub *hub, struct hub_session *session, const struct hub_outlet *outlet)
 {
     const struct installation *installation = registry_installation(hub, session->key);
     const struct office *office = installation ? registry_office(hub, session->office) : NULL;
@@ -482,25 +481,26 @@ static void look_at(struct hub *hub, struct hub_session *session, uint64_t wall_
     else if (!audience_seat(hub, session, office))
         session_end(hub, session);
     else
-        session_answer_pulls(hub, session, wall_ms, outlet);
+        session_answer_pulls(hub, session, outlet);
 }
 
-void hub_turn(struct hub *hub, uint64_t wall_ms, const struct hub_outlet *outlet)
+void hub_turn(struct hub *hub, const struct hub_outlet *outlet)
 {
     struct hub_session *session;
     push_commit(hub, outlet);
     custody_turn(hub);
-    end_holds(hub, wall_ms);
+    end_holds(hub);
     for (size_t i = 0; i < LOOKS_A_TURN && (session = audience_next(hub)); i++)
         if (session->pull_count)
-            look_at(hub, session, wall_ms, outlet);
+            look_at(hub, session, outlet);
 }
 
-int64_t hub_wait_ms(const struct hub *hub, uint64_t wall_ms)
+int64_t hub_wait_ms(const struct hub *hub)
 {
+    const uint64_t now_ms = steady_ms(&hub->steady);
     if (hub->turn || audience_waits(hub))
         return 0;
     if (hub->holds_due_ms == UINT64_MAX)
         return -1;
-    return hub->holds_due_ms > wall_ms ? (int64_t)(hub->holds_due_ms - wall_ms) : 0;
+    return hub->holds_due_ms > now_ms ? (int64_t)(hub->holds_due_ms - now_ms) : 0;
 }

@@ -28,7 +28,7 @@ struct sent_part {
 
 struct waiting_pull {
     uint32_t request, credit_bytes;
-    uint64_t hold_until_ms;
+    uint64_t hold_until_ms; /* steady */
     Hopnhat__PullScope scope;
 };
 
@@ -40,7 +40,7 @@ struct seat;
 /* Of one direction, by office_status.c: how far the agent had got, and since when it got no further though
  * something waited. */
 struct progress {
-    uint64_t at, since_ms;
+    uint64_t at, since_ms; /* steady */
 };
 
 /* One agent at work, by its link key. A new Hello of a key ends its older session. */
@@ -59,8 +59,8 @@ struct hub_session {
     size_t pull_count; /* that wait for their answers, in their order */
     bool has_seed_key; /* of its Hello, for changes in their brief form */
     uint8_t seed_key[SEED_KEY_BYTES];
-    uint64_t last_message_ms;
-    uint64_t reconciled; /* answers to Reconcile that it was sent */
+    uint64_t last_message_ms; /* steady */
+    uint64_t reconciled;      /* answers to Reconcile that it was sent */
     struct progress up, down;
     /* custody.c: whether the agent has said what it holds, and how much of headquarters' logs that is with
      * what is in every backup; whether it takes more now, is to hold more, and has been told so in a Feed */
@@ -93,14 +93,13 @@ void hub_receive(struct hub *hub, const struct link_peer *peer, const Hopnhat__M
 
 /* Commits what has come, acknowledges it, and answers the Pulls for which there is something. To be called
  * after each slice of messages, after headquarters' own edits, and when hub_wait_ms has passed. */
-void hub_turn(struct hub *hub, uint64_t wall_ms, const struct hub_outlet *outlet);
+void hub_turn(struct hub *hub, const struct hub_outlet *outlet);
 
 /* Answers the Pulls of one session whose time has come, or for which there is something. */
-void session_answer_pulls(struct hub *hub, struct hub_session *session, uint64_t wall_ms,
-                          const struct hub_outlet *outlet);
+void session_answer_pulls(struct hub *hub, struct hub_session *session, const struct hub_outlet *outlet);
 
 /* Milliseconds until hub_turn has something to do by itself; -1: not before the next message. */
-int64_t hub_wait_ms(const struct hub *hub, uint64_t wall_ms);
+int64_t hub_wait_ms(const struct hub *hub);
 
 /* Forgets what seeds of changes in brief form are made of: something is erased. Agents that sent such say
  * Hello again. */
@@ -110,9 +109,9 @@ void session_forget_seed_keys(struct hub *hub);
 void hub_end_sessions(struct hub *hub);
 
 /* Whether the agent was heard in the last minutes. */
-bool session_is_online(const struct hub_session *session, uint64_t wall_ms);
+bool session_is_online(const struct hub *hub, const struct hub_session *session);
 
 /* How many agents were heard in the last minutes (a held Pull is renewed every two). */
-size_t hub_sessions_online(const struct hub *hub, uint64_t wall_ms);
+size_t hub_sessions_online(const struct hub *hub);
 
 #endif

@@ -91,6 +91,7 @@ static struct hub *open_files(const char *directory, const struct hub_options *o
     }
     hub->lock = -1;
     hub->entropy = options->entropy;
+    hub->steady = options->steady;
     hub->merges_texts = text_merge_start(error);
     hub->directory = strdup(directory);
     hub->catalog = catalog_empty(error);

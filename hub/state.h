@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/entropy.h"
 #include "base/limits.h"
+#include "base/steady.h"
 #include "base/throttle.h"
 #include "hub/pace.h"
 #include "model/catalog.h"
@@ -84,10 +85,11 @@ struct installation {
     struct former_keys next; /* announced, where has_next; signed by the present key */
     bool has_next;
     uint32_t next_hub_key; /* first bytes of the hub's next link key, as far as it is known there; 0: none */
-    uint64_t read_rev, seen_ms; /* by reading.c: see store.proto */
-    bool heard;                 /* either is not in its row */
-    uint64_t retired_at;        /* the rev at which it was retired; 0: it is not */
-    bool came, gave_back; /* since the hub began to wait for what is in custody: with all that it held */
+    uint64_t read_rev;     /* by reading.c, as seen_ms: see store.proto */
+    uint64_t seen_ms;      /* of the last message, by the wall clock of then */
+    bool heard;            /* either is not in its row */
+    uint64_t retired_at;   /* the rev at which it was retired; 0: it is not */
+    bool came, gave_back;  /* since the hub began to wait for what is in custody: with all that it held */
     UT_hash_handle hh;
 };
 
@@ -120,7 +122,7 @@ struct hub_custody {
     uint64_t total; /* changes in all logs of headquarters */
     uint64_t held;  /* of these, how many enough agents hold, or backups do */
     bool awaited;   /* the hub has been restored, and does not know yet what it had done since the backup */
-    uint64_t awaited_until_ms, most_wait_ms;
+    uint64_t awaited_until_ms, most_wait_ms; /* steady; 0: counted from the next look on */
 };
 
 /* By intake.c. */
@@ -136,6 +138,7 @@ struct hub {
     char *directory;
     struct environment *environment;
     struct entropy entropy;
+    struct steady steady; /* what of the hub's times are "steady" is by this one, else by the wall clock */
 
     uint64_t epoch;
     uint64_t own_replica; /* number of headquarters' own changes */
@@ -165,7 +168,7 @@ struct hub {
     unsigned looked_last;
     struct hub_intake intake;
     struct pace pace;          /* at which sessions may begin */
-    uint64_t holds_due_ms;     /* by session.c: when to see which Pulls were held long enough */
+    uint64_t holds_due_ms;     /* by session.c: when to see which Pulls were held long enough; steady */
     struct push_turn *turn;    /* by push.c: what has come in and is not committed; NULL: nothing */
     struct follow *follow;     /* the daemon's, of the views; NULL: there are none to wait for */
     uint64_t malformed;        /* messages that were no messages, since the start */
@@ -181,6 +184,7 @@ struct hub_options {
     uint64_t map_bytes; /* 0: HUB_DEFAULT_MAP_BYTES */
     bool take_lock;     /* false only in the simulator, which opens many in one process */
     struct entropy entropy;
+    struct steady steady;
     const char *actor; /* of hub_init: who gives the command, for the audit log; NULL: no person does */
 };
 

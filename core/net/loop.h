@@ -49,7 +49,7 @@ void loop_wake(struct loop *loop);
  * cannot wait. An interrupted wait is a turn in which nothing happened. */
 bool loop_run_once(struct loop *loop, int64_t timeout_ms, struct error *error);
 
-/* Milliseconds of a clock that never jumps; its zero means nothing. */
+/* Milliseconds of a clock that never jumps, and goes on while the machine sleeps; its zero means nothing. */
 uint64_t loop_now_ms(void);
 uint64_t loop_now_us(void); /* the same in microseconds */
 

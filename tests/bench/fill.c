@@ -27,7 +27,7 @@ static bool fill(struct hub *hub, size_t batches, struct error *error)
         done = message != NULL;
         if (done)
             hub_receive(hub, &peer, message, (uint64_t)time(NULL) * 1000, &outlet);
-        hub_turn(hub, (uint64_t)time(NULL) * 1000, &outlet);
+        hub_turn(hub, &outlet);
     }
     author_end(&author);
     return done;

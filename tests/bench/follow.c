@@ -48,7 +48,7 @@ static bool admit(struct hub *hub, struct author *author, const struct hub_outle
         if (!message)
             return false;
         hub_receive(hub, &peer, message, (uint64_t)time(NULL) * 1000, outlet);
-        hub_turn(hub, (uint64_t)time(NULL) * 1000, outlet);
+        hub_turn(hub, outlet);
     }
     return true;
 }

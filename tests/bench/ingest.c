@@ -75,7 +75,7 @@ static double admit(struct hub *hub, struct author *author, const struct hub_out
         }
         double began = seconds(CLOCK_MONOTONIC), worked = seconds(CLOCK_THREAD_CPUTIME_ID);
         hub_receive(hub, &peer, message, (uint64_t)time(NULL) * 1000, outlet);
-        hub_turn(hub, (uint64_t)time(NULL) * 1000, outlet);
+        hub_turn(hub, outlet);
         follow_wake(hub->follow);
         took += seconds(CLOCK_MONOTONIC) - began;
         *processor_s += seconds(CLOCK_THREAD_CPUTIME_ID) - worked;

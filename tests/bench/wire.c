@@ -79,7 +79,7 @@ static bool bench(struct hub *hub, struct error *error)
         Hopnhat__Message *message = author_new_records(&author, BATCH, made, error);
         memcpy(peer.key, author.link_keys.public_key, LINK_KEY_BYTES);
         hub_receive(hub, &peer, message, (uint64_t)time(NULL) * 1000, &outlet);
-        hub_turn(hub, (uint64_t)time(NULL) * 1000, &outlet);
+        hub_turn(hub, &outlet);
     }
     const struct feed_reader reader = {.office = registry_office(hub, "bench")};
     for (size_t credit = 1024; done && credit <= LIMIT_FEED_BYTES; credit *= credit < 65536 ? 4 : 2) {

@@ -315,7 +315,7 @@ bool node_deliver_late(struct node *node)
 
 void world_hub_turn(struct world *world)
 {
-    hub_turn(world->hub, world->now_ms, hub_outlet(world));
+    hub_turn(world->hub, hub_outlet(world));
     check_pulls(world);
 }
 
@@ -326,9 +326,16 @@ static struct agent_options agent_options(struct world *world)
     return (struct agent_options){.map_bytes = MAP_BYTES, .entropy = world_entropy(world)};
 }
 
+static uint64_t passed_ms(void *context)
+{
+    const struct world *world = context;
+    return world->now_ms;
+}
+
 static struct hub_options hub_options(struct world *world)
 {
-    return (struct hub_options){.map_bytes = MAP_BYTES, .entropy = world_entropy(world)};
+    return (struct hub_options){
+        .map_bytes = MAP_BYTES, .entropy = world_entropy(world), .steady = {world, passed_ms}};
 }
 
 void node_open(struct node *node)

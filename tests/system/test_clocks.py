@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A clock that is ten years wrong in one office wins or loses no field longer than one contact."""
+"""A clock that is ten years wrong in one office wins or loses no field longer than one contact. One that
+is set at headquarters neither shortens nor lengthens what the hub waits for, and dates no last contact."""
 import datetime
 import os
 import sys
@@ -8,6 +9,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add, fields, time_passes
 from hopnhat_test import SOON_S, check, equal, main, wait_until
+from restored import restore
 from wrong_clock import YEARS_MS, WrongClock
 
 SLACK_S = 1
@@ -134,6 +136,48 @@ def test_ten_years_ahead(bench):
 
 def test_ten_years_behind(bench):
     wrong_by(bench, -10 * YEARS_MS)
+
+
+def test_a_restored_hub_whose_clock_is_set_waits_as_long_as_it_was_told(bench):
+    world = Federation(bench, "hue", "da-nang")
+    clock = WrongClock(bench, world.hub)
+    world.sync()
+    world.hub.do("backup", bench.path("backup"))
+    world["da-nang"].stop()
+    restore(world.hub, bench.path("backup"))
+    clock.set(-3 * YEARS_MS)
+    world.hub.start("--listen", world.address, "--custody-wait", "600")
+    wait_until(lambda: "was restored" in world["hue"].status()["trouble"], SOON_S, "hue is told to wait")
+    clock.set(3 * YEARS_MS)
+    asked_again = time.monotonic() + 3  # hue asks every second or two
+    wait_until(lambda: time.monotonic() > asked_again, SOON_S, "hue asks again")
+    check(world.hub.status()["custody_awaited"], "the hub waits though its clock was set ahead")
+    world.hub.stop()
+    world.hub.start("--listen", world.address, "--custody-wait", "5")
+    wait_until(lambda: world.hub.status()["replicas_online"] == 1, SOON_S, "hue is told again")
+    clock.set(0)
+    wait_until(lambda: not world.hub.status()["custody_awaited"], SOON_S, "the wait is over")
+
+
+def test_whom_a_wrong_clock_heard_was_heard_by_now(bench):
+    world = Federation(bench, "hue")
+    clock = WrongClock(bench, world.hub)
+    clock.set(YEARS_MS)
+    world.hub.stop()
+    world.start_hub()
+    add(world["hue"], "partner", "name=written")
+    world.sync()
+    world["hue"].kill()
+    killed_s = time.time()
+    clock.set(0)
+
+    def last_contact():
+        return written_s(world.hub.status()["by_office"]["hue"]["last_contact"])
+
+    check(killed_s - SOON_S < last_contact() <= killed_s + SLACK_S, "after the clock was set right")
+    world.hub.stop()
+    world.start_hub()
+    check(killed_s - SOON_S < last_contact() <= time.time() + SLACK_S, "and after a restart")
 
 
 if __name__ == "__main__":

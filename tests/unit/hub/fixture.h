@@ -25,6 +25,8 @@
 
 #define WALL (UINT64_C(1750000000000))
 
+#define YEAR_MS (INT64_C(365) * 24 * 3600 * 1000)
+
 enum { PARTNER = 16, NAME = 16, STAFF = 17, CIRCULAR = 18, ALERT = 19, MARK = 17 };
 
 static const char CATALOG[] =
@@ -55,6 +57,8 @@ struct hand {
 struct fixture {
     char directory[64];
     uint64_t wall_ms;
+    int64_t set_ms; /* by how much the wall clock was set ahead since the start: what passes is without it */
+    struct hub_options options;
     struct hub *hub;
     struct arena arena;       /* of the whole test */
     Hopnhat__Message *answer; /* the last one; NULL: none since the last message */
@@ -81,7 +85,7 @@ static inline const Hopnhat__Message *say(struct fixture *fixture, struct hand *
     message->request = ++hand->request;
     fixture->answer = NULL;
     hub_receive(fixture->hub, &hand->peer, message, fixture->wall_ms, &outlet);
-    hub_turn(fixture->hub, fixture->wall_ms, &outlet);
+    hub_turn(fixture->hub, &outlet);
     return fixture->answer;
 }
 
@@ -245,20 +249,34 @@ static inline void install(struct fixture *fixture, struct hand *hand, const cha
     assert_true(transaction_commit(&transaction, &error));
 }
 
+static inline uint64_t fixture_passed_ms(void *context)
+{
+    const struct fixture *fixture = context;
+    return fixture->wall_ms - (uint64_t)fixture->set_ms;
+}
+
+/* The wall clock is set: nothing has passed. */
+static inline void set_clock(struct fixture *fixture, int64_t by_ms)
+{
+    fixture->wall_ms += (uint64_t)by_ms;
+    fixture->set_ms += by_ms;
+}
+
 static inline int fixture_start(void **state)
 {
     static struct catalog_errors errors;
     struct fixture *fixture = calloc(1, sizeof *fixture);
-    struct hub_options options = {.map_bytes = 1 << 28, .entropy = entropy_system()};
     struct bytes packed;
     struct error error;
     snprintf(fixture->directory, sizeof fixture->directory, "/tmp/hopnhat-hub-XXXXXX");
     fixture->wall_ms = WALL;
+    fixture->options = (struct hub_options){
+        .map_bytes = 1 << 28, .entropy = entropy_system(), .steady = {fixture, fixture_passed_ms}};
     arena_init(&fixture->arena, 256 << 20);
     if (!keys_start(&error) || !mkdtemp(fixture->directory) ||
         !catalog_from_yaml(bytes_of_string(CATALOG), "test", &fixture->arena, &packed, &errors) ||
-        !hub_init(fixture->directory, &options, packed, WALL, &error) ||
-        !(fixture->hub = hub_open(fixture->directory, &options, &error))) {
+        !hub_init(fixture->directory, &fixture->options, packed, WALL, &error) ||
+        !(fixture->hub = hub_open(fixture->directory, &fixture->options, &error))) {
         fprintf(stderr, "%s %s\n", error.text, errors.count ? errors.list[0].text : "");
         return -1;
     }

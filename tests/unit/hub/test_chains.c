@@ -32,7 +32,6 @@ static uint64_t breaks(struct fixture *fixture, struct finding *finding)
     struct verify verify = {.context = finding, .found = note, .proved = proved};
     Hopnhat__BackupHeader header = HOPNHAT__BACKUP_HEADER__INIT;
     Hopnhat__Backup marks = HOPNHAT__BACKUP__INIT;
-    struct hub_options options = {.map_bytes = 1 << 28, .entropy = entropy_system()};
     struct error error;
     char path[96];
     *finding = (struct finding){.text = ""};
@@ -40,7 +39,7 @@ static uint64_t breaks(struct fixture *fixture, struct finding *finding)
     hub_end_sessions(fixture->hub);
     hub_close(fixture->hub);
     assert_true(hub_verify(path, false, &verify, &header, &marks, &fixture->arena, &error));
-    fixture->hub = hub_open(fixture->directory, &options, &error);
+    fixture->hub = hub_open(fixture->directory, &fixture->options, &error);
     assert_non_null(fixture->hub);
     return verify.breaks;
 }
@@ -111,7 +110,7 @@ static void be_restored(struct fixture *fixture)
     struct error error;
     hub_end_sessions(fixture->hub);
     assert_true(hub_mark_restored(fixture->hub, NULL, &error));
-    custody_is_awaited(fixture->hub, fixture->wall_ms); /* begins to wait for what nobody has */
+    custody_is_awaited(fixture->hub); /* begins to wait for what nobody has */
     fixture->wall_ms += CUSTODY_MOST_WAIT_MS + 1;
 }
 

@@ -49,15 +49,14 @@ static void be_copied(struct fixture *fixture)
 /* The hub comes back from the copy. */
 static void restore(struct fixture *fixture)
 {
-    struct hub_options options = {.map_bytes = 1 << 28, .entropy = entropy_system()};
     struct error error;
     hub_end_sessions(fixture->hub);
     hub_close(fixture->hub);
     copy_store(fixture, true);
-    fixture->hub = hub_open(fixture->directory, &options, &error);
+    fixture->hub = hub_open(fixture->directory, &fixture->options, &error);
     assert_non_null(fixture->hub);
     assert_true(hub_mark_restored(fixture->hub, NULL, &error));
-    assert_true(custody_is_awaited(fixture->hub, fixture->wall_ms));
+    assert_true(custody_is_awaited(fixture->hub));
 }
 
 static void headquarters_writes(struct fixture *fixture, uint8_t number, size_t size)
@@ -184,8 +183,8 @@ static void a_large_piece_travels_in_parts_and_comes_back_in_parts(void **state)
     hopnhat__custody_piece__pack(last, packed);
     for (size_t i = 0; i < MOST_MESSAGES && !hub_has(fixture, CIRCULAR, 7); i++) {
         fixture->wall_ms += CUSTODY_MOST_WAIT_MS / 2;
-        assert_true(custody_is_awaited(fixture->hub, fixture->wall_ms)); /* as long as parts come */
-        say_hello(fixture, an);                                          /* each time a new session */
+        assert_true(custody_is_awaited(fixture->hub)); /* as long as parts come */
+        say_hello(fixture, an);                        /* each time a new session */
         const Hopnhat__Message *wants = ask(fixture, an, kept, 0);
         assert_int_equal(wants->custody->n_want, 2);
         assert_int_equal(wants->custody->want[1], last->first);
@@ -200,14 +199,14 @@ static void a_large_piece_travels_in_parts_and_comes_back_in_parts(void **state)
     assert_int_equal(said, size); /* nothing came twice */
     assert_non_null(hub_has(fixture, CIRCULAR, 7));
     fixture->wall_ms += CUSTODY_MOST_WAIT_MS / 2;
-    assert_true(custody_is_awaited(fixture->hub, fixture->wall_ms)); /* for binh */
+    assert_true(custody_is_awaited(fixture->hub)); /* for binh */
     Hopnhat__Custody again = HOPNHAT__CUSTODY__INIT;
     again.pieces = &kept->pieces[last_piece(kept)];
     again.n_pieces = 1;
     fixture->wall_ms += CUSTODY_MOST_WAIT_MS / 2;
     say_custody(fixture, an, kept, 0, &again); /* nothing new: it is waited no longer for that */
     fixture->wall_ms += CUSTODY_MOST_WAIT_MS / 2 + 1;
-    assert_false(custody_is_awaited(fixture->hub, fixture->wall_ms));
+    assert_false(custody_is_awaited(fixture->hub));
     free(kept);
 }
 
@@ -300,7 +299,7 @@ static void a_gap_in_headquarters_log_is_recorded_and_blocks_nothing(void **stat
     assert_int_equal(give(fixture, an, kept, last)->body_case, HOPNHAT__MESSAGE__BODY_BUSY);
     assert_null(hub_has(fixture, CIRCULAR, 3)); /* not unasked either */
     assert_int_equal(ask(fixture, binh, &none, 0)->body_case, HOPNHAT__MESSAGE__BODY_CUSTODY);
-    assert_true(custody_is_awaited(fixture->hub, fixture->wall_ms)); /* for what an holds */
+    assert_true(custody_is_awaited(fixture->hub)); /* for what an holds */
     assert_int_equal(ask(fixture, an, kept, last)->custody->n_want, 2);
     assert_int_equal(give(fixture, an, kept, last)->custody->n_want, 0);
     assert_null(hub_has(fixture, CIRCULAR, 1));
@@ -310,7 +309,7 @@ static void a_gap_in_headquarters_log_is_recorded_and_blocks_nothing(void **stat
     assert_int_equal(log->gaps.list[0].from, lost);
     assert_int_equal(log->gaps.list[0].to, kept->pieces[last]->first - 1);
     assert_int_equal(log->watermark, kept->pieces[last]->last);
-    assert_false(custody_is_awaited(fixture->hub, fixture->wall_ms));
+    assert_false(custody_is_awaited(fixture->hub));
     free(kept);
 }
 
@@ -348,11 +347,28 @@ static void a_gap_counts_when_the_time_to_wait_has_passed(void **state)
     say_hello(fixture, an);
     assert_int_equal(ask(fixture, an, kept, last)->body_case, HOPNHAT__MESSAGE__BODY_BUSY);
     fixture->wall_ms += CUSTODY_MOST_WAIT_MS + 1;
-    assert_false(custody_is_awaited(fixture->hub, fixture->wall_ms));
+    assert_false(custody_is_awaited(fixture->hub));
     assert_int_equal(ask(fixture, an, kept, last)->custody->n_want, 2);
     give(fixture, an, kept, last);
     assert_non_null(hub_has(fixture, CIRCULAR, 2));
     free(kept);
+}
+
+/* A clock that is set right, or wrong, while the hub waits makes the wait neither shorter nor longer. */
+static void a_clock_that_is_set_leaves_the_wait_as_long_as_it_is(void **state)
+{
+    struct fixture *fixture = *state;
+    be_copied(fixture);
+    headquarters_writes(fixture, 1, 200);
+    restore(fixture);
+    fixture->wall_ms += CUSTODY_MOST_WAIT_MS / 3;
+    set_clock(fixture, 3 * YEAR_MS);
+    assert_true(custody_is_awaited(fixture->hub));
+    fixture->wall_ms += CUSTODY_MOST_WAIT_MS / 3;
+    set_clock(fixture, -6 * YEAR_MS);
+    assert_true(custody_is_awaited(fixture->hub));
+    fixture->wall_ms += CUSTODY_MOST_WAIT_MS / 3 + 1;
+    assert_false(custody_is_awaited(fixture->hub));
 }
 
 /* Whether the change is in one of the pieces. */
@@ -379,7 +395,7 @@ static void what_lies_between_two_gaps_is_taken_into_custody_again(void **state)
     const uint64_t between = kept->pieces[last - 2]->last, behind = kept->pieces[last]->last;
     restore(fixture);
     fixture->wall_ms += CUSTODY_MOST_WAIT_MS + 1;
-    assert_false(custody_is_awaited(fixture->hub, fixture->wall_ms));
+    assert_false(custody_is_awaited(fixture->hub));
     say_hello(fixture, an);
     give(fixture, an, kept, last - 2);
     give(fixture, an, kept, last);
@@ -403,6 +419,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_gap_in_headquarters_log_is_recorded_and_blocks_nothing,
                                         fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(the_gap_is_as_small_as_can_be, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(a_clock_that_is_set_leaves_the_wait_as_long_as_it_is, fixture_start,
+                                        fixture_end),
         cmocka_unit_test_setup_teardown(what_lies_between_two_gaps_is_taken_into_custody_again, fixture_start,
                                         fixture_end),
         cmocka_unit_test_setup_teardown(a_gap_counts_when_the_time_to_wait_has_passed, fixture_start,

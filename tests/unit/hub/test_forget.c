@@ -281,7 +281,6 @@ static void tell(void *context, const char *text)
 static void a_record_that_was_erased_from_is_merged_again(void **state)
 {
     struct fixture *fixture = *state;
-    const struct hub_options options = {.map_bytes = 1 << 28, .entropy = entropy_system()};
     char store[100], fresh[100], from[120], to[120];
     struct error error;
     unsigned told = 0;
@@ -301,7 +300,7 @@ static void a_record_that_was_erased_from_is_merged_again(void **state)
         fail_msg("%s", error.text);
     assert_int_equal(told, 2); /* what was lost, and that it is there again */
     assert_int_equal(rename(from, to), 0);
-    fixture->hub = hub_open(fixture->directory, &options, &error);
+    fixture->hub = hub_open(fixture->directory, &fixture->options, &error);
     assert_non_null(fixture->hub);
     const Hopnhat__Record *after = hub_has(fixture, PARTNER, FIRST);
     assert_non_null(after);

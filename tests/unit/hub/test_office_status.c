@@ -1,7 +1,9 @@
 /* Which offices get on, as the hub sees it. */
 #include "fixture.h"
 
+#include "api/wall.h"
 #include "hub/office_status.h"
+#include "hub/reading.h"
 
 enum { MINUTE_MS = 60 * 1000 };
 
@@ -112,6 +114,74 @@ static void an_office_that_is_gone_is_not_stalled(void **state)
     json_decref(status);
 }
 
+static void assert_contact(struct fixture *fixture, const char *office, bool online, uint64_t at_ms)
+{
+    json_t *status = status_of(fixture);
+    const json_t *row = json_object_get(json_object_get(status, "by_office"), office);
+    assert_int_equal(json_is_true(json_object_get(row, "online")), online);
+    assert_string_equal(json_string_value(json_object_get(row, "last_contact")),
+                        wall_text(at_ms, &fixture->arena));
+    json_decref(status);
+}
+
+static void open_again(struct fixture *fixture)
+{
+    struct error error;
+    hub_end_sessions(fixture->hub);
+    if (!reading_save(fixture->hub, fixture->wall_ms, &error))
+        fail_msg("%s", error.text);
+    hub_close(fixture->hub);
+    fixture->hub = hub_open(fixture->directory, &fixture->options, &error);
+    assert_non_null(fixture->hub);
+}
+
+/* The hub's clock was a year ahead while the office was heard, and is right again: the office is told to be
+ * online, and to have been heard, no longer than it was. */
+static void an_office_that_was_heard_by_a_wrong_clock_grows_old(void **state)
+{
+    struct fixture *fixture = *state;
+    set_clock(fixture, YEAR_MS);
+    say_hello(fixture, &fixture->an);
+    push(fixture, &fixture->an, make_record(fixture, &fixture->an, PARTNER, 1, GROUP_EVERYONE, "an", "one"));
+    set_clock(fixture, -YEAR_MS);
+    const uint64_t heard_ms = fixture->wall_ms;
+    assert_contact(fixture, "an", true, heard_ms);
+    fixture->wall_ms += 6 * MINUTE_MS;
+    assert_contact(fixture, "an", false, heard_ms);
+    hub_end_sessions(fixture->hub);
+    open_again(fixture); /* it was heard no later than now */
+    const uint64_t bound_ms = fixture->wall_ms;
+    fixture->wall_ms += 8 * 24 * 60 * MINUTE_MS;
+    assert_contact(fixture, "an", false, bound_ms);
+    open_again(fixture);
+    fixture->wall_ms += MINUTE_MS;
+    assert_contact(fixture, "an", false, bound_ms);
+}
+
+/* Nor are those at work said to be gone where the clock is set ahead. */
+static void an_office_at_work_stays_online_whatever_the_clock_is_set_to(void **state)
+{
+    struct fixture *fixture = *state;
+    say_hello(fixture, &fixture->an);
+    fixture->wall_ms += MINUTE_MS;
+    set_clock(fixture, YEAR_MS);
+    assert_contact(fixture, "an", true, fixture->wall_ms - MINUTE_MS);
+    assert_stalled(fixture, "an", false, 0);
+}
+
+/* An office that reads, and writes nothing, is heard as well; and it is known after a restart. */
+static void whoever_only_reads_was_heard(void **state)
+{
+    struct fixture *fixture = *state;
+    say_hello(fixture, &fixture->an);
+    fixture->wall_ms += 60 * MINUTE_MS;
+    pull(fixture, &fixture->an, 0);
+    const uint64_t heard_ms = fixture->wall_ms;
+    fixture->wall_ms += 60 * MINUTE_MS;
+    open_again(fixture);
+    assert_contact(fixture, "an", false, heard_ms);
+}
+
 /* A session outlives what the registry holds: after a transaction that failed it is read anew. */
 static void a_registry_that_was_read_anew_keeps_its_sessions(void **state)
 {
@@ -136,6 +206,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(news_for_an_office_that_was_quiet_for_long_is_no_standstill,
                                         fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(an_office_that_is_gone_is_not_stalled, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(an_office_that_was_heard_by_a_wrong_clock_grows_old, fixture_start,
+                                        fixture_end),
+        cmocka_unit_test_setup_teardown(an_office_at_work_stays_online_whatever_the_clock_is_set_to,
+                                        fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(whoever_only_reads_was_heard, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(a_registry_that_was_read_anew_keeps_its_sessions, fixture_start,
                                         fixture_end),
     };

@@ -40,7 +40,7 @@ static const Hopnhat__Message *ask(struct capture *capture, struct hand *hand, H
     message->request = ++hand->request;
     capture->last = NULL;
     hub_receive(fixture->hub, &hand->peer, message, fixture->wall_ms, &outlet);
-    hub_turn(fixture->hub, fixture->wall_ms, &outlet);
+    hub_turn(fixture->hub, &outlet);
     return capture->last;
 }
 
