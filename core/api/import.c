@@ -136,7 +136,7 @@ static bool take_rows(struct import *import, struct error *error)
     error->code = ERROR_NONE;
     arena_reset(&import->row);
     while (next_row(import, &row, error)) {
-        if (!import_row(import, &row, error))
+        if (!import_may_go_on(error) || !import_row(import, &row, error))
             return false;
         arena_reset(&import->row);
         error->code = ERROR_NONE; /* of rows that were left out */

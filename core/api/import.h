@@ -97,6 +97,10 @@ void import_problem_add(struct import_problem *problem, const char *field, const
 /* Whether the error is about what was given, and not about this machine. */
 bool import_is_about_input(const struct error *error);
 
+/* import_row.c: asked before each row. False with ERROR_UNAVAILABLE where the daemon is told to stop: it has
+ * a few seconds, and what is not committed has never been. */
+bool import_may_go_on(struct error *error);
+
 /* import_value.c: what the row says of the record `before` (NULL: a new one), in the arena `edits`: only what
  * it does not say already. Problems are noted. False: memory. */
 bool import_read_values(struct import *import, const struct list_row *row, const Hopnhat__Record *before,

@@ -1,5 +1,6 @@
 #include "api/import.h"
 #include "base/text.h"
+#include "net/loop.h"
 
 #include <stdio.h>
 
@@ -12,6 +13,12 @@ bool import_is_about_input(const struct error *error)
 {
     return error->code == ERROR_INPUT || error->code == ERROR_LIMIT || error->code == ERROR_REFUSED ||
            error->code == ERROR_NOT_FOUND;
+}
+
+bool import_may_go_on(struct error *error)
+{
+    return !loop_stop_waits() ||
+           error_set(error, ERROR_UNAVAILABLE, "the service is being stopped: nothing has been changed");
 }
 
 void import_problem_add(struct import_problem *problem, const char *field, const char *reason)

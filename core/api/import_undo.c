@@ -331,7 +331,7 @@ static bool undo_records(struct undo *undo, struct error *error)
         const Hopnhat__ImportedRecord *row = row_get(undo->transaction, undo->bulk->imports, key_bytes(&key),
                                                      &hopnhat__imported_record__descriptor, &undo->arena);
         more = row != NULL;
-        if (row && !undo_record(undo, row, error))
+        if (row && (!import_may_go_on(error) || !undo_record(undo, row, error)))
             return false;
     }
     if (!undo->transaction->failed)

@@ -171,6 +171,13 @@ bool loop_watch_signals(struct loop *loop, void (*signalled)(void *user, int num
     return loop_add_fd(loop, loop->signal_fd, take_signals, loop, error) != NULL;
 }
 
+bool loop_stop_waits(void)
+{
+    sigset_t pending;
+    return sigpending(&pending) == 0 &&
+           (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+}
+
 bool loop_watch_wake(struct loop *loop, void (*woken)(void *user), void *user, struct error *error)
 {
     if (loop->woken)

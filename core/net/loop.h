@@ -39,6 +39,10 @@ void loop_remove(struct loop *loop, struct loop_source *source);
 bool loop_watch_signals(struct loop *loop, void (*signalled)(void *user, int number), void *user,
                         struct error *error);
 
+/* Whether a SIGTERM or SIGINT waits for the next turn: for what takes long within one and can be given up.
+ * Without loop_watch_signals never, since they end the process themselves. */
+bool loop_stop_waits(void);
+
 /* Calls `woken` in a turn after any number of loop_wake. Once for each loop. ERROR_MEMORY. */
 bool loop_watch_wake(struct loop *loop, void (*woken)(void *user), void *user, struct error *error);
 

@@ -226,6 +226,42 @@ def test_stops_are_quick_and_the_hub_is_told(bench):
     check(time.monotonic() - begun < STOP_S, f"without its hub in {time.monotonic() - begun:.1f} s")
 
 
+def processor_s(process):
+    with open(f"/proc/{process.pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def stop_amid(hub, *arguments):
+    """Stops the hub while it works for this command: the command's stderr, and how long the stop took."""
+    before = processor_s(hub.process)
+    command = subprocess.Popen([hub.program, *arguments], env={**os.environ, "HOPNHAT_DATA": hub.data},
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8")
+    wait_until(lambda: processor_s(hub.process) > before + 0.2, 30, "the hub is at work")
+    begun = time.monotonic()
+    hub.stop()
+    took_s = time.monotonic() - begun
+    words = command.communicate(timeout=30)[1]
+    equal(command.returncode, 1, f"status of {arguments}: {words}")
+    return words, took_s
+
+
+def test_a_stop_does_not_wait_for_a_long_import(bench):
+    world = Federation(bench)
+    path = bench.path("many.csv")
+    with open(path, "w", encoding="ascii") as many:
+        many.write("name\n" + "".join(f"Partner {number}\n" for number in range(100000)))
+    for arguments in (("import", "partner", path), ("import", "--undo", "1")):
+        if "--undo" in arguments:
+            world.hub.do("import", "partner", path, deadline_s=120)
+        before = world.hub.status()["records"]
+        words, took_s = stop_amid(world.hub, *arguments)
+        check("is being stopped: nothing has been changed" in words, f"what the command says: {words}")
+        check(took_s < STOP_S, f"the hub stopped in {took_s:.1f} s")
+        world.start_hub()
+        equal(world.hub.status()["records"], before, f"records as before {arguments}")
+
+
 def backups_in(directory, name):
     return sorted(file for file in os.listdir(directory) if file.startswith(name + "-"))
 

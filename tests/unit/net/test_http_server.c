@@ -488,7 +488,9 @@ static void one_address_does_not_take_all_connections(void **state)
     fixture->server = http_server_open_tcp(fixture->loop, "0.0.0.0:0", "", &handler, &fixture->error);
     assert_non_null(fixture->server);
     begin_many(fixture, links);
+    uint64_t end = loop_now_ms() + DEADLINE_MS / 2; /* well before they are closed for their silence */
     assert_int_equal(ask_raw_from(fixture, 2, request), 200);
+    assert_true(loop_now_ms() < end);
     close_many(links);
     for (unsigned i = 0; i < MANY; i++)
         turn(fixture);
