@@ -32,11 +32,10 @@ json_t *handle_erase(struct api_call *call, struct error *error)
     const struct catalog_type *type = call_type(call, error);
     struct erasing erasing = {0};
     if (!type || !call_id(call, erasing.record, error) || !api_body_keys(call, keys, error) ||
-        !read_fields(call, type, &erasing, error))
+        !api_author(call, &erasing.author, error) || !read_fields(call, type, &erasing, error))
         return NULL;
     erasing.type = type_definition(type)->number;
     erasing.reason = json_string_value(json_object_get(call->body, "reason"));
-    erasing.author = json_string_value(json_object_get(call->body, "author"));
     if (!erasure_write(service->hub, &erasing, call->wall_ms, error))
         return NULL;
     json_t *json = json_pack("{s:s, s:b}", "id", call->parts[1], "erased", true);

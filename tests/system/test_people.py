@@ -82,6 +82,16 @@ def test_an_author_is_who_logged_in(bench):
     for daemon in (hue, world.hub):
         changes = daemon.do("history", "partner", answer["id"], "--json").lines()
         equal([c["author"] for c in changes], ["edi", "edi"], f"authors at {daemon.name}")
+    hub, nobody = serve(bench, world)
+    web = nobody.login("adm", PASSWORD.format("administrator"))
+    equal(web.status("POST", f"{path}/erase", {"fields": ["address"], "reason": "case 1", "author": "director"}),
+          200, "erasing")
+    equal(web.status("PATCH", "/v1/offices/hue", {"name": "Hue", "author": "director"}), 200, "renaming")
+    for kind in ("erasure", "office"):
+        changes = [c for line in hub.do("list", kind, "--json").lines()
+                   for c in hub.do("history", kind, line["id"], "--json").lines()]
+        equal(changes[0]["author"], "adm", f"author of what was done to the {kind}")
+        check("director" not in str(changes), f"nobody else: {changes}")
 
 
 def test_rights_are_those_of_the_moment(bench):
