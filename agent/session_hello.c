@@ -103,6 +103,12 @@ static bool add_cursors(struct agent *agent, Hopnhat__Hello *hello, struct arena
     return hello->cursors != NULL;
 }
 
+/* What a Hello says of the hub's next link key: its first bytes; 0: none is known. */
+static uint32_t next_hub_key(const struct agent *agent)
+{
+    return agent->has_next_hub_key ? get_u32_be(agent->next_hub_key) : 0;
+}
+
 void session_say_hello(struct agent_session *session, uint64_t wall_ms)
 {
     static char software[] = "hopnhat-agent " HOPNHAT_VERSION;
@@ -130,7 +136,7 @@ void session_say_hello(struct agent_session *session, uint64_t wall_ms)
     hello.has_seed_key = true;
     hello.seed_key = (ProtobufCBinaryData){sizeof session->seed_key, session->seed_key};
     hello.has_next_hub_key = agent->has_next_hub_key;
-    hello.next_hub_key = agent->has_next_hub_key ? get_u32_be(agent->next_hub_key) : 0;
+    hello.next_hub_key = next_hub_key(agent);
     message.body_case = HOPNHAT__MESSAGE__BODY_HELLO;
     message.hello = &hello;
     arena_reset(&session->message);
@@ -255,14 +261,18 @@ static void open_session(struct agent_session *session, uint64_t wall_ms)
     struct error error;
     const Hopnhat__Welcome *welcome = session->welcome;
     bool restored = welcome->epoch != session->agent->epoch;
+    const uint32_t said_key = next_hub_key(session->agent);
     if (!session_take_over(session->agent, welcome, session->welcome_sent_wall_ms, wall_ms, &error)) {
         session_trouble(session, "%s", error.text);
         session_lose_link(session, "the store failed");
         return;
     }
-    if (restored && session->log_count < session->agent->log_count &&
-        session->log_count < LIMIT_LOGS_PER_AGENT) {
-        session_hello(session, wall_ms); /* the logs that were not named may be missing there by now */
+    /* logs that were not named may be missing there by now; and the hub changes to its next key once it knows
+     * that all have it */
+    if ((restored && session->log_count < session->agent->log_count &&
+         session->log_count < LIMIT_LOGS_PER_AGENT) ||
+        next_hub_key(session->agent) != said_key) {
+        session_hello(session, wall_ms);
         return;
     }
     for (size_t i = 0; i < session->log_count; i++)

@@ -1,5 +1,6 @@
 #include "hub/command.h"
 
+#include "api/commands.h"
 #include "api/table.h"
 #include "hub/qr.h"
 
@@ -52,6 +53,7 @@ static bool put_headquarters(const struct cli *cli, json_t *body, struct error *
 
 static bool print_answer(const struct cli *cli, json_t *answer)
 {
+    command_print_warnings(cli, answer);
     if (cli->json)
         cli_print_json(answer);
     json_decref(answer);

@@ -208,6 +208,7 @@ static struct hub_session *begin_session(struct hub *hub, const struct link_peer
         session->heads[i] = hello->logs[i]->head;
         session->trimmed[i] = hello->logs[i]->trimmed;
     }
+    session->key_told = hub->has_next_link_keys;
     session->has_seed_key = hello->has_seed_key;
     if (hello->has_seed_key)
         memcpy(session->seed_key, hello->seed_key.data, SEED_KEY_BYTES);

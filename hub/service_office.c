@@ -12,6 +12,8 @@
 
 #include <stdlib.h>
 
+static const char OFFICE_PREFIX[] = "office:";
+
 enum { HOUR_MS = 3600 * 1000, ENROL_HOURS = 24, ENROL_MOST_HOURS = 366 * 24 };
 
 static bool out_of_memory(struct error *error)
@@ -77,6 +79,15 @@ json_t *handle_offices(struct api_call *call, struct error *error)
     return json;
 }
 
+/* Whether the group may be given to an office: an office's own has to be of one that there is. */
+static bool is_known_group(const struct hub *hub, const char *name, struct error *error)
+{
+    const size_t prefix = sizeof OFFICE_PREFIX - 1;
+    return strncmp(name, OFFICE_PREFIX, prefix) != 0 || registry_office(hub, name + prefix) ||
+           error_set(error, ERROR_INPUT, "group: there is no office %.60s: `office list` shows them",
+                     name + prefix);
+}
+
 /* The groups under a key of the body, as assignments of the kind to the field groups. */
 static bool read_groups(struct api_call *call, const char *key, enum assignment_kind kind,
                         struct assignment_list *list, struct error *error)
@@ -102,6 +113,8 @@ static bool read_groups(struct api_call *call, const char *key, enum assignment_
                              name ? name : "");
         if (strcmp(name, GROUP_EVERYONE) == 0)
             return error_set(error, ERROR_INPUT, "group: every office is in everyone, always");
+        if (kind == ASSIGN_ADD && !is_known_group(service->hub, name, error))
+            return false;
     }
     list->items[list->count++] = (struct assignment){
         .definition = type_field(office_type(service), OFFICE_GROUPS),
@@ -164,13 +177,44 @@ static bool groups_fit(const struct hub_service *service, const char *code, cons
                      LIMIT_GROUPS_PER_OFFICE);
 }
 
+/* The groups that the edit gives to the office and no other is in: nobody notices else that one is mistyped.
+ */
+static json_t *warnings_of(const struct hub *hub, const char *code, const struct new_edit *edit)
+{
+    json_t *warnings = json_array();
+    for (size_t i = 0; warnings && i < edit->op_count; i++) {
+        const struct new_op *op = &edit->ops[i];
+        const struct office_state *other = hub->offices;
+        if (op->field != OFFICE_GROUPS || op->kind != HOPNHAT__OP_KIND__PUT)
+            continue;
+        while (other && (strcmp(other->code, code) == 0 || !office_is_in(&other->office, op->value)))
+            other = other->hh.next;
+        if (!other)
+            json_array_append_new(
+                warnings, json_sprintf("no other office is in %.*s yet; if it is mistyped: office set %s "
+                                       "--remove-group %.*s",
+                                       (int)op->value.size, (const char *)op->value.data, code,
+                                       (int)op->value.size, (const char *)op->value.data));
+    }
+    return warnings;
+}
+
+/* The record of an office is everyone's, and the office's own. */
+static bool place(struct api_call *call, const char *code, struct assignment_list *list, struct error *error)
+{
+    const struct catalog_type *type = office_type(call->records->context);
+    return assignment_add(list, type, HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, GROUP_EVERYONE, call->arena,
+                          error) &&
+           assignment_add(list, type, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, code, call->arena, error);
+}
+
 static json_t *write_office(struct api_call *call, const Hopnhat__Record *before,
-                            const struct assignment_list *list, const char *code, struct error *error)
+                            struct assignment_list *list, const char *code, struct error *error)
 {
     struct hub_service *service = call->records->context;
     struct new_edit edit;
     const char *author;
-    if (!api_author(call, &author, error) ||
+    if (!api_author(call, &author, error) || !place(call, code, list, error) ||
         !edit_make(office_type(service), before, list->items, list->count, call->arena, &edit, error) ||
         !groups_fit(service, code, &edit, error))
         return NULL;
@@ -178,6 +222,10 @@ static json_t *write_office(struct api_call *call, const Hopnhat__Record *before
         return NULL;
     const struct office *office = registry_office(service->hub, code);
     json_t *json = office ? office_json(service->hub, office) : NULL;
+    json_t *warnings = warnings_of(service->hub, code, &edit);
+    if (json && json_array_size(warnings))
+        json_object_set(json, "warnings", warnings);
+    json_decref(warnings);
     if (!json)
         error_set(error, ERROR_INTERNAL, "the office %s was written and cannot be read", code);
     return json;
@@ -187,7 +235,6 @@ json_t *handle_office_add(struct api_call *call, struct error *error)
 {
     static const char *const keys[] = {"code", "name", "groups", "headquarters", "author", NULL};
     const struct hub_service *service = call->records->context;
-    const struct catalog_type *type = office_type(service);
     struct assignment_list list = {0};
     uint8_t id[RECORD_ID_BYTES];
     if (!api_body_keys(call, keys, error))
@@ -210,10 +257,7 @@ json_t *handle_office_add(struct api_call *call, struct error *error)
     office_record_id(code, id);
     const Hopnhat__Record *record = record_new(call->arena, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, id);
     if (!record || !read_office(call, &list, error) ||
-        !assignment_add(&list, type, OFFICE_CODE, code, call->arena, error) ||
-        !assignment_add(&list, type, HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, GROUP_EVERYONE, call->arena,
-                        error) ||
-        !assignment_add(&list, type, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, code, call->arena, error))
+        !assignment_add(&list, office_type(service), OFFICE_CODE, code, call->arena, error))
         return NULL;
     return write_office(call, record, &list, code, error);
 }

@@ -227,6 +227,11 @@ static void receive_pull(struct hub *hub, struct hub_session *session, uint32_t 
     if (session->last_pull && (int32_t)(request - session->last_pull) <= 0)
         return; /* it came before: a second answer would be taken for another one's */
     session->last_pull = request;
+    if (hub->has_next_link_keys && !session->key_told) { /* all Pull again within minutes, and not at once */
+        reply_error(outlet, &session->peer, request, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO,
+                    "the Welcome tells of the hub's next key");
+        return;
+    }
     if (!pull->ahead)
         session->pull_count = 0;
     if (!confirm(session, pull->has_applied ? request - pull->applied : 0) ||

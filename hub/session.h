@@ -57,6 +57,7 @@ struct hub_session {
     Hopnhat__PullScope scope;   /* of the last Pull */
     struct waiting_pull pulls[PULLS_WAITING];
     size_t pull_count; /* that wait for their answers, in their order */
+    bool key_told;     /* of the hub's next link key, by its Welcome */
     bool has_seed_key; /* of its Hello, for changes in their brief form */
     uint8_t seed_key[SEED_KEY_BYTES];
     uint64_t last_message_ms; /* steady */

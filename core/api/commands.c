@@ -33,8 +33,7 @@ static bool put_text(json_t *body, const char *key, const char *text, struct err
     return error_set(error, ERROR_USAGE, "%s: \"%.60s\" is no UTF-8 text", key, text);
 }
 
-/* For the person; the change has been made. */
-static void print_warnings(const struct cli *cli, const json_t *answer)
+void command_print_warnings(const struct cli *cli, const json_t *answer)
 {
     const json_t *warnings = json_object_get(answer, "warnings");
     for (size_t i = 0; i < json_array_size(warnings); i++)
@@ -45,7 +44,7 @@ static void print_warnings(const struct cli *cli, const json_t *answer)
 /* Prints what a change's answer leaves to say; takes the answer. */
 static void print_changed(const struct cli *cli, json_t *answer)
 {
-    print_warnings(cli, answer);
+    command_print_warnings(cli, answer);
     if (cli->json)
         cli_print_json(answer);
     else if (json_is_false(json_object_get(answer, "changed")))
@@ -84,7 +83,7 @@ static bool run_add(struct cli *cli, struct error *error)
     bool done = body && cli_call(cli, "POST", body, &answer, error, "/v1/records/%s", cli->arguments[0]);
     json_decref(body);
     if (done)
-        print_warnings(cli, answer);
+        command_print_warnings(cli, answer);
     if (done && cli->json)
         cli_print_json(answer);
     else if (done)

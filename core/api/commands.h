@@ -51,6 +51,9 @@ bool command_print_refusal(void *user, json_t *refusal, struct error *error);
 /* Prints a record, as JSON or for people. */
 bool command_print_record(const struct cli *cli, json_t *record, struct error *error);
 
+/* Prints the answer's `warnings` to stderr: for the person; what was asked for has been done. */
+void command_print_warnings(const struct cli *cli, const json_t *answer);
+
 /* Prints a JSON object for people, a line for each member. */
 void command_print_object(json_t *object);
 

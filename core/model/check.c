@@ -38,6 +38,21 @@ static struct bytes value_put(const struct change *change, size_t edit, uint32_t
     return bytes_of(NULL, 0);
 }
 
+/* Whether the edit makes the record: it puts the group, and none is known. */
+static bool makes(const struct change *change, size_t edit, const Hopnhat__Record *before)
+{
+    return value_put(change, edit, HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP).size &&
+           (!before || fold_group(before).size == 0);
+}
+
+/* Whose the record is: as its maker says, or as it stands; nobody's where it is not there. */
+static struct bytes owner_of(const struct change *change, size_t edit, const Hopnhat__Record *before)
+{
+    if (makes(change, edit, before))
+        return value_put(change, edit, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER);
+    return before ? fold_owner(before) : bytes_of(NULL, 0);
+}
+
 static bool is_owner(const struct check *check)
 {
     return bytes_equal(check->owner, bytes_of_string(check->office->code));
@@ -59,6 +74,15 @@ static bool rule_allows(const struct check *check, Hopnhat__WriteRule rule)
     default:
         return false;
     }
+}
+
+/* Who may move a record that is there to another group, or give it away: its owner and headquarters; of what
+ * headquarters writes, headquarters alone. Nobody owns a record that is not there yet. */
+static bool may_place(const struct check *check)
+{
+    bool ours = type_definition(check->type)->write == HOPNHAT__WRITE_RULE__WRITE_HEADQUARTERS;
+    return rule_allows(check, ours ? HOPNHAT__WRITE_RULE__WRITE_HEADQUARTERS
+                                   : HOPNHAT__WRITE_RULE__WRITE_OWNER_OR_HEADQUARTERS);
 }
 
 static bool refuse_rights(const struct check *check, const char *field)
@@ -96,15 +120,15 @@ static bool check_group(const struct check *check, struct bytes value)
     if (!office_is_in(check->office, value))
         return error_set(check->error, ERROR_REFUSED, "office %s is not in the group %.*s",
                          check->office->code, (int)value.size, (const char *)value.data);
-    if (!check->is_new && !rule_allows(check, HOPNHAT__WRITE_RULE__WRITE_OWNER_OR_HEADQUARTERS))
-        return refuse_rights(check, "group");
-    return true;
+    return check->is_new || may_place(check) || refuse_rights(check, "group");
 }
 
 static bool check_owner(const struct check *check, struct bytes value)
 {
-    if (check->office && !check->office->headquarters &&
-        (check->is_new ? !bytes_equal(value, bytes_of_string(check->office->code)) : !is_owner(check)))
+    bool may = check->is_new ? !check->office || check->office->headquarters ||
+                                   bytes_equal(value, bytes_of_string(check->office->code))
+                             : may_place(check);
+    if (!may)
         return refuse_rights(check, "owner");
     return value.size > 0 || error_set(check->error, ERROR_INPUT, "owner cannot be empty");
 }
@@ -296,11 +320,8 @@ bool check_edit(const struct catalog *catalog, const struct change *change, size
     if (!check.type)
         return error_set(error, ERROR_INPUT, "the catalog has no type number %u",
                          change->body->edits[edit]->type);
-    struct bytes group = value_put(change, edit, HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP);
-    check.is_new = group.size && (!before || fold_group(before).size == 0);
-    check.owner = before ? fold_owner(before) : bytes_of(NULL, 0);
-    if (check.owner.size == 0)
-        check.owner = value_put(change, edit, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER);
+    check.is_new = makes(change, edit, before);
+    check.owner = owner_of(change, edit, before);
     if (check.is_new && !check_new(&check))
         return false;
     *reason = HOPNHAT__REFUSAL_REASON__REFUSED_RIGHTS;
@@ -323,9 +344,7 @@ uint32_t check_rank(const struct change *change, size_t edit, const Hopnhat__Rec
 {
     if (!writer->office || writer->office->headquarters)
         return HOPNHAT__RANK__RANK_HEADQUARTERS;
-    struct bytes owner = before ? fold_owner(before) : bytes_of(NULL, 0);
-    if (owner.size == 0)
-        owner = value_put(change, edit, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER);
-    return bytes_equal(owner, bytes_of_string(writer->office->code)) ? HOPNHAT__RANK__RANK_OWNER
-                                                                     : HOPNHAT__RANK__RANK_OTHER;
+    return bytes_equal(owner_of(change, edit, before), bytes_of_string(writer->office->code))
+               ? HOPNHAT__RANK__RANK_OWNER
+               : HOPNHAT__RANK__RANK_OTHER;
 }

@@ -72,7 +72,13 @@ def test_wrong_offices(bench):
     hub = bench.hub()
     hub.do("init")
     hub.do("office", "add", "hue", "--name", "Huế", "--group", "cluster:2")
+    first = hub.do("office", "add", "hanoi", "--name", "Hà Nội", "--group", "clustr:2")
+    check("no other office is in clustr:2" in first.err, f"a group of nobody's: {first.err!r}")
+    second = hub.do("office", "set", "hanoi", "--remove-group", "clustr:2", "--group", "cluster:2", "--group",
+                    "office:hue")
+    equal(second.err, "", "groups that there are")
     before = hub.status()["rev"]
+    refused(hub, 1, "no office vinh", "office", "set", "hue", "--group", "office:vinh")
     refused(hub, 1, "hue already", "office", "add", "hue", "--name", "Again")
     refused(hub, 1, "code", "office", "add", "Huế", "--name", "Huế")
     refused(hub, 1, "code", "office", "add", "", "--name", "Huế")
@@ -85,7 +91,8 @@ def test_wrong_offices(bench):
     refused(hub, 1, "REPLICA.SEQ", "quarantine", "show", "x")
     refused(hub, 1, "office", "add", "office", "code=vinh", "name=Vinh")
     equal(hub.status()["rev"], before, "the hub's rev")
-    equal([office["code"] for office in hub.do("office", "list", "--json").lines()], ["hue"], "the offices")
+    equal([office["code"] for office in hub.do("office", "list", "--json").lines()], ["hanoi", "hue"],
+          "the offices")
 
 
 def test_wrong_values_change_nothing(bench):

@@ -41,7 +41,8 @@ struct fixture {
         *custody; /* the last one sent; these come beside everything else, and are not in the queue */
     size_t first, last;
     unsigned dropped;
-    uint32_t protocol; /* that the hub speaks; 0: the oldest */
+    uint32_t protocol;                             /* that the hub speaks; 0: the oldest */
+    struct bytes next_hub_key, next_hub_signature; /* that it tells; empty: none */
     uint64_t wall_ms;
 };
 
@@ -356,6 +357,11 @@ static inline void welcome(struct fixture *fixture, const Hopnhat__Message *hell
     crypto_generichash(hash, sizeof hash, fixture->catalog.data, fixture->catalog.size, NULL, 0);
     body.has_catalog = true;
     body.catalog = (ProtobufCBinaryData){sizeof hash, hash};
+    body.has_next_hub_key = body.has_next_hub_signature = fixture->next_hub_key.size != 0;
+    body.next_hub_key =
+        (ProtobufCBinaryData){fixture->next_hub_key.size, (uint8_t *)(uintptr_t)fixture->next_hub_key.data};
+    body.next_hub_signature = (ProtobufCBinaryData){fixture->next_hub_signature.size,
+                                                    (uint8_t *)(uintptr_t)fixture->next_hub_signature.data};
     answer(fixture, hello, HOPNHAT__MESSAGE__BODY_WELCOME, &body);
 }
 

@@ -44,6 +44,30 @@ static void the_hub_s_next_key_is_signed_by_its_long_term_key(void **state)
     assert_memory_equal(fixture->agent->hub_key, next.public_key, LINK_KEY_BYTES);
 }
 
+/* The hub changes its key once all have said that they know the next one. */
+static void what_the_hub_tells_is_confirmed_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    const uint64_t none[] = {0};
+    uint8_t text[13 + LINK_KEY_BYTES] = "hopnhat hub 1", signature[SIGNATURE_BYTES];
+    struct link_keys next;
+    link_keys_generate(&next);
+    memcpy(text + 13, next.public_key, LINK_KEY_BYTES);
+    keys_sign(&fixture->hub_keys, bytes_of(text, sizeof text), signature);
+    fixture->next_hub_key = bytes_of(next.public_key, LINK_KEY_BYTES);
+    fixture->next_hub_signature = bytes_of(signature, sizeof signature);
+    const Hopnhat__Message *hello = say_hello(fixture);
+    assert_false(hello->hello->has_next_hub_key);
+    welcome(fixture, hello, none, NULL, EPOCH);
+    assert_silent(fixture);
+    fixture->wall_ms += 2000;
+    agent_session_tick(fixture->session, fixture->wall_ms);
+    hello = sent(fixture, HOPNHAT__MESSAGE__BODY_HELLO);
+    assert_int_equal(hello->hello->next_hub_key, get_u32_be(next.public_key));
+    welcome(fixture, hello, none, NULL, EPOCH);
+    sent(fixture, HOPNHAT__MESSAGE__BODY_PULL); /* once is enough */
+}
+
 static void own_new_keys_wait_for_a_certificate(void **state)
 {
     struct fixture *fixture = *state;
@@ -74,6 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_hub_s_next_key_is_signed_by_its_long_term_key, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_the_hub_tells_is_confirmed_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(own_new_keys_wait_for_a_certificate, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -215,12 +215,13 @@ static inline const Hopnhat__Entry *hub_name(struct fixture *fixture, uint32_t t
     return field ? fold_latest(field) : NULL;
 }
 
+/* As `office add` does: the office owns its record. */
 static inline void add_office(struct fixture *fixture, const char *code)
 {
     struct error error;
     struct new_op ops[] = {
         {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, .value = bytes_of_string(GROUP_EVERYONE)},
-        {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, .value = bytes_of_string(HEADQUARTERS_OWNER)},
+        {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, .value = bytes_of_string(code)},
         {.field = OFFICE_CODE, .value = bytes_of_string(code)},
         {.field = OFFICE_NAME, .value = bytes_of_string(code)},
     };

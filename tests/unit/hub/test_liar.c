@@ -208,6 +208,57 @@ static void about_rights(void **state)
     others_are_unharmed(fixture);
 }
 
+/* An office owns its own record, which is headquarters' all the same. */
+static void about_its_own_office(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hand *an = &fixture->an;
+    struct new_op ops[] = {
+        {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP, .value = bytes_of_string("office:an")},
+        {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, .value = bytes_of_string("binh")},
+    };
+    struct new_edit edit = {.type = HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, .op_count = 1};
+    office_record_id("an", edit.record);
+    begin(fixture);
+    for (size_t i = 0; i < 2; i++) {
+        edit.ops = &ops[i];
+        is_refused(push(fixture, an, make_change(fixture, an, &edit, 1, fixture->wall_ms << 16)),
+                   HOPNHAT__REFUSAL_REASON__REFUSED_RIGHTS);
+    }
+    others_are_unharmed(fixture);
+}
+
+/* A hub that came back from a backup has lost records that every office of their groups still holds: whoever
+ * says first that they are his does not have them by that. */
+static void about_records_that_are_not_there(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hand *an = &fixture->an, *binh = &fixture->binh;
+    struct new_op own[] = {
+        {.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER, .value = bytes_of_string("an")},
+        {.field = NAME, .value = bytes_of_string("Planted")},
+    };
+    static const uint32_t types[] = {PARTNER,
+                                     STAFF,
+                                     CIRCULAR,
+                                     HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE,
+                                     HOPNHAT__BUILT_IN_TYPE__TYPE_CATALOG,
+                                     HOPNHAT__BUILT_IN_TYPE__TYPE_ERASURE};
+    begin(fixture);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        struct new_edit edit = {.type = types[i], .record = {50}, .ops = own, .op_count = 1 + (i == 1)};
+        is_refused(push(fixture, an, make_change(fixture, an, &edit, 1, fixture->wall_ms << 16)),
+                   HOPNHAT__REFUSAL_REASON__REFUSED_RIGHTS);
+        assert_null(hub_has(fixture, types[i], 50));
+    }
+    assert_false(fixture->hub->erasures);
+    struct new_edit early = {.type = PARTNER, .record = {50}, .ops = own + 1, .op_count = 1};
+    is_taken(push(fixture, an, make_change(fixture, an, &early, 1, fixture->wall_ms << 16)));
+    is_taken(push(fixture, binh, make_record(fixture, binh, PARTNER, 50, "everyone", "binh", "B")));
+    assert_true(bytes_equal(fold_owner(hub_has(fixture, PARTNER, 50)), bytes_of_string("binh")));
+    others_are_unharmed(fixture);
+}
+
 /* What a change names as seen: its own future, or replicas that it does not list. */
 static void about_dots(void **state)
 {
@@ -416,6 +467,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(about_sessions, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(about_times, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(about_rights, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(about_its_own_office, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(about_records_that_are_not_there, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(about_dots, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(about_what_it_may_read, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(about_how_much_it_has, fixture_start, fixture_end),

@@ -1,5 +1,6 @@
 /* New keys of an installation: taken on its own word only, and the former ones until the new ones were used.
  */
+#include "hub/rotation.h"
 #include "unit/hub/fixture.h"
 
 static Hopnhat__Message *rotate_message(struct fixture *fixture, const struct hand *hand,
@@ -97,9 +98,32 @@ static void former_keys_count_until_the_new_ones_are_used(void **state)
     assert_int_equal(an->seq, 2);
 }
 
+/* A link may hold for weeks: whoever is connected is told as well. */
+static void who_is_in_session_hears_of_the_hub_s_next_key(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error;
+    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
+    Hopnhat__Pull pull = HOPNHAT__PULL__INIT;
+    message.body_case = HOPNHAT__MESSAGE__BODY_PULL;
+    message.pull = &pull;
+    pull.has_credit_bytes = true;
+    pull.credit_bytes = 1 << 20;
+    assert_false(say_hello(fixture, &fixture->an)->welcome->has_next_hub_key);
+    assert_int_equal(kind_of(say(fixture, &fixture->an, &message)), HOPNHAT__MESSAGE__BODY_FEED);
+    assert_true(rotation_begin(fixture->hub, &error));
+    const Hopnhat__Message *answer = say(fixture, &fixture->an, &message);
+    assert_int_equal(kind_of(answer), HOPNHAT__MESSAGE__BODY_ERROR);
+    assert_int_equal(answer->error->code, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO);
+    assert_true(say_hello(fixture, &fixture->an)->welcome->has_next_hub_key);
+    assert_int_equal(kind_of(say(fixture, &fixture->an, &message)), HOPNHAT__MESSAGE__BODY_FEED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(who_is_in_session_hears_of_the_hub_s_next_key, fixture_start,
+                                        fixture_end),
         cmocka_unit_test_setup_teardown(nobody_else_announces_keys, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(former_keys_count_until_the_new_ones_are_used, fixture_start,
                                         fixture_end),

@@ -291,6 +291,47 @@ static void owners_hand_on_and_headquarters_settles(void **state)
     REFUSED(hub, record, ANYBODYS, unsound, PUT(OWNER, ""));
 }
 
+/* Its owner may write nothing in it, and so neither hides it nor gives it away: an office's own record. */
+static void what_headquarters_writes_stays_where_it_put_it(void **state)
+{
+    (void)state;
+    static const uint32_t types[] = {HEADQUARTERS, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE};
+    for (size_t i = 0; i < LENGTH(types); i++) {
+        const Hopnhat__Record *record = record_in(types[i], "everyone");
+        REFUSED(&hue, record, types[i], rights, PUT(GROUP, "office:hue"));
+        REFUSED(&hue, record, types[i], rights, PUT(OWNER, "hanoi"));
+        ALLOWED(&center, record, types[i], PUT(GROUP, "cluster:3"), PUT(OWNER, "hanoi"));
+        ALLOWED(hub, record, types[i], PUT(GROUP, "cluster:3"), PUT(OWNER, "hanoi"));
+    }
+}
+
+/* A hub that came back from a backup may have lost a record, and gets its changes again in any order. */
+static void nobody_owns_a_record_before_it_is_made(void **state)
+{
+    (void)state;
+    static const uint32_t types[] = {ANYBODYS,
+                                     EITHERS,
+                                     OWNERS,
+                                     HEADQUARTERS,
+                                     HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE,
+                                     HOPNHAT__BUILT_IN_TYPE__TYPE_ERASURE};
+    for (size_t i = 0; i < LENGTH(types); i++) {
+        REFUSED(&hue, NULL, types[i], rights, PUT(OWNER, "hue"));
+        REFUSED(&hue, record_in(types[i], NULL), types[i], rights, PUT(OWNER, "hue"));
+        REFUSED(&hue, NULL, types[i], rights, PUT(OWNER, "hanoi"));
+        ALLOWED(hub, NULL, types[i], PUT(OWNER, "hanoi"));
+    }
+    REFUSED(&hue, NULL, EITHERS, rights, PUT(NAME, "x"));
+    REFUSED(&hue, NULL, OWNERS, rights, PUT(NAME, "x"), PUT(OWNER, "hue"));
+    ALLOWED(&hanoi, NULL, ANYBODYS, PUT(NAME, "x")); /* of a record that another will offer again */
+    ALLOWED(&center, NULL, ANYBODYS, PUT(OWNER, "hanoi"));
+    /* headquarters had given it away; whoever made it offers that again only now */
+    const struct row given = {OWNER, 1, 5, 1, "hanoi", HOPNHAT__RANK__RANK_HEADQUARTERS, 1};
+    Hopnhat__Record *record = record_of(&arena, OWNERS, &given, 1);
+    ALLOWED(&hue, record, OWNERS, NEW("everyone", "hue"), PUT(NAME, "x"));
+    ALLOWED(&hanoi, record, OWNERS, PUT(NAME, "x"));
+}
+
 static void required_fields_are_there_and_stay(void **state)
 {
     (void)state;
@@ -351,10 +392,11 @@ static void a_deletion_is_one_that_can_be_read(void **state)
     ALLOWED(&hue, record, ANYBODYS, {.field = DELETED, .value = tombstone});
 }
 
-static uint32_t rank_of(const struct office *office, const Hopnhat__Record *before, const char *owner)
+static uint32_t rank_of(const struct office *office, const Hopnhat__Record *before, const char *group,
+                        const char *owner)
 {
-    struct new_op op = {.field = OWNER, .value = text(owner)};
-    struct change change = change_of_ops(&arena, 9, 9, ANYBODYS, &op, 1);
+    struct new_op ops[] = {{.field = OWNER, .value = text(owner)}, {.field = GROUP, .value = text(group)}};
+    struct change change = change_of_ops(&arena, 9, 9, ANYBODYS, ops, *group ? 2 : 1);
     return check_rank(&change, 0, before, &(struct writer){office});
 }
 
@@ -362,12 +404,13 @@ static void ranks_are_of_the_author_as_the_record_stands(void **state)
 {
     (void)state;
     const Hopnhat__Record *record = record_in(ANYBODYS, "everyone");
-    assert_int_equal(rank_of(hub, record, "hue"), HOPNHAT__RANK__RANK_HEADQUARTERS);
-    assert_int_equal(rank_of(&center, record, "hue"), HOPNHAT__RANK__RANK_HEADQUARTERS);
-    assert_int_equal(rank_of(&hue, record, "hanoi"), HOPNHAT__RANK__RANK_OWNER);
-    assert_int_equal(rank_of(&hanoi, record, "hanoi"), HOPNHAT__RANK__RANK_OTHER);
-    assert_int_equal(rank_of(&hanoi, NULL, "hanoi"), HOPNHAT__RANK__RANK_OWNER);
-    assert_int_equal(rank_of(&hanoi, NULL, "hue"), HOPNHAT__RANK__RANK_OTHER);
+    assert_int_equal(rank_of(hub, record, "", "hue"), HOPNHAT__RANK__RANK_HEADQUARTERS);
+    assert_int_equal(rank_of(&center, record, "", "hue"), HOPNHAT__RANK__RANK_HEADQUARTERS);
+    assert_int_equal(rank_of(&hue, record, "", "hanoi"), HOPNHAT__RANK__RANK_OWNER);
+    assert_int_equal(rank_of(&hanoi, record, "", "hanoi"), HOPNHAT__RANK__RANK_OTHER);
+    assert_int_equal(rank_of(&hanoi, NULL, "everyone", "hanoi"), HOPNHAT__RANK__RANK_OWNER);
+    assert_int_equal(rank_of(&hanoi, NULL, "everyone", "hue"), HOPNHAT__RANK__RANK_OTHER);
+    assert_int_equal(rank_of(&hanoi, NULL, "", "hanoi"), HOPNHAT__RANK__RANK_OTHER);
 }
 
 int main(void)
@@ -380,6 +423,8 @@ int main(void)
         cmocka_unit_test(groups_are_moved_by_owner_and_headquarters),
         cmocka_unit_test(personal_data_is_never_for_everyone),
         cmocka_unit_test(owners_hand_on_and_headquarters_settles),
+        cmocka_unit_test(what_headquarters_writes_stays_where_it_put_it),
+        cmocka_unit_test(nobody_owns_a_record_before_it_is_made),
         cmocka_unit_test(required_fields_are_there_and_stay),
         cmocka_unit_test(what_the_catalog_does_not_know_is_refused),
         cmocka_unit_test(each_policy_knows_its_operations),
