@@ -84,8 +84,8 @@ def test_an_author_is_who_logged_in(bench):
         equal([c["author"] for c in changes], ["edi", "edi"], f"authors at {daemon.name}")
     hub, nobody = serve(bench, world)
     web = nobody.login("adm", PASSWORD.format("administrator"))
-    equal(web.status("POST", f"{path}/erase", {"fields": ["address"], "reason": "case 1", "author": "director"}),
-          200, "erasing")
+    erasing = {"fields": ["address"], "reason": "case 1", "author": "director"}
+    equal(web.status("POST", f"{path}/erase", erasing), 200, "erasing")
     equal(web.status("PATCH", "/v1/offices/hue", {"name": "Hue", "author": "director"}), 200, "renaming")
     for kind in ("erasure", "office"):
         changes = [c for line in hub.do("list", kind, "--json").lines()
