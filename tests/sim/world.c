@@ -462,6 +462,7 @@ bool world_start(struct world *world, const struct mode *mode, uint64_t seed, st
     world->truth = truth_new();
     snprintf(world->directory, sizeof world->directory, "%s", directory);
     snprintf(world->hub_directory, sizeof world->hub_directory, "%s/hub", directory);
+    world_remove(directory); /* what a run that was killed has left there, under the same process number */
     mkdir(directory, 0700);
     struct hub_options options = hub_options(world);
     mkdir(world->hub_directory, 0700);

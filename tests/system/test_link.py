@@ -81,6 +81,7 @@ class Sink:
 def test_the_proxy(bench):
     sink = bench.closing(Sink())
     proxy = bench.closing(Proxy(bench.free_port(), sink.port, rate=50_000, delay_ms=100))
+    delays_s, times_s = [], []
 
     def delay_and_rate():
         sink.ended.clear()
@@ -88,14 +89,15 @@ def test_the_proxy(bench):
         began = time.monotonic()
         near = socket.create_connection(("127.0.0.1", proxy.port))
         equal(near.recv(1), b"x", "the first byte")
-        delay_s, began = time.monotonic() - began, time.monotonic()
+        delays_s.append(time.monotonic() - began)
+        began = time.monotonic()
         near.sendall(b"y" * 50_000)
         near.shutdown(socket.SHUT_WR)
         check(sink.ended.wait(60), "the sink has it all")
-        took_s = time.monotonic() - began
-        check(delay_s >= 0.1 and took_s >= 1.05, f"not too soon: {delay_s} s, {took_s} s")
+        times_s.append(time.monotonic() - began)
+        check(delays_s[-1] >= 0.1 and times_s[-1] >= 1.05, f"not too soon: {delays_s} s, {times_s} s")
         equal((sink.taken - taken, proxy.counted), (50_000, [there + 50_000, back + 1]), "bytes")
-        return delay_s < 0.2 and took_s < 1.5
+        return min(delays_s) < 0.2 and min(times_s) < 1.7
     at_best(delay_and_rate, "the delay, then a second's worth and the delay")
 
 
