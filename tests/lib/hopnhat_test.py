@@ -165,7 +165,7 @@ class Bench:
     def __init__(self, name):
         # Short, because a Unix socket's path may have 107 bytes at most.
         self.directory = tempfile.mkdtemp(prefix="hn-")
-        self.name, self.processes, self.ports, self.things = name, [], set(), []
+        self.name, self.processes, self.claims, self.things = name, [], [], []
 
     def path(self, *parts):
         return os.path.join(self.directory, *parts)
@@ -173,20 +173,22 @@ class Bench:
     def free_port(self):
         """A loopback TCP port that nobody listens on, below the range from which the kernel takes ports
         for outgoing connections: an agent that retries an unused port of that range can end up connected to
-        itself, and any other connection can take the port while a hub is down."""
+        itself, and any other connection can take the port while a hub is down. No other test is given it
+        before this one has ended: an abstract socket of that name claims it."""
         with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as limits:
             first = int(limits.read().split()[0])
         lowest = 10000 if first > 11000 else 1024
         for _ in range(1000):
-            port = random.randrange(lowest, max(first, lowest + 1000))
-            with socket.socket() as probe:
-                try:
+            port, claim = random.randrange(lowest, max(first, lowest + 1000)), socket.socket(socket.AF_UNIX)
+            try:
+                claim.bind(f"\0hopnhat-test-port-{port}")
+                with socket.socket() as probe:
                     probe.bind(("127.0.0.1", port))
-                except OSError:
-                    continue
-            if port not in self.ports:
-                self.ports.add(port)
-                return port
+            except OSError:
+                claim.close()
+                continue
+            self.claims.append(claim)
+            return port
         raise Failed("no free port on loopback")
 
     def environment(self, extra=None):
@@ -221,7 +223,7 @@ class Bench:
     def close(self, keep=False):
         for process in reversed(self.processes):
             process.kill()
-        for thing in reversed(self.things):
+        for thing in reversed([*self.claims, *self.things]):
             thing.close()
         if not keep:
             shutil.rmtree(self.directory, ignore_errors=True)

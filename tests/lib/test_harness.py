@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -136,6 +137,12 @@ def test_simulator_takes_numbers_alone(bench):
 def test_free_ports(bench):
     ports = {bench.free_port() for _ in range(50)}
     equal(len(ports), 50, "different ports")
+    other, drawn = Bench("other"), []
+    for each in (bench, other):  # which draw the same numbers
+        random.seed(1)
+        drawn.append(each.free_port())
+    other.close()
+    check(drawn[0] != drawn[1], f"a port that another test has is not given out, in use or not: {drawn}")
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as limits:
         first = int(limits.read().split()[0])
     check(first <= 2024 or max(ports) < first, "below the ports of outgoing connections")
