@@ -5,7 +5,7 @@ import os
 import socket
 import time
 
-from hopnhat_test import COMMAND_DEADLINE_S, SOON_S, Daemon, Failed, equal, wait_until
+from hopnhat_test import COMMAND_DEADLINE_S, SOON_S, Daemon, Failed, check, equal, wait_until
 
 SYNC_S = 30
 LATER_S = 1.2  # by more than clocks are compared wrong (CONTACT_MS of agent/session_state.h)
@@ -114,6 +114,14 @@ def sees(daemon, type_name, record_id, name, value, deadline_s=SOON_S):
     wait_until(shown, deadline_s, f"{daemon.name} shows {name}={value}")
 
 
+def told_that_it_is_revoked(office):
+    """In its session, or, where it was on its way to the hub, by the hub's door."""
+    status = wait_until(lambda: (now := office.status()) and ("may not sync" in now["trouble"] or
+                                                              "does not admit" in now["link"]) and now,
+                        SOON_S, "who is revoked is told, and why")
+    check(not status["hub_online"], f"and is not online: {status}")
+
+
 class Caller(http.client.HTTPConnection):
     """A kept connection to a daemon's Unix socket."""
 
@@ -154,4 +162,4 @@ def call_http(daemon, method, path, body=b""):
 
 
 __all__ = ["Caller", "Daemon", "Federation", "add", "apart", "call_http", "caught_up", "comparable", "fields",
-           "ids", "sees", "time_passes"]
+           "ids", "sees", "time_passes", "told_that_it_is_revoked"]

@@ -207,13 +207,14 @@ def test_more_http_connections_than_are_taken(bench):
         slow.append(connect(address))
         with contextlib.suppress(OSError):
             slow[-1].sendall(b"GET /v1/status HTT")
-    wait_until(lambda: open_files(agent) >= before + 256, 20, "the agent takes as many as it may")
+    wait_until(lambda: open_files(agent) >= before + 256, SOON_S,
+               "the agent takes as many as it may")
     os.kill(agent.process.pid, signal.SIGSTOP)
     for link in slow:
         link.close()
     os.kill(agent.process.pid, signal.SIGCONT)  # and all have ended at once
     head = b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    wait_until(lambda: b" 401 " in http_answer(address, head, 2)[:20], 20, "HTTP answers again")
+    wait_until(lambda: b" 401 " in http_answer(address, head, 2)[:20], SOON_S, "HTTP answers again")
 
 
 if __name__ == "__main__":

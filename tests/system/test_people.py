@@ -185,7 +185,7 @@ def try_login(web, name, password="wrong and wrong"):
         status, answer, _ = web.ask("POST", "/v1/session", {"name": name, "password": password})
         found[:] = [status, answer.get("error", {}).get("text", "")]
         return "at once" not in found[1]
-    wait_until(tried, 20, "room for a login")
+    wait_until(tried, SOON_S, "room for a login")
     return tuple(found)
 
 

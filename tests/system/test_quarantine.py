@@ -4,7 +4,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from federation import Federation, add, call_http, fields, sees
+from federation import Federation, add, call_http, fields, sees, told_that_it_is_revoked
 from hopnhat_test import SOON_S, check, equal, main, wait_until
 
 
@@ -117,7 +117,7 @@ def test_revoke_ends_an_office(bench):
     equal(result, {"installations": 1, "replicas": 1, "codes": 1}, "what was revoked")
     world["hue"].do("set", "partner", record, "name=Two")
     world["hue"].do("sync", "--wait", "--timeout", "3", status=1)
-    wait_until(lambda: "may not sync" in world["hue"].status()["trouble"], SOON_S, "hue is told")
+    told_that_it_is_revoked(world["hue"])
     equal(fields(world.hub, "partner", record)["name"], "One", "the name at the hub")
     late = bench.agent("late")
     late.do("join", "--hub", world.address, "--code", code, status=1)

@@ -45,7 +45,8 @@ def test_status_of_an_office_that_is_cut_off(bench):
     status = wait_until(lambda: (s := hue.status())["hub_online"] is False and s, SOON_S, "the hub is away")
     equal(status["pending"], 2, "pending changes")
     check(status["pending_since"] >= before, f"since when: {status}")
-    wait_until(lambda: hue.status()["link"] == "nobody answers at the hub's address", 20, "why it is away")
+    wait_until(lambda: hue.status()["link"] == "nobody answers at the hub's address", SOON_S,
+               "why it is away")
     port = with_http(bench, hue)
     values, _ = metrics(port)
     equal((values["hopnhat_pending_changes"], values["hopnhat_hub_online"], values["hopnhat_caught_up"]),
