@@ -20,7 +20,7 @@ static void *show(void *context)
 {
     struct waiting *waiting = context;
     struct timespec next;
-    clock_gettime(CLOCK_REALTIME, &next);
+    clock_gettime(CLOCK_MONOTONIC, &next); /* the time of day may be put right meanwhile */
     pthread_mutex_lock(&waiting->mutex);
     for (unsigned seconds = 0; !waiting->ends; seconds++) {
         if (seconds)
@@ -28,7 +28,8 @@ static void *show(void *context)
         else
             fprintf(stderr, "\r\033[K%s", waiting->text);
         next.tv_sec++;
-        while (!waiting->ends && pthread_cond_timedwait(&waiting->ended, &waiting->mutex, &next) == 0)
+        while (!waiting->ends &&
+               pthread_cond_clockwait(&waiting->ended, &waiting->mutex, CLOCK_MONOTONIC, &next) == 0)
             ;
     }
     fprintf(stderr, "\r\033[K");

@@ -41,7 +41,7 @@ static void pause_for(struct follower *follower, uint32_t ms)
 {
     struct timespec until = after_ms(ms);
     while (!follower->stop && !follower->waiting &&
-           pthread_cond_timedwait(&follower->changed, &follower->mutex, &until) != ETIMEDOUT)
+           pthread_cond_clockwait(&follower->changed, &follower->mutex, CLOCK_MONOTONIC, &until) != ETIMEDOUT)
         ;
 }
 
@@ -107,17 +107,12 @@ static void *run(void *argument)
 
 static bool make_locks(struct follower *follower)
 {
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0)
+    if (pthread_cond_init(&follower->changed, NULL) != 0)
         return false;
-    bool made = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
-                pthread_cond_init(&follower->changed, &attributes) == 0;
-    pthread_condattr_destroy(&attributes);
-    if (made && pthread_mutex_init(&follower->mutex, NULL) != 0) {
-        pthread_cond_destroy(&follower->changed);
-        made = false;
-    }
-    return made;
+    if (pthread_mutex_init(&follower->mutex, NULL) == 0)
+        return true;
+    pthread_cond_destroy(&follower->changed);
+    return false;
 }
 
 /* Signals are for the main thread. */
