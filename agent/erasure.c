@@ -1,13 +1,13 @@
 #include "agent/erasure.h"
 
 #include "agent/draft.h"
+#include "agent/feed.h"
 #include "agent/log.h"
 #include "agent/outvoted.h"
 #include "api/import.h"
 #include "base/defect.h"
 #include "store/key.h"
 #include "store/meta.h"
-#include "store/pieces.h"
 #include "store/rewrite.h"
 #include "store/rows.h"
 
@@ -37,7 +37,7 @@ void erasure_come(struct agent *agent, struct transaction *transaction, const Ho
     if (!erasure_target(erasure, &type, id))
         return;
     agent->erasures_came = true;
-    pieces_clear(transaction, AGENT_PIECE, PIECES_OF_FEED); /* of a record as it was before, perhaps */
+    feed_forget_pieces(transaction); /* of a record as it was before, perhaps */
     meta_put_number(transaction, AGENT_META, COME, 1);
     import_log_forget(transaction, AGENT_IMPORT, id, covers, (void *)(uintptr_t)erasure);
 }

@@ -198,12 +198,23 @@ static bool apply_item(struct part *part, const Hopnhat__FeedItem *item)
     return true;
 }
 
-static bool is_whole(const struct pieces_held *held)
+void feed_forget_pieces(struct transaction *transaction)
 {
-    return held->held_bytes == held->total_bytes;
+    for (size_t i = 0; i < PIECES_AT_ONCE; i++)
+        pieces_clear(transaction, AGENT_PIECE, PIECES_OF_FEED(i));
 }
 
-/* Keeps a piece of an item, and applies the item when it is whole. */
+/* Where pieces of that item lie. Several items may have come in part: one, and those that overtook it. */
+static struct bytes transfer_of(struct transaction *transaction, uint64_t id)
+{
+    struct pieces_held held[PIECES_AT_ONCE];
+    for (size_t i = 0; i < PIECES_AT_ONCE; i++)
+        held[i] = pieces_held(transaction, AGENT_PIECE, PIECES_OF_FEED(i));
+    return PIECES_OF_FEED(pieces_place(held, id));
+}
+
+/* Keeps a piece of an item, and applies the item with the last one. What comes ahead of its turn is kept on,
+ * and need not cross again in its turn. */
 static enum feed_outcome apply_piece(struct part *part)
 {
     const Hopnhat__FeedPiece *from = part->feed->piece;
@@ -214,13 +225,14 @@ static enum feed_outcome apply_piece(struct part *part)
         malformed(part->error, "a piece that is not well formed");
         return FEED_MALFORMED;
     }
-    const struct pieces_held held = pieces_add(transaction, AGENT_PIECE, PIECES_OF_FEED, from->piece);
+    const struct bytes transfer = transfer_of(transaction, from->piece->id);
+    const struct pieces_held held = pieces_add(transaction, AGENT_PIECE, transfer, from->piece);
     if (held.id != from->piece->id || held.held_bytes < from->piece->offset + from->piece->data.len)
         return FEED_LATE;
-    if (!is_whole(&held))
+    if (!pieces_is_last(from->piece))
         return FEED_APPLIED;
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
-    struct bytes whole = pieces_whole(transaction, AGENT_PIECE, PIECES_OF_FEED, &arena);
+    struct bytes whole = pieces_whole(transaction, AGENT_PIECE, transfer, &arena);
     Hopnhat__FeedItem *item =
         whole.size ? hopnhat__feed_item__unpack(&arena.protobuf, whole.size, whole.data) : NULL;
     if (item)
@@ -230,7 +242,8 @@ static enum feed_outcome apply_piece(struct part *part)
     if (!item || !apply_item(part, item))
         outcome = FEED_MALFORMED;
     arena_release(&arena);
-    pieces_clear(transaction, AGENT_PIECE, PIECES_OF_FEED);
+    if (part->feed->n_ahead == 0)
+        pieces_clear(transaction, AGENT_PIECE, transfer);
     return outcome;
 }
 
@@ -407,6 +420,7 @@ static enum feed_outcome apply_all(struct part *part)
         return FEED_MALFORMED;
     if (head) {
         draft_refresh_head(part->agent, &part->transaction, &part->marks);
+        feed_forget_pieces(&part->transaction); /* of records that have changed since: nothing else is left */
         if (!compare_digests(part, head))
             return FEED_MALFORMED;
         if (part->agent->digests_equal)
@@ -423,7 +437,7 @@ static void forget_pieces(struct agent *agent)
     struct error error;
     if (!agent_begin(agent, &transaction, &error))
         return;
-    pieces_clear(&transaction, AGENT_PIECE, PIECES_OF_FEED);
+    feed_forget_pieces(&transaction);
     agent_commit(agent, &transaction, &error);
 }
 

@@ -15,7 +15,19 @@ bool session_held(struct agent_session *session, struct bytes transfer, Hopnhat_
     transaction_abort(&transaction);
     to->id = held.id;
     to->size = held.held_bytes;
+    to->has_total = true;
+    to->total = held.total_bytes;
     return held.held_bytes > 0;
+}
+
+/* What is held of items in part, told in a session's first Pull. */
+static void tell_held(struct agent_session *session, Hopnhat__Pull *pull, Hopnhat__PieceHeld *held,
+                      Hopnhat__PieceHeld **told)
+{
+    pull->held = told;
+    for (size_t place = 0; place < PIECES_AT_ONCE; place++)
+        if (session_held(session, PIECES_OF_FEED(place), &held[place]))
+            told[pull->n_held++] = &held[place];
 }
 
 /* Asks once. The first of several Pulls may be held by the hub; the others are answered at once. */
@@ -23,7 +35,7 @@ static bool pull(struct agent_session *session, size_t under_way, uint64_t wall_
 {
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
     Hopnhat__Pull pull = HOPNHAT__PULL__INIT;
-    Hopnhat__PieceHeld held;
+    Hopnhat__PieceHeld held[PIECES_AT_ONCE], *told[PIECES_AT_ONCE];
     const Hopnhat__PullScope scope = session_scope(session);
     bool ahead = under_way > 0,
          catching_up = !session->agent->at_head && scope == HOPNHAT__PULL_SCOPE__PULL_ALL;
@@ -43,8 +55,8 @@ static bool pull(struct agent_session *session, size_t under_way, uint64_t wall_
                                                                : PULL_WAIT_MS;
     pull.has_wait_ms = pull.wait_ms != PULL_WAIT_MS;
     pull.has_ahead = pull.ahead = ahead;
-    if (session->applied == 0 && session_held(session, PIECES_OF_FEED, &held))
-        pull.held = &held;
+    if (session->applied == 0)
+        tell_held(session, &pull, held, told);
     if (session->urgent || session_is_due(session, session->head_due_ms)) {
         pull.has_head = true;
         pull.head = agent_present_log(session->agent)->head;

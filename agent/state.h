@@ -44,9 +44,9 @@ enum agent_database {
 };
 
 /* The transfers in AGENT_PIECE. */
-#define PIECES_OF_FEED      bytes_of("f", 1)
-#define PIECES_OF_RECONCILE bytes_of("r", 1)
-#define PIECES_OF_CUSTODY   bytes_of("c", 1)
+#define PIECES_OF_FEED(place) bytes_of(&"fghi"[place], 1) /* PIECES_AT_ONCE of them */
+#define PIECES_OF_RECONCILE   bytes_of("r", 1)
+#define PIECES_OF_CUSTODY     bytes_of("c", 1)
 
 extern const char *const agent_databases[AGENT_DATABASES]; /* their names in LMDB */
 extern const struct format agent_format;

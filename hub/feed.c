@@ -153,7 +153,7 @@ static bool read_group(struct part *part, uint32_t number, const struct feed_cur
             break;
         }
         done = item && (is_echo ? part_add_echo(part, &echo)
-                        : large ? part_add_piece(part, item, &whole)
+                        : large ? part_add_piece(part, item, false, &whole)
                                 : part_add_item(part, item));
         if (!done || !whole) {
             *complete = false;
@@ -204,6 +204,7 @@ static bool read_groups(struct part *part, const struct hub *hub, struct feed_st
     for (size_t i = 0; i < state->group_count; i++)
         state->cursors[i].base = state->cursors[i].position = hub->rev;
     state->at_head = true;
+    memset(state->held, 0, sizeof state->held); /* what the agent held, it has dropped there */
     return true;
 }
 
@@ -409,7 +410,7 @@ bool feed_part(struct hub *hub, const struct feed_reader *reader, const struct f
         .feed = arena_alloc(arena, sizeof *part.feed),
         .credit_bytes = credit_bytes,
         .reader = reader,
-        .held = &next->held,
+        .held = next->held,
         .error = error,
     };
     if (!part.feed || !feed_state_copy(next, state))

@@ -27,10 +27,10 @@ struct feed_state {
     bool at_head;                 /* it was told so last: all cursors stand at one rev */
     bool bulk_waits;              /* more follows than fits a part, and the agent does not want it now */
     bool takes_ahead;             /* what is urgent may come ahead of its turn */
-    bool piece_ahead;             /* what is held of a large item is of one that goes ahead of its turn */
+    bool piece_ahead;             /* more is to come of a large item that goes ahead of its turn */
     uint64_t ahead[URGENCY_NONE]; /* by urgency: rows up to this rev have been sent ahead */
-    struct pieces_held held;      /* of the item that is next */
-    struct feed_log *logs;        /* owned; as many as the reader has */
+    struct pieces_held held[PIECES_AT_ONCE]; /* of items that were sent in part */
+    struct feed_log *logs;                   /* owned; as many as the reader has */
     size_t log_count;
     uint64_t left; /* records that follow, about; counted when a catch-up begins. 0: not counted */
 };

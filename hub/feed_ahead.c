@@ -30,7 +30,7 @@ static bool add_ahead(struct part *part, const struct feed_state *state, const s
     if (!item || !part_is_large(part, item))
         return item && part_add_item(part, item);
     *whole = false;
-    return part->feed->n_items || part_add_piece(part, item, whole);
+    return part->feed->n_items || part_add_piece(part, item, true, whole);
 }
 
 /* Reads on what is of that urgency, in the order of revs. */
@@ -66,7 +66,7 @@ bool part_read_ahead(struct part *part, const struct hub *hub, struct feed_state
         if (state->takes_ahead && !state->at_head && state->ahead[lane] < hub->urgent_rev &&
             !read_lane(part, hub, lane, state))
             return false;
-    state->piece_ahead = feed->piece && state->held.held_bytes;
+    state->piece_ahead = feed->piece && !pieces_is_last(feed->piece->piece);
     if (feed->n_items == 0 && !feed->piece)
         return true;
     feed->ahead = arena_copy(part->arena, state->ahead, sizeof state->ahead);

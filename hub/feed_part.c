@@ -119,26 +119,29 @@ bool part_is_large(const struct part *part, const Hopnhat__FeedItem *item)
     return hopnhat__feed_item__get_packed_size(item) > 2 * slice;
 }
 
-bool part_add_piece(struct part *part, Hopnhat__FeedItem *item, bool *whole)
+bool part_add_piece(struct part *part, Hopnhat__FeedItem *item, bool ahead, bool *whole)
 {
     struct arena *arena = part->arena;
     size_t slice = part->credit_bytes > LEAST_PIECE_BYTES ? part->credit_bytes : LEAST_PIECE_BYTES;
     Hopnhat__FeedPiece *to = arena_alloc(arena, sizeof *to);
     uint32_t group = item->group;
     item->group = 0;
-    if (!to)
+    uint8_t *packed = arena_alloc(arena, hopnhat__feed_item__get_packed_size(item));
+    if (!to || !packed)
         return out_of_memory(part->error);
+    const struct bytes all = bytes_of(packed, hopnhat__feed_item__pack(item, packed));
+    struct pieces_held *held = &part->held[pieces_place(part->held, pieces_id(all))];
     hopnhat__feed_piece__init(to);
     to->group = group;
-    to->piece = pieces_cut_message(&item->base, part->held, slice, arena);
+    to->piece = pieces_cut(all, held, slice, arena);
     if (!to->piece)
         return out_of_memory(part->error);
     *whole = pieces_is_last(to->piece);
-    *part->held = *whole
-                      ? (struct pieces_held){0}
-                      : (struct pieces_held){.id = to->piece->id,
-                                             .total_bytes = to->piece->total,
-                                             .held_bytes = to->piece->offset + (uint32_t)to->piece->data.len};
+    *held = *whole && !ahead
+                ? (struct pieces_held){0}
+                : (struct pieces_held){.id = to->piece->id,
+                                       .total_bytes = to->piece->total,
+                                       .held_bytes = to->piece->offset + (uint32_t)to->piece->data.len};
     part->feed->piece = to;
     part->size_bytes = part->credit_bytes; /* nothing else in this part */
     return true;

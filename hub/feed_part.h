@@ -14,7 +14,7 @@ struct part {
     const struct feed_reader *reader;
     struct echo *echoes;
     size_t echo_count, echo_capacity;
-    struct pieces_held *held; /* by the agent, of the item that is next */
+    struct pieces_held *held; /* by the agent, PIECES_AT_ONCE of them */
     struct arena scratch;     /* of the search for one echo */
     struct error *error;
 };
@@ -33,8 +33,9 @@ bool part_is_large(const struct part *part, const Hopnhat__FeedItem *item);
 bool part_add_item(struct part *part, Hopnhat__FeedItem *item);
 bool part_add_echo(struct part *part, const struct echo *echo);
 
-/* Adds the piece of the item that follows on what the agent holds; *whole: it is the last. */
-bool part_add_piece(struct part *part, Hopnhat__FeedItem *item, bool *whole);
+/* Adds the piece of the item that follows on what the agent holds; *whole: it is the last. The agent keeps
+ * what comes ahead until it has come in its turn. */
+bool part_add_piece(struct part *part, Hopnhat__FeedItem *item, bool ahead, bool *whole);
 
 /* feed_ahead.c: in a catch-up adds what is urgent, less than `end`, and still to come: what is marked before
  * what travels ahead by its type. The cursors do not move, and all of it comes once more in its turn. */

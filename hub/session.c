@@ -243,8 +243,8 @@ static void receive_pull(struct hub *hub, struct hub_session *session, uint32_t 
     reading_goes_on(hub, session, pull);
     while (!pull->ahead && session->sent)
         drop_sent(session); /* what was under way was not applied, and is sent again */
-    if (pull->held && session->confirmed_request == 0)
-        session->confirmed.held = pieces_told(pull->held);
+    for (size_t i = 0; i < PIECES_AT_ONCE && session->confirmed_request == 0; i++)
+        session->confirmed.held[i] = pieces_told(i < pull->n_held ? pull->held[i] : NULL);
     uint64_t hold_ms = pull->wait_ms < LONGEST_HOLD_MS ? pull->wait_ms : LONGEST_HOLD_MS;
     struct waiting_pull *waiting = &session->pulls[session->pull_count++];
     waiting->request = request;

@@ -87,7 +87,25 @@ bool pieces_is_last(const Hopnhat__Piece *piece)
 
 struct pieces_held pieces_told(const Hopnhat__PieceHeld *told)
 {
-    return told ? (struct pieces_held){.id = told->id, .held_bytes = told->size} : (struct pieces_held){0};
+    return told ? (struct pieces_held){told->id, told->total, told->size} : (struct pieces_held){0};
+}
+
+/* What is lost with it: of what is whole, which has been of use already, as good as nothing. */
+static uint32_t loss(const struct pieces_held *held)
+{
+    return held->held_bytes && held->held_bytes == held->total_bytes ? 1 : held->held_bytes;
+}
+
+size_t pieces_place(const struct pieces_held held[PIECES_AT_ONCE], uint64_t id)
+{
+    size_t least = 0;
+    for (size_t i = 0; i < PIECES_AT_ONCE; i++) {
+        if (held[i].held_bytes && held[i].id == id)
+            return i;
+        if (loss(&held[i]) < loss(&held[least]))
+            least = i;
+    }
+    return least;
 }
 
 bool pieces_sound(const Hopnhat__Piece *piece)

@@ -9,7 +9,10 @@
 
 #include "wire.pb-c.h"
 
-enum { LEAST_PIECE_BYTES = 64 };
+enum {
+    LEAST_PIECE_BYTES = 64,
+    PIECES_AT_ONCE = 4, /* transfers of one kind that are kept side by side */
+};
 
 /* Of what, and how much of it is here, from its start on. {0}: nothing. */
 struct pieces_held {
@@ -31,6 +34,10 @@ bool pieces_is_last(const Hopnhat__Piece *piece);
 
 /* What the other side says that it holds; NULL: nothing. */
 struct pieces_held pieces_told(const Hopnhat__PieceHeld *told);
+
+/* Where transfers lie side by side: the place of a piece of that whole. It is beside what has come of it;
+ * else where nothing is, or what is whole, or where the least would be lost. Both sides reckon so. */
+size_t pieces_place(const struct pieces_held held[PIECES_AT_ONCE], uint64_t id);
 
 /* Whether the sizes in a piece that came can be. */
 bool pieces_sound(const Hopnhat__Piece *piece);

@@ -2,7 +2,7 @@
  */
 #include "fixture.h"
 
-enum { BULK = 60, CREDIT = 400, LARGE_BYTES = 3000, UNMARKED = 200, MARKED, LATER };
+enum { BULK = 60, CREDIT = 400, LARGE_BYTES = 3000, UNMARKED = 200, MARKED, LATER, IN_TURN };
 
 /* An agent that reads the feed: what came, in which order. */
 struct reader {
@@ -13,7 +13,9 @@ struct reader {
     size_t seen[256]; /* how often each record came */
     size_t parts;
     Hopnhat__PullScope scope;
-    bool holds; /* its Pulls may be held */
+    bool holds;                  /* its Pulls may be held */
+    Hopnhat__PieceHeld *held[4]; /* what came in part, as its first Pull tells */
+    size_t held_count;
 };
 
 static void write_alert(struct fixture *fixture, uint8_t number, const char *mark, struct bytes name)
@@ -87,6 +89,8 @@ static bool next_part(struct reader *reader)
     pull.has_wait_ms = !reader->holds;
     pull.scope = reader->scope;
     pull.credit_bytes = CREDIT;
+    pull.held = reader->held;
+    pull.n_held = reader->applied ? 0 : reader->held_count;
     message.body_case = HOPNHAT__MESSAGE__BODY_PULL;
     message.pull = &pull;
     const Hopnhat__Message *answer = say(reader->fixture, reader->hand, &message);
@@ -323,6 +327,66 @@ static void a_metered_agent_gets_a_large_one(void **state)
     assert_true(is_held(&reader));
 }
 
+/* Reads to the next piece, and notes it among what is held. */
+static const Hopnhat__Piece *next_piece(struct reader *reader, Hopnhat__PieceHeld *held)
+{
+    do
+        next_part(reader);
+    while (!reader->part->piece);
+    const Hopnhat__Piece *piece = reader->part->piece->piece;
+    hopnhat__piece_held__init(held);
+    held->id = piece->id;
+    held->size = piece->offset + (uint32_t)piece->data.len;
+    held->has_total = true;
+    held->total = piece->total;
+    return piece;
+}
+
+/* A large record is under way, and a large urgent one overtakes it: neither begins anew, in this session or
+ * in another one (of a hub that knows what the Pull says), and the urgent one does not cross once more. */
+static void overtake(struct fixture *fixture, bool again)
+{
+    static const uint64_t nothing[2] = {0, 0};
+    char name[LARGE_BYTES + 1] = {0};
+    Hopnhat__PieceHeld turn, ahead;
+    const Hopnhat__Piece *piece;
+    say_hello(fixture, &fixture->an);
+    memset(name, 'x', LARGE_BYTES);
+    push(fixture, &fixture->an, make_record(fixture, &fixture->an, PARTNER, IN_TURN, "everyone", "an", name));
+    struct reader reader = greet(fixture, nothing);
+    next_piece(&reader, &turn);
+    piece = next_piece(&reader, &turn);
+    assert_int_equal(piece->offset, CREDIT);
+    add_large_alert(fixture, MARKED, "true");
+    assert_int_equal(next_piece(&reader, &ahead)->offset, 0);
+    assert_int_equal(reader.part->n_ahead, 2);
+    if (again) {
+        reader = greet(fixture, nothing);
+        reader.held[0] = &turn;
+        reader.held[1] = &ahead;
+        reader.held_count = 2;
+    }
+    for (uint32_t from = ahead.size; !pieces_is_last(piece = next_piece(&reader, &ahead)); from = ahead.size)
+        assert_int_equal(piece->offset, from);
+    for (uint32_t from = turn.size; !pieces_is_last(piece = next_piece(&reader, &turn)); from = turn.size)
+        assert_int_equal(piece->offset, from);
+    assert_int_equal(reader.part->n_ahead, 0);
+    const uint64_t id = ahead.id;
+    piece = next_piece(&reader, &ahead);
+    assert_int_equal(piece->id, id);
+    assert_int_equal(piece->offset, piece->total);
+}
+
+static void a_large_one_that_is_overtaken_goes_on(void **state)
+{
+    overtake(*state, false);
+}
+
+static void a_large_one_that_is_overtaken_goes_on_in_another_session(void **state)
+{
+    overtake(*state, true);
+}
+
 int main(void)
 {
     alarm(300);
@@ -336,6 +400,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_metered_agent_gets_what_is_marked, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(a_large_one_goes_ahead_in_pieces, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(a_metered_agent_gets_a_large_one, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(a_large_one_that_is_overtaken_goes_on, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(a_large_one_that_is_overtaken_goes_on_in_another_session,
+                                        fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(it_is_urgent_as_it_reads_now, fixture_start, fixture_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

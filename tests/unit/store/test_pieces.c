@@ -158,12 +158,33 @@ static void sizes_that_cannot_be_are_refused(void **state)
     assert_false(pieces_sound(&piece));
 }
 
+static void the_place_of_what_is_new_costs_the_least(void **state)
+{
+    const struct pieces_held none[PIECES_AT_ONCE] = {0},
+                             some[PIECES_AT_ONCE] = {{11, 500, 400}, {12, 900, 100}},
+                             all_partial[PIECES_AT_ONCE] = {{11, 500, 400},
+                                                            {12, 900, 100},
+                                                            {13, 500, 70},
+                                                            {14, 500, 499}},
+                             one_whole[PIECES_AT_ONCE] = {
+                                 {11, 500, 400}, {12, 900, 100}, {13, 500, 70}, {14, 500, 500}};
+    (void)state;
+    assert_int_equal(pieces_place(none, 0), 0);
+    assert_int_equal(pieces_place(some, 12), 1);
+    assert_int_equal(pieces_place(some, 15), 2);
+    assert_int_equal(pieces_place(all_partial, 14), 3);
+    assert_int_equal(pieces_place(all_partial, 15), 2);
+    assert_int_equal(pieces_place(one_whole, 15), 3);
+    assert_int_equal(pieces_place(one_whole, 14), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(pieces_come_in_order_and_are_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(another_transfer_takes_the_place, setup, teardown),
         cmocka_unit_test_setup_teardown(pieces_survive_a_restart, setup, teardown),
+        cmocka_unit_test(the_place_of_what_is_new_costs_the_least),
         cmocka_unit_test_setup_teardown(what_is_not_what_its_hash_says_is_dropped, setup, teardown),
         cmocka_unit_test_setup_teardown(sizes_that_cannot_be_are_refused, setup, teardown),
     };
