@@ -12,8 +12,9 @@ static bool verify_store(const char *directory, bool beside, struct verify *veri
     return agent_verify(directory, beside, verify, header, arena, error);
 }
 
-static bool restored(const char *data, const struct audit_act *act, struct error *error)
+static bool restored(const char *data, const char *file, const struct audit_act *act, struct error *error)
 {
+    (void)file;
     struct agent_options options = {.entropy = entropy_system()};
     struct agent *agent = agent_open(data, &options, error);
     bool done = agent && agent_restored(agent, act, error);

@@ -324,8 +324,12 @@ static bool open_http(struct agent_daemon *daemon, const char *data, const char 
 
 static bool start_backups(struct agent_daemon *daemon, const char *data, struct error *error)
 {
-    daemon->backups =
-        backup_schedule_new(daemon->loop, data, daemon->agent->office_code, &daemon->settings, error);
+    struct backup_schedule_options options = {.loop = daemon->loop,
+                                              .data = data,
+                                              .name = daemon->agent->office_code,
+                                              .key = daemon->agent->signing_keys.public_key,
+                                              .settings = &daemon->settings};
+    daemon->backups = backup_schedule_new(&options, error);
     daemon->service.backups = daemon->backups;
     return daemon->backups != NULL;
 }

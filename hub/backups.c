@@ -9,9 +9,13 @@
 #include "store/recovery_key.h"
 #include "store/rows.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { LIST_ARENA_BYTES = 64 * 1024 * 1024 };
 
@@ -68,8 +72,19 @@ static bool is_ours(const struct hub *hub, const Hopnhat__Backup *backup, struct
     return true;
 }
 
-/* Forgets the backups that are kept no more; *next is the number for another. */
-static void forget(struct transaction *transaction, const char *file, uint64_t keep, uint64_t *next)
+/* Whether the file is surely gone: its directory is there, and does not have it. */
+static bool is_gone(const char *file)
+{
+    char directory[PATH_MAX];
+    if (*file != '/' || snprintf(directory, sizeof directory, "%s", file) >= PATH_MAX)
+        return false;
+    return access(file, F_OK) != 0 && errno == ENOENT && access(dirname(directory), F_OK) == 0;
+}
+
+/* Forgets the backups that are kept no more, where `missing` also those whose files are gone; *next is the
+ * number for another. */
+static void forget(struct transaction *transaction, const char *file, uint64_t keep, bool missing,
+                   uint64_t *next)
 {
     struct cursor cursor;
     struct arena arena;
@@ -85,7 +100,7 @@ static void forget(struct transaction *transaction, const char *file, uint64_t k
         if (!row)
             break;
         *next = get_u64_be(cursor.key.data) + 1;
-        if (i < kept_from || (row->file && strcmp(row->file, file) == 0))
+        if (i < kept_from || (row->file && (strcmp(row->file, file) == 0 || (missing && is_gone(row->file)))))
             cursor_delete(&cursor);
         arena_reset(&arena);
     }
@@ -100,7 +115,7 @@ bool backups_note(struct hub *hub, const Hopnhat__Backup *backup, uint64_t keep,
     uint64_t number;
     if (!is_ours(hub, backup, error) || !transaction_begin(&transaction, hub->environment, true, error))
         return false;
-    forget(&transaction, backup->file ? backup->file : "", keep, &number);
+    forget(&transaction, backup->file ? backup->file : "", keep, false, &number);
     key_number(&key, number);
     row_put(&transaction, HUB_BACKUP, key_bytes(&key), &backup->base);
     struct error ignored;
@@ -113,7 +128,8 @@ bool backups_note(struct hub *hub, const Hopnhat__Backup *backup, uint64_t keep,
     return false;
 }
 
-void backups_note_origin(struct hub *hub, struct transaction *transaction, struct arena *arena)
+void backups_note_origin(struct hub *hub, struct transaction *transaction, const char *file,
+                         struct arena *arena)
 {
     Hopnhat__Backup backup = HOPNHAT__BACKUP__INIT;
     struct key key;
@@ -133,7 +149,8 @@ void backups_note_origin(struct hub *hub, struct transaction *transaction, struc
     }
     backup.made_ms = time_ms(hub->clock.last);
     backup.rev = hub->rev;
-    forget(transaction, "", UINT64_MAX, &number);
+    backup.file = file ? arena_string(arena, file, strlen(file)) : NULL;
+    forget(transaction, file ? file : "", UINT64_MAX, true, &number);
     key_number(&key, number);
     row_put(transaction, HUB_BACKUP, key_bytes(&key), &backup.base);
 }
@@ -148,6 +165,39 @@ bool backups_marks(json_t *note, const Hopnhat__Backup *marks, struct error *err
     }
     return json_object_set_new(note, "watermarks", list) == 0 ||
            error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+json_t *backups_files(void *context)
+{
+    const struct hub *hub = context;
+    struct transaction transaction;
+    struct cursor cursor;
+    struct arena arena;
+    struct error error;
+    json_t *files = json_array();
+    if (!files || !transaction_begin(&transaction, hub->environment, false, &error)) {
+        json_decref(files);
+        return NULL;
+    }
+    arena_init(&arena, LIST_ARENA_BYTES);
+    cursor_open(&cursor, &transaction, HUB_BACKUP);
+    for (bool here = cursor_seek(&cursor, bytes_of(NULL, 0)); here; here = cursor_next(&cursor)) {
+        const Hopnhat__Backup *row =
+            row_unpack(&transaction, cursor.value, &hopnhat__backup__descriptor, &arena);
+        if (row && row->file && json_array_append_new(files, json_string(row->file)) != 0)
+            transaction.failed = true;
+        if (transaction.failed)
+            break;
+        arena_reset(&arena);
+    }
+    cursor_close(&cursor);
+    arena_release(&arena);
+    if (transaction.failed) {
+        json_decref(files);
+        files = NULL;
+    }
+    transaction_abort(&transaction);
+    return files;
 }
 
 void backups_status(const struct hub *hub, json_t *status)
@@ -186,14 +236,16 @@ json_t *backups_handle(struct api_call *call, struct error *error)
     struct hub_service *service = call->records->context;
     Hopnhat__Backup backup = HOPNHAT__BACKUP__INIT;
     const char *file = api_body_string(call, "file", error);
-    json_int_t keep = json_integer_value(json_object_get(call->body, "keep"));
+    const json_t *given = json_object_get(call->body, "keep");
+    json_int_t most = json_integer_value(given);
+    uint64_t keep = !given ? backup_schedule_keep(service->backups) : most > 1 ? (uint64_t)most : 1;
     if (!file || !api_body_keys(call, keys, error) ||
         !read_marks(json_object_get(call->body, "watermarks"), &backup, call->arena, error))
         return NULL;
     backup.made_ms = (uint64_t)json_integer_value(json_object_get(call->body, "made_ms"));
     backup.rev = (uint64_t)json_integer_value(json_object_get(call->body, "rev"));
     backup.file = arena_string(call->arena, file, strlen(file));
-    if (!backups_note(service->hub, &backup, keep > 1 ? (uint64_t)keep : 1, error))
+    if (!backups_note(service->hub, &backup, keep, error))
         return NULL;
     json_t *json = json_pack("{s:I}", "backups", (json_int_t)service->hub->backups);
     if (!json)

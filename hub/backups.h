@@ -16,9 +16,15 @@ bool backups_load(struct hub *hub, struct transaction *transaction, struct error
  * stood under the same file. Returns after the commit. ERROR_INPUT where it is of another store. */
 bool backups_note(struct hub *hub, const Hopnhat__Backup *backup, uint64_t keep, struct error *error);
 
-/* The store, as memory has it, is that of a backup which was just put in place, and which nobody has thrown
- * away: takes note of that one, in the transaction that marks the store as restored. */
-void backups_note_origin(struct hub *hub, struct transaction *transaction, struct arena *arena);
+/* The store, as memory has it, is that of a backup which was just put in place from `file` (an absolute path;
+ * NULL: not known), and which nobody has thrown away: takes note of that one, in the transaction that marks
+ * the store as restored, and forgets those whose files this machine has no more. */
+void backups_note_origin(struct hub *hub, struct transaction *transaction, const char *file,
+                         struct arena *arena);
+
+/* The files of those that are kept, for backup_schedule_options; of a struct hub. The caller's; NULL: out of
+ * memory, or the store failed. */
+json_t *backups_files(void *context);
 
 /* The marks of a backup, as `backups_handle` takes them: {"replica in hexadecimal": watermark}. */
 bool backups_marks(json_t *note, const Hopnhat__Backup *marks, struct error *error);
@@ -27,6 +33,7 @@ bool backups_marks(json_t *note, const Hopnhat__Backup *marks, struct error *err
 void backups_status(const struct hub *hub, json_t *status);
 
 /* POST /v1/backups        body file, made_ms, rev, keep, watermarks
+ *                         (keep: backup_keep of the settings, if absent)
  * POST /v1/recovery-key   body public: 64 hexadecimal digits */
 api_handler backups_handle, backups_handle_recovery_key;
 

@@ -14,11 +14,11 @@ static bool verify_store(const char *directory, bool beside, struct verify *veri
            (!note || backups_marks(note, &marks, error));
 }
 
-static bool restored(const char *data, const struct audit_act *act, struct error *error)
+static bool restored(const char *data, const char *file, const struct audit_act *act, struct error *error)
 {
     struct hub_options options = {.entropy = entropy_system()};
     struct hub *hub = hub_open(data, &options, error);
-    bool done = hub && hub_mark_restored(hub, act, error);
+    bool done = hub && hub_mark_restored(hub, file, act, error);
     hub_close(hub);
     return done;
 }

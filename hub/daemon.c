@@ -5,6 +5,7 @@
 #include "api/client.h"
 #include "api/wall.h"
 #include "base/log.h"
+#include "hub/backups.h"
 #include "hub/purge.h"
 #include "hub/service.h"
 #include "hub/session.h"
@@ -217,7 +218,14 @@ static bool open_http(struct hub_daemon *daemon, const char *data, const char *h
 
 static bool start_backups(struct hub_daemon *daemon, const char *data, struct error *error)
 {
-    daemon->backups = backup_schedule_new(daemon->loop, data, "hub", &daemon->settings, error);
+    struct backup_schedule_options options = {.loop = daemon->loop,
+                                              .data = data,
+                                              .name = "hub",
+                                              .key = daemon->hub->signing_keys.public_key,
+                                              .settings = &daemon->settings,
+                                              .counting = backups_files,
+                                              .context = daemon->hub};
+    daemon->backups = backup_schedule_new(&options, error);
     daemon->service.backups = daemon->backups;
     return daemon->backups != NULL;
 }

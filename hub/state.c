@@ -237,14 +237,14 @@ bool hub_init(const char *directory, const struct hub_options *options, struct b
     return made;
 }
 
-bool hub_mark_restored(struct hub *hub, const struct audit_act *act, struct error *error)
+bool hub_mark_restored(struct hub *hub, const char *file, const struct audit_act *act, struct error *error)
 {
     struct transaction transaction;
     struct arena arena;
     if (!transaction_begin(&transaction, hub->environment, true, error))
         return false;
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
-    backups_note_origin(hub, &transaction, &arena);
+    backups_note_origin(hub, &transaction, file, &arena);
     arena_release(&arena);
     put_new_numbers(hub, &transaction);
     meta_put_number(&transaction, HUB_META, "restored", 1);

@@ -201,10 +201,10 @@ void hub_close(struct hub *hub); /* NULL is allowed; sessions must have ended */
 /* Reads everything that is kept in memory anew: after a transaction that did not commit. */
 bool hub_reload(struct hub *hub, struct error *error);
 
-/* Marks a store that was put in place from a backup: a new epoch, and a new number for headquarters' own
- * changes, at once. Codes that the backup holds are void: they may have been used since. `act` goes into the
- * audit log with it; it may be NULL. */
-bool hub_mark_restored(struct hub *hub, const struct audit_act *act, struct error *error);
+/* Marks a store that was put in place from the backup `file` (backups_note_origin): a new epoch, and a new
+ * number for headquarters' own changes, at once. Codes that the backup holds are void: they may have been
+ * used since. `act` goes into the audit log with it; it may be NULL. */
+bool hub_mark_restored(struct hub *hub, const char *file, const struct audit_act *act, struct error *error);
 
 /* Whether the store ever came back from a backup: then agents that it does not know may show a certificate,
  * and may have trimmed what it does not have. */

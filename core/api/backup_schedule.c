@@ -2,6 +2,7 @@
 
 #include "api/record_json.h"
 #include "api/wall.h"
+#include "base/hex.h"
 #include "base/log.h"
 
 #include <dirent.h>
@@ -18,26 +19,35 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ENDING ".backup"
+#define ENDING       ".backup"
+#define PART         ".part"
+#define STAMP_FORMAT "%Y%m%dT%H%M%SZ"
 
 enum {
     HOUR_MS = 3600 * 1000,
     RETRY_MS = 10 * 60 * 1000, /* after one that failed */
-    NAME_BYTES = 64,
+    LOOK_MS = 10 * 1000,       /* whether one is overdue */
+    KEY_BYTES = 4,             /* of the key, in names */
+    NAME_BYTES = 160,
     PATH_BYTES = 2048,
-    STAMP_BYTES = 16, /* 20251231T173000Z */
     MOST_FILES = 4096,
 };
 
+/* What a file's name says. The numbers are the order in which they were written, whatever the clock was. */
+struct backup_name {
+    uint64_t number, ms;
+};
+
 struct backup_schedule {
-    struct loop *loop;
+    struct backup_schedule_options options;
     struct loop_source *timer;
-    const char *data, *name;
-    const struct settings *settings;
-    uint64_t due_ms;    /* by loop_now_ms: when the next is to be made */
-    uint64_t newest_ms; /* wall clock: when the newest was made; 0: there is none */
-    uint64_t begun_ms;  /* wall clock: since when this one is to make them */
+    char name[NAME_BYTES]; /* of the files, before the number */
+    uint64_t due_ms;       /* by loop_now_ms: when the next is to be made */
+    uint64_t looked_ms;    /* by loop_now_ms: when it was last seen whether one is overdue */
+    uint64_t newest_ms;    /* wall clock: when the newest was made; 0: there is none */
+    uint64_t begun_ms;     /* wall clock: since when this one is to make them */
     uint64_t failures;
+    size_t counting, missing; /* files that should be in the directory; of these, those that are not */
     char trouble[512];
     bool late;
     /* the one under way */
@@ -48,54 +58,133 @@ struct backup_schedule {
     char path[PATH_BYTES];
 };
 
-/* The time in the file's name, which is that of a backup of ours; 0: it is none. */
-static uint64_t time_of(const struct backup_schedule *schedule, const char *file)
+static bool write_name(const struct backup_schedule *schedule, const struct backup_name *name,
+                       char file[NAME_BYTES])
+{
+    time_t seconds = (time_t)(name->ms / 1000);
+    struct tm utc;
+    char stamp[32];
+    return gmtime_r(&seconds, &utc) && strftime(stamp, sizeof stamp, STAMP_FORMAT, &utc) &&
+           snprintf(file, NAME_BYTES, "%s-%06llu-%s" ENDING, schedule->name, (unsigned long long)name->number,
+                    stamp) < NAME_BYTES;
+}
+
+/* Whether it is the name of a backup of ours. */
+static bool read_name(const struct backup_schedule *schedule, const char *file, struct backup_name *name)
 {
     size_t prefix = strlen(schedule->name);
     struct tm utc = {0};
-    if (strncmp(file, schedule->name, prefix) != 0 || file[prefix] != '-' ||
-        strlen(file) != prefix + 1 + STAMP_BYTES + strlen(ENDING) ||
-        strcmp(file + prefix + 1 + STAMP_BYTES, ENDING) != 0)
-        return 0;
-    const char *end = strptime(file + prefix + 1, "%Y%m%dT%H%M%SZ", &utc);
-    time_t seconds = end && strcmp(end, ENDING) == 0 ? timegm(&utc) : -1;
-    return seconds > 0 ? (uint64_t)seconds * 1000 : 0;
+    char *end, again[NAME_BYTES];
+    if (strncmp(file, schedule->name, prefix) != 0 || file[prefix] != '-')
+        return false;
+    name->number = strtoull(file + prefix + 1, &end, 10);
+    if (*end != '-' || !strptime(end + 1, STAMP_FORMAT, &utc))
+        return false;
+    name->ms = (uint64_t)timegm(&utc) * 1000;
+    return write_name(schedule, name, again) && strcmp(again, file) == 0;
 }
 
 static int later_first(const void *a, const void *b)
 {
-    const uint64_t *left = a, *right = b;
-    return (*right > *left) - (*right < *left);
+    const struct backup_name *left = a, *right = b;
+    return left->number != right->number ? (right->number > left->number) - (right->number < left->number)
+                                         : (right->ms > left->ms) - (right->ms < left->ms);
 }
 
-/* The times of the backups in the directory, the newest first: how many, or -1 with an error. */
-static int list_times(const struct backup_schedule *schedule, uint64_t *times, struct error *error)
+/* The backups of ours in the directory, the newest first: how many. What is left of one that was given up is
+ * removed, where none is under way. */
+static size_t list_names(const struct backup_schedule *schedule, const char *directory,
+                         struct backup_name *names)
 {
-    const char *directory = schedule->settings->backup_directory;
     DIR *listing = opendir(directory);
     const struct dirent *entry;
-    int count = 0;
-    if (!listing) {
-        error_set(error, ERROR_STORE, "cannot read the directory of backups %s: %s", directory,
-                  strerror(errno));
-        return -1;
-    }
-    while (count < MOST_FILES && (entry = readdir(listing)))
-        if ((times[count] = time_of(schedule, entry->d_name)))
+    size_t count = 0;
+    while (listing && count < MOST_FILES && (entry = readdir(listing))) {
+        char file[sizeof entry->d_name];
+        snprintf(file, sizeof file, "%s", entry->d_name);
+        size_t length = strlen(file), rest = strlen(PART);
+        bool part = length > rest && strcmp(file + length - rest, PART) == 0;
+        file[part ? length - rest : length] = '\0';
+        if (!read_name(schedule, file, &names[count]))
+            continue;
+        if (!part)
             count++;
-    closedir(listing);
-    qsort(times, (size_t)count, sizeof *times, later_first);
+        else if (!schedule->child && unlinkat(dirfd(listing), entry->d_name, 0) == 0)
+            log_info("removed %s/%s, which was never ended", directory, entry->d_name);
+    }
+    if (listing)
+        closedir(listing);
+    qsort(names, count, sizeof *names, later_first);
     return count;
 }
 
-static bool path_of(const struct backup_schedule *schedule, uint64_t ms, char path[PATH_BYTES])
+/* Whether the list of what counts has the file; what is not known counts. */
+static bool counts(const json_t *list, const char *path)
 {
-    time_t seconds = (time_t)(ms / 1000);
-    struct tm utc;
-    char stamp[STAMP_BYTES + 1];
-    return gmtime_r(&seconds, &utc) && strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc) &&
-           snprintf(path, PATH_BYTES, "%s/%s-%s" ENDING, schedule->settings->backup_directory, schedule->name,
-                    stamp) < PATH_BYTES;
+    size_t i;
+    const json_t *file;
+    json_array_foreach((json_t *)(uintptr_t)list, i, file)
+    {
+        if (strcmp(json_string_value(file), path) == 0)
+            return true;
+    }
+    return !list;
+}
+
+/* Removes all but the newest that are to be kept, and what counts. */
+static void remove_old(const struct backup_schedule *schedule, const char *directory, const json_t *list,
+                       const struct backup_name *names, size_t count)
+{
+    for (size_t i = schedule->options.settings->backup_keep; i < count; i++) {
+        char file[NAME_BYTES], path[PATH_BYTES];
+        if (!write_name(schedule, &names[i], file) ||
+            snprintf(path, sizeof path, "%s/%s", directory, file) >= PATH_BYTES || counts(list, path))
+            continue;
+        if (unlink(path) != 0)
+            log_with(LOG_LEVEL_WARNING, "HOPNHAT_FILE", path, "cannot remove the old backup %s: %s", path,
+                     strerror(errno));
+    }
+}
+
+/* A backup that counts and is not there is one that offices rely on in vain. */
+static void look_for_missing(struct backup_schedule *schedule, const char *directory, const json_t *list)
+{
+    size_t i, length = strlen(directory), before = schedule->missing;
+    const json_t *file;
+    schedule->counting = schedule->missing = 0;
+    json_array_foreach((json_t *)(uintptr_t)list, i, file)
+    {
+        const char *path = json_string_value(file);
+        if (strncmp(path, directory, length) != 0 || path[length] != '/' || strchr(path + length + 1, '/'))
+            continue;
+        schedule->counting++;
+        if (access(path, F_OK) != 0)
+            schedule->missing++;
+    }
+    if (schedule->missing && !before)
+        log_error("of %zu backups in %s that count %zu are not there: is the right disk mounted?",
+                  schedule->counting, directory, schedule->missing);
+}
+
+/* Looks through the directory, and removes what is too old there where it is to be `tidied`. The newest
+ * backup in it; zeros: there is none. */
+static struct backup_name look(struct backup_schedule *schedule, bool tidied)
+{
+    struct backup_name newest = {0}, *names = calloc(MOST_FILES, sizeof *names);
+    char *directory = realpath(schedule->options.settings->backup_directory, NULL);
+    json_t *list =
+        schedule->options.counting ? schedule->options.counting(schedule->options.context) : json_array();
+    size_t count = names && directory ? list_names(schedule, directory, names) : 0;
+    if (directory)
+        look_for_missing(schedule, directory, list);
+    if (count)
+        newest = names[0];
+    if (tidied)
+        remove_old(schedule, directory, list, names, count);
+    json_decref(list);
+    free(directory);
+    free(names);
+    return newest;
 }
 
 static void failed(struct backup_schedule *schedule, const char *why)
@@ -104,21 +193,6 @@ static void failed(struct backup_schedule *schedule, const char *why)
     schedule->due_ms = loop_now_ms() + RETRY_MS;
     snprintf(schedule->trouble, sizeof schedule->trouble, "%s", why);
     log_with(LOG_LEVEL_ERROR, "HOPNHAT_FILE", schedule->path, "the backup was not made: %s", why);
-}
-
-/* Removes all but the newest that are to be kept. */
-static void remove_old(const struct backup_schedule *schedule)
-{
-    struct error error;
-    uint64_t *times = calloc(MOST_FILES, sizeof *times);
-    int count = times ? list_times(schedule, times, &error) : 0;
-    for (int i = (int)schedule->settings->backup_keep; i < count; i++) {
-        char path[PATH_BYTES];
-        if (path_of(schedule, times[i], path) && unlink(path) != 0)
-            log_with(LOG_LEVEL_WARNING, "HOPNHAT_FILE", path, "cannot remove the old backup %s: %s", path,
-                     strerror(errno));
-    }
-    free(times);
 }
 
 /* The first line of what the child wrote to its stderr. */
@@ -131,7 +205,7 @@ static void read_text(const struct backup_schedule *schedule, char *text, size_t
 
 static void let_go(struct backup_schedule *schedule)
 {
-    loop_remove(schedule->loop, schedule->ended);
+    loop_remove(schedule->options.loop, schedule->ended);
     schedule->ended = NULL;
     if (schedule->child_fd >= 0)
         close(schedule->child_fd);
@@ -154,15 +228,15 @@ static void child_ended(void *user)
         schedule->trouble[0] = '\0';
         schedule->late = false;
         schedule->newest_ms = schedule->started_ms;
-        schedule->due_ms = loop_now_ms() + schedule->settings->backup_interval_h * HOUR_MS;
+        schedule->due_ms = loop_now_ms() + schedule->options.settings->backup_interval_h * HOUR_MS;
         log_with(LOG_LEVEL_INFO, "HOPNHAT_FILE", schedule->path, "wrote the backup %s", schedule->path);
-        remove_old(schedule);
     } else if (WIFSIGNALED(status)) {
         snprintf(text, sizeof text, "it was ended by signal %d", WTERMSIG(status));
         failed(schedule, text);
     } else {
         failed(schedule, text);
     }
+    look(schedule, true);
 }
 
 static bool spawn(struct backup_schedule *schedule, char *const *arguments, struct error *error)
@@ -191,7 +265,8 @@ static bool spawn(struct backup_schedule *schedule, char *const *arguments, stru
     }
     schedule->child_fd = pidfd_open(schedule->child, 0);
     if (schedule->child_fd >= 0)
-        schedule->ended = loop_add_fd(schedule->loop, schedule->child_fd, child_ended, schedule, error);
+        schedule->ended =
+            loop_add_fd(schedule->options.loop, schedule->child_fd, child_ended, schedule, error);
     else
         error_set(error, ERROR_STORE, "cannot watch a process: %s", strerror(errno));
     return schedule->ended != NULL;
@@ -210,24 +285,24 @@ static void give_up_child(struct backup_schedule *schedule)
 static void start_backup(struct backup_schedule *schedule)
 {
     struct error error;
-    char keep[24], program[NAME_BYTES] = "backup";
-    snprintf(keep, sizeof keep, "%llu", (unsigned long long)schedule->settings->backup_keep);
-    schedule->started_ms = wall_now_ms();
+    const char *directory = schedule->options.settings->backup_directory;
+    char file[NAME_BYTES], program[] = "backup";
     char *arguments[] = {program,
                          (char[]){"backup"},
                          schedule->path,
                          (char[]){"--data"},
-                         (char *)(uintptr_t)schedule->data,
-                         (char[]){"--keep"},
-                         keep,
+                         (char *)(uintptr_t)schedule->options.data,
                          NULL};
     struct stat status;
-    if (stat(schedule->settings->backup_directory, &status) != 0) {
-        snprintf(schedule->path, sizeof schedule->path, "%s", schedule->settings->backup_directory);
+    struct backup_name name = {.number = look(schedule, false).number + 1, .ms = wall_now_ms()};
+    schedule->started_ms = name.ms;
+    if (stat(directory, &status) != 0) {
+        snprintf(schedule->path, sizeof schedule->path, "%s", directory);
         error_set(&error, ERROR_STORE, "the directory of backups %s cannot be used: %s", schedule->path,
                   strerror(errno));
         failed(schedule, error.text);
-    } else if (!path_of(schedule, schedule->started_ms, schedule->path)) {
+    } else if (!write_name(schedule, &name, file) ||
+               snprintf(schedule->path, PATH_BYTES, "%s/%s", directory, file) >= PATH_BYTES) {
         failed(schedule, "the name of the directory is too long");
     } else if (!spawn(schedule, arguments, &error)) {
         give_up_child(schedule);
@@ -237,63 +312,64 @@ static void start_backup(struct backup_schedule *schedule)
 
 static void tell_late(struct backup_schedule *schedule)
 {
-    uint64_t since_ms = schedule->newest_ms ? schedule->newest_ms : schedule->begun_ms,
-             now_ms = wall_now_ms();
-    uint64_t most_ms = 2 * schedule->settings->backup_interval_h * HOUR_MS;
-    bool late = now_ms > since_ms && now_ms - since_ms > most_ms;
+    uint64_t now_ms = wall_now_ms(), most_ms = 2 * schedule->options.settings->backup_interval_h * HOUR_MS,
+             *since_ms = schedule->newest_ms ? &schedule->newest_ms : &schedule->begun_ms;
+    if (*since_ms > now_ms) /* the clock was ahead then */
+        *since_ms = now_ms;
+    bool late = now_ms - *since_ms > most_ms;
     if (late && !schedule->late)
-        log_error("no backup was made for more than %llu hours", (unsigned long long)(most_ms / HOUR_MS));
+        log_error("no backup was made for more than %llu hours%s", (unsigned long long)(most_ms / HOUR_MS),
+                  schedule->child ? ", and one that was begun has not ended" : "");
     schedule->late = late;
 }
 
 static int64_t wait_ms(void *user)
 {
     const struct backup_schedule *schedule = user;
-    uint64_t now_ms = loop_now_ms();
-    if (!*schedule->settings->backup_directory || schedule->child)
+    uint64_t now_ms = loop_now_ms(), at_ms = schedule->looked_ms + LOOK_MS;
+    if (!*schedule->options.settings->backup_directory)
         return -1;
-    return schedule->due_ms > now_ms ? (int64_t)(schedule->due_ms - now_ms) : 0;
+    if (!schedule->child && schedule->due_ms < at_ms)
+        at_ms = schedule->due_ms;
+    return at_ms > now_ms ? (int64_t)(at_ms - now_ms) : 0;
 }
 
 static void run(void *user)
 {
     struct backup_schedule *schedule = user;
+    schedule->looked_ms = loop_now_ms();
     tell_late(schedule);
-    start_backup(schedule);
+    if (!schedule->child && schedule->due_ms <= schedule->looked_ms)
+        start_backup(schedule);
 }
 
 void backup_schedule_changed(struct backup_schedule *schedule)
 {
-    struct error error;
-    uint64_t *times = calloc(MOST_FILES, sizeof *times), now_ms = wall_now_ms();
-    uint64_t interval_ms = schedule->settings->backup_interval_h * HOUR_MS, age_ms = interval_ms;
-    schedule->newest_ms = 0;
+    uint64_t now_ms = wall_now_ms(), interval_ms = schedule->options.settings->backup_interval_h * HOUR_MS,
+             age_ms = interval_ms;
+    bool scheduled = *schedule->options.settings->backup_directory != '\0';
+    schedule->newest_ms = scheduled ? look(schedule, false).ms : 0;
     schedule->trouble[0] = '\0';
-    if (*schedule->settings->backup_directory && times && list_times(schedule, times, &error) > 0)
-        schedule->newest_ms = times[0];
-    free(times);
     if (schedule->newest_ms &&
         schedule->newest_ms <= now_ms) /* else the clock was wrong once: make one now */
         age_ms = now_ms - schedule->newest_ms;
     schedule->due_ms = loop_now_ms() + (age_ms < interval_ms ? interval_ms - age_ms : 0);
 }
 
-struct backup_schedule *backup_schedule_new(struct loop *loop, const char *data, const char *name,
-                                            const struct settings *settings, struct error *error)
+struct backup_schedule *backup_schedule_new(const struct backup_schedule_options *options,
+                                            struct error *error)
 {
     struct backup_schedule *schedule = calloc(1, sizeof *schedule);
+    char key[2 * KEY_BYTES + 1];
     if (!schedule) {
         error_set(error, ERROR_MEMORY, "out of memory");
         return NULL;
     }
-    *schedule = (struct backup_schedule){.loop = loop,
-                                         .data = data,
-                                         .name = name,
-                                         .settings = settings,
-                                         .begun_ms = wall_now_ms(),
-                                         .child_fd = -1,
-                                         .text_fd = -1};
-    if (!(schedule->timer = loop_add_timer(loop, wait_ms, run, schedule, error))) {
+    *schedule = (struct backup_schedule){
+        .options = *options, .begun_ms = wall_now_ms(), .child_fd = -1, .text_fd = -1};
+    hex_encode(bytes_of(options->key, KEY_BYTES), key);
+    snprintf(schedule->name, sizeof schedule->name, "%s-%s", options->name, key);
+    if (!(schedule->timer = loop_add_timer(options->loop, wait_ms, run, schedule, error))) {
         free(schedule);
         return NULL;
     }
@@ -306,19 +382,30 @@ void backup_schedule_free(struct backup_schedule *schedule)
     if (!schedule)
         return;
     give_up_child(schedule);
-    loop_remove(schedule->loop, schedule->timer);
+    loop_remove(schedule->options.loop, schedule->timer);
     free(schedule);
+}
+
+uint64_t backup_schedule_keep(const struct backup_schedule *schedule)
+{
+    return schedule ? schedule->options.settings->backup_keep : UINT64_MAX;
 }
 
 bool backup_schedule_status(json_t *status, struct backup_schedule *schedule, struct error *error)
 {
-    bool scheduled = schedule && *schedule->settings->backup_directory;
-    const char *trouble = "";
+    bool scheduled = schedule && *schedule->options.settings->backup_directory;
+    char trouble[sizeof schedule->trouble] = "";
     if (scheduled) {
         tell_late(schedule);
-        trouble = schedule->trouble[0] ? schedule->trouble
-                  : schedule->late     ? "the newest backup is older than two intervals"
-                                       : "";
+        if (schedule->trouble[0] || schedule->late)
+            snprintf(trouble, sizeof trouble, "%s",
+                     schedule->trouble[0] ? schedule->trouble
+                                          : "the newest backup is older than two intervals");
+        else if (schedule->missing)
+            snprintf(
+                trouble, sizeof trouble,
+                "of %zu backups in its directory that count %zu are not there: is the right disk mounted?",
+                schedule->counting, schedule->missing);
     }
     json_t *members = json_pack("{s:b, s:b, s:I, s:o}", "backup_scheduled", (int)scheduled, "backup_running",
                                 (int)(schedule && schedule->child), "backup_failures",

@@ -11,19 +11,38 @@
 
 struct backup_schedule;
 
-/* Begins to make them, as the settings say, at any time, in the loop's thread. `data` and `settings` are
- * borrowed. `name` begins the files' names: NAME-20251231T173000Z.backup. NULL: ERROR_MEMORY. The caller
- * frees it before the loop: a backup that is under way is given up. */
-struct backup_schedule *backup_schedule_new(struct loop *loop, const char *data, const char *name,
-                                            const struct settings *settings, struct error *error);
+/* Everything is borrowed, for as long as the schedule. */
+struct backup_schedule_options {
+    struct loop *loop;
+    const char *data;
+    const char *name;   /* "hub", or the office's code */
+    const uint8_t *key; /* public key of this installation's signatures: several may share a directory */
+    const struct settings *settings;
+    /* The files of the backups on which the trimming of logs rests, as an array of absolute paths; NULL: not
+     * known now. No such file is removed, and where one is missing in the directory, that is an alarm. The
+     * function may be NULL: there are no such files. */
+    json_t *(*counting)(void *context);
+    void *context;
+};
+
+/* Begins to make them, as the settings say, at any time, in the loop's thread. The files are named
+ * NAME-KEY-NUMBER-20251231T173000Z.backup, KEY being the first 8 hexadecimal digits of the key; of two files
+ * that with the higher number was written later, whatever the clock was. Others are never touched. NULL:
+ * ERROR_MEMORY. The caller frees it before the loop: a backup that is under way is given up, and what it left
+ * in the directory is removed at the next start. */
+struct backup_schedule *backup_schedule_new(const struct backup_schedule_options *options,
+                                            struct error *error);
 void backup_schedule_free(struct backup_schedule *schedule); /* NULL is allowed */
+
+/* How many backups are kept, by the settings; of a tool (NULL), which does not know them: all. */
+uint64_t backup_schedule_keep(const struct backup_schedule *schedule);
 
 /* The settings have changed. */
 void backup_schedule_changed(struct backup_schedule *schedule);
 
 /* Adds what status tells: backup_scheduled, backup_running, backup_failures (since the start), and
- * backup_trouble: why the last one was not made, or that the newest is older than two intervals; "" when all
- * is well. schedule may be NULL: of a tool. */
+ * backup_trouble: why the last one was not made, that the newest is older than two intervals, or that files
+ * which count are missing; "" when all is well. schedule may be NULL: of a tool. */
 bool backup_schedule_status(json_t *status, struct backup_schedule *schedule, struct error *error);
 
 #endif

@@ -9,13 +9,15 @@
 #include "store/environment.h"
 #include "store/lock.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { KEEP = 7, MOST_KEEP = 64 };
+enum { MOST_KEEP = 64 };
 
 const char *const command_backup_options[] = {"recovery-key", "keep", NULL};
 const char *const command_restore_options[] = {"recovery-key", "replace", NULL};
@@ -94,28 +96,52 @@ static void print_backup(struct cli *cli, const char *did, const Hopnhat__Backup
     json_decref(json);
 }
 
+/* The path by which the file is known from anywhere, in the cli's arena. */
+static char *whole_path(struct cli *cli, const char *file, struct error *error)
+{
+    char *path = realpath(file, NULL), *copy = path ? arena_string(&cli->arena, path, strlen(path)) : NULL;
+    if (!path)
+        error_set(error, ERROR_STORE, "cannot find out where %s is: %s", file, strerror(errno));
+    else if (!copy)
+        error_set(error, ERROR_MEMORY, "out of memory");
+    free(path);
+    return copy;
+}
+
+/* Tells the daemon, beside what is in the note. */
+static bool tell_of_backup(struct cli *cli, const Hopnhat__BackupHeader *header, json_t *note,
+                           struct error *error)
+{
+    json_t *answer = NULL;
+    const char *path = whole_path(cli, cli->arguments[0], error);
+    bool told =
+        path && ((json_object_set_new(note, "file", json_string(path)) == 0 &&
+                  json_object_set_new(note, "made_ms", json_integer((json_int_t)header->made_ms)) == 0 &&
+                  json_object_set_new(note, "rev", json_integer((json_int_t)header->rev)) == 0) ||
+                 error_set(error, ERROR_MEMORY, "out of memory"));
+    told = told && cli_call(cli, "POST", note, &answer, error, "/v1/backups");
+    json_decref(answer);
+    return told || error_prefix(error, "the backup was written, and could not be noted");
+}
+
 bool command_backup(struct cli *cli, const struct backup_program *program, struct error *error)
 {
     struct backup_work work;
     Hopnhat__BackupHeader header = HOPNHAT__BACKUP_HEADER__INIT;
     uint64_t keep;
-    json_t *answer = NULL, *note = json_object();
+    json_t *note = json_object();
     if (!note)
         return error_set(error, ERROR_MEMORY, "out of memory");
-    if (!cli_number(cli, "keep", KEEP, MOST_KEEP, &keep, error) ||
+    if (!cli_number(cli, "keep", 0, MOST_KEEP, &keep, error) ||
+        (cli_option(cli, "keep") && json_object_set_new(note, "keep", json_integer((json_int_t)keep)) != 0 &&
+         !error_set(error, ERROR_MEMORY, "out of memory")) ||
         !backup_work_begin(&work, cli->data, false, error)) {
         json_decref(note);
         return false;
     }
     bool made = make_backup(cli, program, &work, &header, note, error);
     backup_work_end(&work);
-    made = made && (json_object_set_new(note, "file", json_string(cli->arguments[0])) == 0 &&
-                    json_object_set_new(note, "made_ms", json_integer((json_int_t)header.made_ms)) == 0 &&
-                    json_object_set_new(note, "rev", json_integer((json_int_t)header.rev)) == 0 &&
-                    json_object_set_new(note, "keep", json_integer((json_int_t)keep)) == 0);
-    if (made && !cli_call(cli, "POST", note, &answer, error, "/v1/backups"))
-        made = error_prefix(error, "the backup was written, and could not be noted");
-    json_decref(answer);
+    made = made && tell_of_backup(cli, &header, note, error);
     json_decref(note);
     if (made)
         print_backup(cli, "wrote", &header);
@@ -216,12 +242,13 @@ static bool put_in_place(struct cli *cli, const struct backup_program *program, 
                                wall_text(header->made_ms, &cli->arena)),
         .wall_ms = wall_now_ms(),
     };
+    const char *file = whole_path(cli, cli->arguments[0], error);
     aside[0] = '\0';
-    if (!act.actor)
+    if (!act.actor || !file)
         return false;
     if (!act.detail)
         return error_set(error, ERROR_MEMORY, "out of memory");
-    if (!program->restored(work->directory, &act, error))
+    if (!program->restored(work->directory, file, &act, error))
         return false;
     if (replace && !backup_move_aside(cli->data, aside, error))
         return false;

@@ -15,9 +15,9 @@ struct backup_program {
      * daemon is to be told of a backup with this content. */
     bool (*verify)(const char *directory, bool beside, struct verify *verify, Hopnhat__BackupHeader *header,
                    json_t *note, struct arena *arena, struct error *error);
-    /* The store in data/store has come back from a backup: new numbers, at once, with the act on record in
-     * its audit log. Nobody else has it open. */
-    bool (*restored)(const char *data, const struct audit_act *act, struct error *error);
+    /* The store in data/store has come back from the backup `file` (an absolute path): new numbers, at once,
+     * with the act on record in its audit log. Nobody else has it open. */
+    bool (*restored)(const char *data, const char *file, const struct audit_act *act, struct error *error);
     /* Makes fresh/store out of what is whole in the store in the directory `damaged`, as agent_repair. */
     bool (*repair)(const char *damaged, const char *fresh, void (*told)(void *context, const char *text),
                    void *context, struct error *error);
@@ -61,7 +61,7 @@ extern const char *const command_backup_options[], *const command_restore_option
 /* Their options, for the program's table. */
 #define COMMAND_BACKUP_OPTIONS                                                                               \
     {"recovery-key", "FILE", "the file of the recovery key; to restore or verify, with its secret"},         \
-        {"keep", "N", "how many backups are kept, this one included; 7 if not given"},                       \
+        {"keep", "N", "how many backups count as kept, this one included; backup_keep if not given"},        \
     {                                                                                                        \
         "replace", NULL, "move the store that is there aside"                                                \
     }

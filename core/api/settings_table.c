@@ -56,7 +56,8 @@ const struct setting settings_table[] = {
      .live = true,
      .help =
          "Where backups are written by themselves, best on another disk or another machine; none are while\n"
-         "this is not set. The service's user has to be allowed to write there: see docs/operations.md."},
+         "this is not set. A directory on that disk, not its mount point, which is there without the disk,\n"
+         "too. The service's user has to be allowed to write there: see docs/operations.md."},
     {.key = "backup_interval_hours",
      .programs = BOTH,
      .kind = SETTING_NUMBER,

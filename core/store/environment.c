@@ -44,7 +44,7 @@ bool environment_failed(struct error *error, int code, const char *what, const c
     } else if (code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_INVALID ||
                code == MDB_PANIC) {
         kind = ERROR_CORRUPT;
-        remedy = "; stop, and restore the newest backup";
+        remedy = "; run verify, and start the daemon again: it mends what it can";
     }
     return error_set(error, kind, "%s %s: %s%s", what, where, mdb_strerror(code), remedy);
 }

@@ -131,7 +131,7 @@ void world_restore_hub(struct world *world)
     copy_store(world, world->hub_directory, slot, true);
     world->hub_restores++;
     world_open_hub(world);
-    if (world->hub && !hub_mark_restored(world->hub, NULL, &error))
+    if (world->hub && !hub_mark_restored(world->hub, NULL, NULL, &error))
         world_fail(world, "restore of the hub: %s", error.text);
 }
 

@@ -293,5 +293,28 @@ def test_a_row_that_is_damaged_while_the_daemon_runs(bench):
         check("made anew" in daemon.status()["last_incident"], "and told")
 
 
+def test_damaged_views_cost_no_restore(bench):
+    """What is derived from the store is made again: the error says how, and it is so."""
+    world = Federation(bench, "hue")
+    hue = world["hue"]
+    record = add(hue, "partner", "name=Quite ordinary")
+    world.sync()
+    wait_until(lambda: hue.status()["index_behind"] == 0, 10, "the views are up to date")
+    hue.stop()
+    path = os.path.join(hue.data, "views", "data.mdb")
+    data = bytearray(read(path))
+    for page in range(2 * PAGE, len(data), PAGE):
+        if b"ordinary" in data[page:page + PAGE]:
+            data[page + 10:page + 12] = bytes(2)  # LMDB's flags: a page of no kind
+    put_back(path, data)
+    result = hue.do("list", "partner", "--sort", "name", status=1)
+    check("run verify" in result.err and "backup" not in result.err, f"the remedy: {result.err}")
+    hue.do("verify", status=1)
+    hue.start()
+    equal(list(content(hue)), [record], "the records")
+    equal([row["id"] for row in hue.records("partner", "--sort", "name")], [record], "by the views")
+    hue.do("verify")
+
+
 if __name__ == "__main__":
     main(globals())

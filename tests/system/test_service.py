@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The daemons as services: settings, what systemd is told, backups by themselves, an orderly stop."""
+"""The daemons as services: settings, what systemd is told, an orderly stop."""
 import os
 import random
 import re
@@ -260,55 +260,6 @@ def test_a_stop_does_not_wait_for_a_long_import(bench):
         check(took_s < STOP_S, f"the hub stopped in {took_s:.1f} s")
         world.start_hub()
         equal(world.hub.status()["records"], before, f"records as before {arguments}")
-
-
-def backups_in(directory, name):
-    return sorted(file for file in os.listdir(directory) if file.startswith(name + "-"))
-
-
-def test_backups_are_made_by_themselves(bench):
-    """Of a hub and of an agent: the first at once, old ones removed, and what is in them can be restored."""
-    directory = bench.path("Sao lưu")
-    os.mkdir(directory)
-    world = Federation(bench, "hue")
-    partner = add(world["hue"], "partner", "name=One")
-    world.sync()
-    for daemon, name in ((world.hub, "hub"), (world["hue"], "hue")):
-        for day in range(1, 4):
-            write(os.path.join(directory, f"{name}-2020010{day}T000000Z.backup"), "old")
-        write(os.path.join(directory, f"{name}-notes.backup"), "not ours")
-        daemon.stop()
-        more = ["--listen", world.address] if name == "hub" else []
-        daemon.start("--set", f"backup_directory={directory}", "--set", "backup_keep=2", *more)
-        wait_until(lambda d=daemon: d.status()["last_backup"], SOON_S, f"a backup of {name}")
-        wait_until(lambda n=name: len(backups_in(directory, n)) == 3, SOON_S, "old ones are removed")
-        kept = backups_in(directory, name)
-        equal(kept[0], f"{name}-20200103T000000Z.backup", "the newest of the old ones is kept")
-        equal(kept[2], f"{name}-notes.backup", "what is none of ours is left alone")
-        status = daemon.status()
-        check(status["backup_scheduled"] and status["backup_trouble"] == "", f"all is well: {status}")
-        daemon.do("verify", os.path.join(directory, kept[1]))
-        copy = bench.hub("copy-" + name) if name == "hub" else bench.agent("copy-" + name)
-        copy.do("restore", os.path.join(directory, kept[1]))
-        equal(ids(copy, "partner"), [partner], "the records in it")
-
-
-def test_a_backup_that_fails_is_an_alarm(bench):
-    directory = bench.path("disk")
-    path = write(bench.path("hub.yaml"),
-                 f"listen: tcp://127.0.0.1:{bench.free_port()}\nbackup_directory: {directory}\n")
-    hub = bench.hub()
-    hub.do("init")
-    process = hub.start("--config", path)
-    wait_until(lambda: hub.status()["backup_trouble"], SOON_S, "status tells")
-    status = hub.status()
-    check(directory in status["backup_trouble"], f"what is wrong: {status}")
-    equal((status["backup_failures"], status["last_backup"]), (1, None), "failures, last backup")
-    check("the backup was not made" in process.log(), f"the log tells: {process.log()}")
-    os.mkdir(directory)
-    process.signal(signal.SIGHUP)  # the disk is there again: it need not wait for the next try
-    wait_until(lambda: hub.status()["last_backup"], SOON_S, "a backup")
-    wait_until(lambda: hub.status()["backup_trouble"] == "", SOON_S, "trouble is over")
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ static void be_restored(struct fixture *fixture)
 {
     struct error error;
     hub_end_sessions(fixture->hub);
-    assert_true(hub_mark_restored(fixture->hub, NULL, &error));
+    assert_true(hub_mark_restored(fixture->hub, NULL, NULL, &error));
     custody_is_awaited(fixture->hub); /* begins to wait for what nobody has */
     fixture->wall_ms += CUSTODY_MOST_WAIT_MS + 1;
 }

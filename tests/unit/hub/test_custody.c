@@ -55,7 +55,7 @@ static void restore(struct fixture *fixture)
     copy_store(fixture, true);
     fixture->hub = hub_open(fixture->directory, &fixture->options, &error);
     assert_non_null(fixture->hub);
-    assert_true(hub_mark_restored(fixture->hub, NULL, &error));
+    assert_true(hub_mark_restored(fixture->hub, NULL, NULL, &error));
     assert_true(custody_is_awaited(fixture->hub));
 }
 

@@ -211,7 +211,7 @@ static void test_a_restored_hub_slows_strangers_too(void **state)
     struct asking known;
     new_keys(&known);
     assert_non_null(join_at(made, &once, &known, WALL_MS, &error));
-    assert_true(hub_mark_restored(made->hub, NULL, &error));
+    assert_true(hub_mark_restored(made->hub, NULL, NULL, &error));
     link_keys_generate(&stranger);
     for (int i = 0; i < 10; i++)
         assert_true(hub_admits(made->hub, stranger.public_key, "192.0.2.1", WALL_MS));

@@ -230,7 +230,7 @@ static void a_new_catalog_is_followed(void **state)
     follow_status(follow, &status);
     assert_int_equal(status.position, hub->rev);
     assert_false(status.building || status.trouble);
-    assert_true(hub_mark_restored(hub, NULL, &error));
+    assert_true(hub_mark_restored(hub, NULL, NULL, &error));
     assert_int_equal(count_found("mot"), 20);
     assert_true(follow_settle(follow, &error));
     assert_int_equal(count_found("mot"), 20);

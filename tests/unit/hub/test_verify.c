@@ -286,7 +286,7 @@ static void what_is_in_the_oldest_kept_backup_is_safe(void **state)
     open_hub();
     assert_int_equal(safe(), 8);
     uint64_t former = hub->own_replica;
-    assert_true(hub_mark_restored(hub, NULL, &error)); /* it came from a backup which is kept, too */
+    assert_true(hub_mark_restored(hub, NULL, NULL, &error)); /* it came from a backup which is kept, too */
     assert_int_equal(hub->backups, 3);
     assert_int_equal(registry_replica(hub, former)->safe, 8);
     make_office(12);
@@ -310,7 +310,7 @@ static void a_piece_comes_back_in_order_only_and_unaltered(void **state)
     custody.pieces = pieces;
     custody.n_pieces = 1;
     assert_false(custody_pieces_take(hub, GIVER, &custody, WALL_MS, &error)); /* of the present number */
-    assert_true(hub_mark_restored(hub, NULL, &error));
+    assert_true(hub_mark_restored(hub, NULL, NULL, &error));
     assert_true(custody_pieces_take(hub, GIVER, &custody, WALL_MS, &error)); /* nothing is new */
     pieces[0]->sealed.data[60] ^= 1;
     assert_false(custody_pieces_take(hub, GIVER, &custody, WALL_MS, &error));
