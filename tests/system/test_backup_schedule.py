@@ -177,6 +177,21 @@ def test_what_counts_and_is_not_there_is_an_alarm(bench):
     equal(scheduled.again()["backup_trouble"], "", "what that machine never had is not missed there")
 
 
+def test_what_a_store_was_restored_from_is_kept(bench):
+    """It counts, though files that were written later are there: the same one may be restored again."""
+    world = Federation(bench, "hue")
+    directory = directory_of(bench)
+    scheduled = Scheduled(bench, world.hub, directory, 2, "--listen", world.address)
+    for _ in range(2):
+        scheduled.again()
+    first = backups_in(directory)[0][2]
+    restore(world.hub, first)
+    for wanted in ([1, 2, 3], [3, 4]):
+        status = scheduled.again()
+        equal([number for _, number, _ in backups_in(directory)], wanted, "what is there")
+        equal((status["backups"], status["backup_trouble"]), (2, ""), "what counts")
+
+
 def test_a_backup_by_hand_counts_as_the_settings_say(bench):
     world = Federation(bench, "hue")
     world.hub.stop()
