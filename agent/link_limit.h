@@ -29,6 +29,19 @@ void allowance_use(struct allowance *allowance, size_t size_bytes);
 /* In how many milliseconds something may be sent again, as of the last allowance_is_left. */
 uint64_t allowance_wait_ms(const struct allowance *allowance, uint64_t bytes_per_second);
 
+/* How small what crosses is made: a limit counts what crosses, and what is left to do is known before that.
+ */
+struct packing {
+    uint64_t content_bytes, crossed_bytes; /* lately; 0: nothing is known */
+};
+
+/* So much was sent, or has come, as so many bytes that crossed; 0: other things than are left to do. */
+void packing_note(struct packing *packing, size_t content_bytes, size_t crossed_bytes);
+
+/* How much content a limit lets through in a second; 0: no limit. As much as crosses where nothing is known.
+ */
+uint64_t limit_content_bytes(uint64_t bytes_per_second, const struct packing *packing);
+
 /* The most that one message should hold: half a second of the limit, or `most`. */
 size_t limit_chunk_bytes(uint64_t bytes_per_second, size_t most);
 

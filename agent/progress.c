@@ -31,6 +31,13 @@ static int64_t seconds_for(uint64_t bytes, uint64_t bytes_per_second)
     return bytes_per_second ? (int64_t)(bytes / bytes_per_second + 1) : -1;
 }
 
+/* As the link was measured, but no faster than the office lets it be used. 0: not known. */
+static uint64_t bounded(uint64_t bytes_per_second, uint64_t limit, const struct packing *packing)
+{
+    const uint64_t most = limit_content_bytes(limit, packing);
+    return limit && most < bytes_per_second ? most : bytes_per_second;
+}
+
 /* What was imported, and of a catch-up what does not fit one part, waits for the hours. */
 static const char *waits_for(const struct agent *agent, uint64_t records_to_come)
 {
@@ -62,8 +69,11 @@ bool agent_progress(struct agent *agent, struct agent_progress *progress, struct
     if (failed)
         *error = transaction.error;
     transaction_abort(&transaction);
-    int64_t up = seconds_for(progress->bytes_to_send, pace->up_bytes_per_second);
-    int64_t down = seconds_for(progress->records_to_come * pace->record_bytes, pace->down_bytes_per_second);
+    int64_t up = seconds_for(progress->bytes_to_send, bounded(pace->up_bytes_per_second,
+                                                              agent->limits.up_bytes_per_second, &pace->up));
+    int64_t down =
+        seconds_for(progress->records_to_come * pace->record_bytes,
+                    bounded(pace->down_bytes_per_second, agent->limits.down_bytes_per_second, &pace->down));
     progress->seconds_to_go = up < 0 || down < 0 || !agent->hub_online ? -1 : up > down ? up : down;
     progress->waits_for = waits_for(agent, progress->records_to_come);
     if (*progress->waits_for)

@@ -143,6 +143,10 @@ void agent_session_crossed(struct agent_session *session, size_t up_bytes, size_
 {
     allowance_use(&session->may_send, up_bytes);
     allowance_use(&session->may_take, down_bytes);
+    if (up_bytes)
+        session->sent_bytes = up_bytes;
+    if (down_bytes)
+        session->came_bytes = down_bytes;
 }
 
 void session_progress(struct agent_session *session)

@@ -103,6 +103,8 @@ static void measure(struct agent_session *session, const struct request *request
         mark.filled = mark.filled && 2 * size >= mark.size_bytes;
         mark.size_bytes = size;
         rate_answered(&session->down, &mark, session->now_ms);
+        if (!session->agent->at_head) /* it takes of what the feed may have */
+            packing_note(&session->agent->pace.down, 0, session->came_bytes);
     }
 }
 

@@ -108,6 +108,7 @@ static void measure(struct agent_session *session, const struct request *request
     if (request->catching_up)
         rate_answered(&session->down, &mark, session->now_ms);
     session->bytes_come += size;
+    packing_note(&session->agent->pace.down, size, session->came_bytes);
     session->records_come += feed->n_items + feed->n_own / ECHO_NUMBERS;
     session->agent->pace.records_to_come = feed->left;
     session->agent->pace.down_bytes_per_second = rate_bytes_per_second(&session->down);

@@ -119,6 +119,7 @@ struct agent_session {
     uint64_t whole_until; /* it could not use a Push that ended there: up to here changes are sent whole */
     size_t push_bytes, feed_bytes;       /* the hub's bounds */
     struct allowance may_send, may_take; /* by agent->limits */
+    size_t sent_bytes, came_bytes;       /* of the last message each way, as it crossed; 0: not known */
     Hopnhat__PullScope scope;            /* of the last Pull */
     struct link_rate up, down;           /* what may be under way; kept from session to session */
     uint64_t head_due_ms;                /* when the hub is to be told again where the present log ends */

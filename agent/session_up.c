@@ -297,6 +297,7 @@ static bool send_batch(struct agent_session *session, size_t place, size_t most,
     request->last = batch.last;
     request->time = batch.reading;
     request->mark = rate_sent(&session->up, batch.size_bytes + PUSH_BYTES, used, session->now_ms);
+    packing_note(&session->agent->pace.up, batch.size_bytes + PUSH_BYTES, session->sent_bytes);
     request->whole = batch.whole;
     if (batch.push.piece) {
         request->piece_id = batch.push.piece->id;

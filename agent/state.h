@@ -131,6 +131,7 @@ struct agent {
     struct agent_pace {
         uint64_t up_bytes_per_second, down_bytes_per_second, record_bytes; /* 0: not known */
         uint64_t records_to_come; /* in this session, after the last part */
+        struct packing up, down;
     } pace;
     struct link_limits limits; /* by the daemon's settings */
     uint64_t

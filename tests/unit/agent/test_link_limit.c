@@ -61,12 +61,27 @@ static void a_message_is_no_longer_than_half_a_second(void **state)
     assert_int_equal(limit_chunk_bytes(10, 100000), 512);
 }
 
+static void a_limit_lets_more_through_of_what_is_packed_well(void **state)
+{
+    struct packing packing = {0};
+    (void)state;
+    assert_int_equal(limit_content_bytes(RATE, &packing), RATE);
+    assert_int_equal(limit_content_bytes(0, &packing), 0);
+    for (size_t i = 0; i < 1000; i++)
+        packing_note(&packing, 8000, 2000);
+    assert_in_range(limit_content_bytes(RATE, &packing), 4 * RATE - 10, 4 * RATE + 10);
+    for (size_t i = 0; i < 200; i++)
+        packing_note(&packing, 8000, 8000); /* what was before is soon forgotten */
+    assert_in_range(limit_content_bytes(RATE, &packing), RATE, RATE * 11 / 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_limit_lets_everything_through),
         cmocka_unit_test(the_rate_is_kept_however_often_one_looks),
         cmocka_unit_test(what_was_used_beyond_is_waited_for),
+        cmocka_unit_test(a_limit_lets_more_through_of_what_is_packed_well),
         cmocka_unit_test(a_message_is_no_longer_than_half_a_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
