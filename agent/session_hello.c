@@ -130,6 +130,8 @@ void session_say_hello(struct agent_session *session, uint64_t wall_ms)
     memcpy(hash, catalog_hash(agent->catalog), sizeof hash);
     hello.catalog = (ProtobufCBinaryData){sizeof hash, hash};
     hello.software = software;
+    hello.has_digest_mismatches = agent->digest_mismatches != 0;
+    hello.digest_mismatches = agent->digest_mismatches;
     hello.ahead = agent->ahead;
     hello.n_ahead = sizeof agent->ahead / sizeof *agent->ahead;
     agent->entropy.fill(agent->entropy.context, session->seed_key, sizeof session->seed_key);

@@ -93,6 +93,13 @@ static uint64_t last_contact_ms(const struct hub *hub, const struct installation
     return one->seen_ms < wall_ms ? one->seen_ms : wall_ms;
 }
 
+/* The sum over the office's machines of what each has told. */
+static void add_mismatches(json_t *office, uint64_t count)
+{
+    json_t *sum = json_object_get(office, "digest_mismatches");
+    json_integer_set(sum, json_integer_value(sum) + (json_int_t)count);
+}
+
 static void set_contact(json_t *office, uint64_t ms)
 {
     struct arena arena;
@@ -123,13 +130,17 @@ static json_t *list_offices(struct hub *hub, uint64_t wall_ms, size_t *stalled)
     *stalled = 0;
     for (const struct office_state *state = hub->offices; list && state; state = state->hh.next)
         json_object_set_new(list, state->code,
-                            json_pack("{s:b, s:n, s:n, s:b, s:I, s:b}", "online", 0, "last_contact", "behind",
-                                      "stalled", 0, "taken_today_bytes",
+                            json_pack("{s:b, s:n, s:n, s:b, s:I, s:I, s:b}", "online", 0, "last_contact",
+                                      "behind", "stalled", 0, "digest_mismatches", (json_int_t)0,
+                                      "taken_today_bytes",
                                       (json_int_t)intake_today(hub, state->code, wall_ms), "held_back",
                                       intake_is_spent(hub, state->code, wall_ms)));
     for (const struct installation *one = hub->installations; one; one = one->hh.next)
-        if (!one->revoked && (office = json_object_get(list, one->office)))
-            set_contact(office, last_contact_ms(hub, one, wall_ms));
+        if ((office = json_object_get(list, one->office))) {
+            add_mismatches(office, one->digest_mismatches);
+            if (!one->revoked)
+                set_contact(office, last_contact_ms(hub, one, wall_ms));
+        }
     for (struct hub_session *session = hub->sessions; session; session = session->hh.next)
         if (session_is_online(hub, session) && (office = json_object_get(list, session->office)))
             *stalled += add_session(office, hub, session);

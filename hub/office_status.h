@@ -15,8 +15,8 @@ enum { OFFICE_STALLED_MS = 15 * 60 * 1000 };
 void office_progress(struct hub *hub, struct hub_session *session);
 
 /* Adds what status tells: offices_stalled, and by_office: {CODE: {"online", "last_contact" (null: never),
- * "behind" (revs not confirmed, at most; null: not online), "stalled", "taken_today_bytes" and "held_back"
- * (intake.h)}}. */
+ * "behind" (revs not confirmed, at most; null: not online), "stalled", "digest_mismatches" (that its agents
+ * have told of, ever), "taken_today_bytes" and "held_back" (intake.h)}}. */
 bool office_status_add(json_t *status, struct hub *hub, uint64_t wall_ms, struct error *error);
 
 #endif

@@ -34,6 +34,8 @@ void reading_begin(const struct hub *hub, struct hub_session *session, const Hop
             rev = hello->cursors[i]->position;
     if (installation && rev < installation->read_rev)
         installation->read_rev = rev;
+    if (installation && hello->digest_mismatches > installation->digest_mismatches)
+        installation->digest_mismatches = hello->digest_mismatches;
     session->mark.rev = rev;
     for (size_t i = 0; i < hello->n_logs; i++)
         session->mark.heads[i] = hello->logs[i]->head;

@@ -87,9 +87,10 @@ struct installation {
     uint32_t next_hub_key; /* first bytes of the hub's next link key, as far as it is known there; 0: none */
     uint64_t read_rev;     /* by reading.c, as seen_ms: see store.proto */
     uint64_t seen_ms;      /* of the last message, by the wall clock of then */
-    bool heard;            /* either is not in its row */
-    uint64_t retired_at;   /* the rev at which it was retired; 0: it is not */
-    bool came, gave_back;  /* since the hub began to wait for what is in custody: with all that it held */
+    uint64_t digest_mismatches; /* as store.proto says */
+    bool heard;                 /* one of these is not in its row */
+    uint64_t retired_at;        /* the rev at which it was retired; 0: it is not */
+    bool came, gave_back; /* since the hub began to wait for what is in custody: with all that it held */
     UT_hash_handle hh;
 };
 

@@ -141,8 +141,8 @@ static bool run_resolve(struct cli *cli, struct error *error)
 /* One line for each office, at the hub. */
 static bool print_offices(const json_t *offices, struct error *error)
 {
-    static const char *const columns[] = {"office", "online",  "last_contact",
-                                          "behind", "stalled", "held_back"};
+    static const char *const columns[] = {
+        "office", "online", "last_contact", "behind", "stalled", "digest_mismatches", "held_back"};
     enum { COLUMNS = sizeof columns / sizeof *columns };
     struct table *table = table_new(columns, COLUMNS, TABLE_CELL_WIDTH);
     bool done = table || error_set(error, ERROR_MEMORY, "out of memory");

@@ -82,6 +82,8 @@ static const struct metric office_metrics[] = {
      "When the office was last heard"},
     {"behind", "office_behind_edits", NUMBER, false, "Revs that the office has not confirmed, at most"},
     {"stalled", "office_stalled", YES_NO, false, "Whether the office is connected and makes no progress"},
+    {"digest_mismatches", "office_digest_mismatches_total", NUMBER, true,
+     "Comparisons of the office with the hub that were not equal, ever"},
     {"taken_today_bytes", "office_taken_today_bytes", NUMBER, false,
      "Changes of the office that were stored today (UTC), since the start at most"},
     {"held_back", "office_held_back", YES_NO, false, "Whether the office has sent all that it may today"},

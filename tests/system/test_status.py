@@ -69,6 +69,7 @@ def test_the_hub_shows_each_office(bench):
     check(offices["hue"]["online"] and offices["hue"]["behind"] == 0 and not offices["hue"]["stalled"],
           f"one that is caught up: {offices}")
     equal(offices["ha-noi"], {"online": False, "last_contact": None, "behind": None, "stalled": False,
+                              "digest_mismatches": 0,
                               "taken_today_bytes": 0, "held_back": False}, "one that never joined")
     check(offices["hue"]["taken_today_bytes"] > 0, f"what came from the other: {offices}")
     world["da-nang"].stop()

@@ -304,6 +304,7 @@ static void a_mismatch_is_counted_and_mended(void **state)
     agent_session_tick(fixture->session, fixture->wall_ms);
     const Hopnhat__Message *hello = sent(fixture, HOPNHAT__MESSAGE__BODY_HELLO);
     assert_int_equal(hello->hello->cursors[0]->position, 9);
+    assert_int_equal(hello->hello->digest_mismatches, 1); /* headquarters is told */
     welcome(fixture, hello, (const uint64_t[]){0}, NULL, EPOCH);
     feed = feed_from(fixture, 2, 0, 0);
     uint8_t cursors[32];

@@ -52,6 +52,7 @@ struct hand {
     uint8_t link[LINK_BYTES];
     uint64_t trimmed; /* what its Hello says, with `link` for the link there */
     uint32_t request;
+    uint64_t digest_mismatches; /* likewise */
 };
 
 struct fixture {
@@ -101,6 +102,8 @@ static inline const Hopnhat__Message *say_hello(struct fixture *fixture, struct 
     log.trimmed_link = (ProtobufCBinaryData){LINK_BYTES, hand->link};
     hello.protocol = PROTOCOL_VERSION;
     hello.time = fixture->wall_ms << 16;
+    hello.has_digest_mismatches = true;
+    hello.digest_mismatches = hand->digest_mismatches;
     hello.n_logs = 1;
     hello.logs = logs;
     message.body_case = HOPNHAT__MESSAGE__BODY_HELLO;

@@ -182,6 +182,29 @@ static void whoever_only_reads_was_heard(void **state)
     assert_contact(fixture, "an", false, heard_ms);
 }
 
+static json_int_t mismatches(struct fixture *fixture)
+{
+    json_t *status = status_of(fixture);
+    const json_t *an = json_object_get(json_object_get(status, "by_office"), "an");
+    const json_int_t count = json_integer_value(json_object_get(an, "digest_mismatches"));
+    json_decref(status);
+    return count;
+}
+
+/* What an agent has found to differ is known at headquarters from its next Hello on, and stays known. */
+static void digests_that_differed_are_told(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->an.digest_mismatches = 3;
+    say_hello(fixture, &fixture->an);
+    assert_int_equal(mismatches(fixture), 3);
+    open_again(fixture);
+    assert_int_equal(mismatches(fixture), 3);
+    fixture->an.digest_mismatches = 1; /* its store came back from a copy */
+    say_hello(fixture, &fixture->an);
+    assert_int_equal(mismatches(fixture), 3);
+}
+
 /* A session outlives what the registry holds: after a transaction that failed it is read anew. */
 static void a_registry_that_was_read_anew_keeps_its_sessions(void **state)
 {
@@ -211,6 +234,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_office_at_work_stays_online_whatever_the_clock_is_set_to,
                                         fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(whoever_only_reads_was_heard, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(digests_that_differed_are_told, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(a_registry_that_was_read_anew_keeps_its_sessions, fixture_start,
                                         fixture_end),
     };
