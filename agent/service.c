@@ -3,16 +3,10 @@
 #include "agent/backups.h"
 #include "agent/history.h"
 #include "agent/new_keys.h"
-#include "agent/progress.h"
 #include "agent/records.h"
 #include "agent/whose.h"
 #include "agent/write.h"
 #include "api/change_json.h"
-#include "api/index_status.h"
-#include "api/record_json.h"
-#include "api/recovery.h"
-#include "api/store_status.h"
-#include "api/wall.h"
 #include "store/key.h"
 #include "store/rows.h"
 
@@ -184,65 +178,6 @@ static bool write_edits(void *context, const struct new_edit *edits, size_t coun
     return agent_write(service->agent, edits, count, author, wall_ms, NULL, error);
 }
 
-static json_t *contact_json(uint64_t ms, struct arena *arena)
-{
-    return ms ? json_string(wall_text(ms, arena)) : json_null();
-}
-
-/* Own changes that are not in the oldest backup that headquarters keeps, or not trimmed yet. */
-static json_int_t log_length(const struct agent *agent)
-{
-    uint64_t length = 0;
-    for (size_t i = 0; i < agent->log_count; i++)
-        length += agent->logs[i].head - agent->logs[i].trimmed;
-    return (json_int_t)length;
-}
-
-static json_t *status(void *context, uint64_t wall_ms, struct error *error)
-{
-    const struct agent_service *service = context;
-    struct agent_status now;
-    struct arena arena;
-    (void)wall_ms;
-    if (!agent_status(service->agent, &now, error))
-        return NULL;
-    arena_init(&arena, 4096);
-    json_t *json = json_pack(
-        "{s:s, s:o, s:o, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:o, s:I, s:i, s:I, s:s, s:s, "
-        "s:o, "
-        "s:s, s:I, s:o}",
-        "office", now.office, "replica", replica_json(now.replica), "epoch", replica_json(now.epoch), "hub",
-        service->agent->hub_address, "hub_online", now.hub_online, "caught_up", now.caught_up, "pending",
-        (json_int_t)now.pending, "drafts", (json_int_t)now.drafts, "refused", (json_int_t)now.refused,
-        "conflicts_open", (json_int_t)now.conflicts_open, "digests_equal", now.digests_equal,
-        "digest_mismatches", (json_int_t)now.digest_mismatches, "records", (json_int_t)now.records,
-        "last_contact", contact_json(now.last_contact_ms, &arena), "heads", (json_int_t)now.heads,
-        "catalog_version", (int)now.catalog_version, "clock_offset_ms", (json_int_t)now.clock_offset_ms,
-        "state", service->state ? service->state(service->context) : "not running", "link",
-        service->link ? service->link(service->context) : "not running", "trouble",
-        bytes_json(bytes_of_string(now.trouble)), "version", HOPNHAT_VERSION, "outvoted",
-        (json_int_t)now.outvoted, "pending_since", contact_json(now.pending_since_ms, &arena));
-    arena_release(&arena);
-    if (!json)
-        error_set(error, ERROR_MEMORY, "out of memory");
-    else
-        json_object_set_new(json, "log_length", json_integer(log_length(service->agent))),
-            json_object_set_new(json, "custody_full", json_boolean(now.custody_full)),
-            agent_backups_status(service->agent, json),
-            recovery_status(service->agent->directory, service->agent->environment, json);
-    if (json && (!backup_schedule_status(json, service->backups, error) ||
-                 !store_status_add(json, service->agent->environment, error) ||
-                 !index_status_add(json, service->follow, service->agent->local_rev, error))) {
-        json_decref(json);
-        return NULL;
-    }
-    if (json && !agent_progress_status(service->agent, json, error)) {
-        json_decref(json);
-        return NULL;
-    }
-    return json;
-}
-
 static json_t *handle_sync(struct api_call *call, struct error *error)
 {
     struct agent_service *service = call->records->context;
@@ -374,7 +309,7 @@ void agent_service_start(struct agent_service *service, struct agent *agent)
                     .defaults = defaults,
                     .write = write_edits,
                     .history = history,
-                    .status = status},
+                    .status = agent_service_status},
         .api = {.records = &service->records,
                 .people = &service->people,
                 .routes = routes,

@@ -52,6 +52,9 @@ void agent_service_end(struct agent_service *service);
 void *agent_service_open(const char *data, const struct api_service **api, struct error *error);
 void agent_service_close(void *opened);
 
+/* records.status (service_status.c): what `status` shows, operations.md says what each member means. */
+json_t *agent_service_status(void *context, uint64_t wall_ms, struct error *error);
+
 /* service_outvoted.c */
 api_handler handle_outvoted, handle_take_back;
 

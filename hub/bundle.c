@@ -3,6 +3,7 @@
 #include "hub/audience.h"
 #include "hub/enrolment.h"
 #include "hub/hello.h"
+#include "hub/pulls.h"
 #include "hub/push.h"
 #include "hub/registry.h"
 #include "hub/session.h"
@@ -269,7 +270,7 @@ static bool converse(struct talk *talk, Hopnhat__Hello *hello, uint64_t wall_ms)
         done = say(talk, &asking, wall_ms);
         struct hub_session *session = session_find(talk->hub, talk->peer.key);
         if (done && session)
-            session_answer_pulls(talk->hub, session, &talk->outlet);
+            pulls_answer(talk->hub, session, &talk->outlet);
         done =
             done && !talk->failed &&
             (talk->answered == talk->request || fail(talk, ERROR_INTERNAL, "the hub does not answer a Pull"));

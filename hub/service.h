@@ -10,13 +10,16 @@
  *   POST  /v1/purge                         body purge_after_days, retire_after_days, author:
  *                                           {"purged","retired","forgotten",…}
  *   POST  /v1/offices/{code}/revoke         body replica, author: {"installations","replicas","codes"}
- * revoked GET   /v1/quarantine?after=REPLICA.SEQ&all=yes changes that were refused (all: also those that have
- * been decided on), {"quarantine":[…], "next"} GET   /v1/quarantine/{REPLICA.SEQ}      one of them POST
- * /v1/quarantine/{REPLICA.SEQ}/release   body author, note: admits it now POST
- * /v1/quarantine/{REPLICA.SEQ}/drop      body author, note: never will be; it stays on record POST
- * /v1/catalog/check                 body yaml, file: {"errors":[{"line","text"}],"more","notes":[…],…} POST
- * /v1/rotate-keys                   body finish, force: {"under_way","heard","not_heard"} POST
- * /v1/catalog/apply                 the same with author, and brings it into force: "applied"
+ *   GET   /v1/quarantine?after=REPLICA.SEQ&all=yes
+ *                                           changes that were refused (all: also those that have been decided
+ *                                           on): {"quarantine":[…], "next"}
+ *   GET   /v1/quarantine/{REPLICA.SEQ}      one of them
+ *   POST  /v1/quarantine/{REPLICA.SEQ}/release
+ *                                           body author, note: admits it now
+ *   POST  /v1/quarantine/{REPLICA.SEQ}/drop body author, note: never will be; it stays on record
+ *   POST  /v1/rotate-keys                   body finish, force: {"under_way","heard","not_heard"}
+ *   POST  /v1/catalog/check                 body yaml, file: {"errors":[{"line","text"}],"more",…}
+ *   POST  /v1/catalog/apply                 the same with author, and brings it into force: "applied"
  */
 #ifndef HOPNHAT_HUB_SERVICE_H
 #define HOPNHAT_HUB_SERVICE_H

@@ -7,6 +7,7 @@
 #include "hub/hello.h"
 #include "hub/history.h"
 #include "hub/office_status.h"
+#include "hub/pulls.h"
 #include "hub/push.h"
 #include "hub/reconcile.h"
 #include "hub/registry.h"
@@ -19,8 +20,6 @@
 
 enum {
     ONLINE_MS = 5 * 60 * 1000,
-    LONGEST_HOLD_MS = 10 * 60 * 1000,
-    HOLD_STEP_MS = 250,
     LOOKS_A_TURN = 64,
     LOOKUPS_AT_ONCE = 200,
     LOOKUP_EVERY_MS = 10,
@@ -57,24 +56,13 @@ struct hub_session *session_find(const struct hub *hub, const uint8_t key[LINK_K
     return session;
 }
 
-/* Forgets the oldest part under way. */
-static void drop_sent(struct hub_session *session)
-{
-    struct sent_part *part = session->sent;
-    session->sent = part->next;
-    feed_state_release(&part->after);
-    free(part);
-}
-
 void session_end(struct hub *hub, struct hub_session *session)
 {
     reading_note(hub, session);
     HASH_DEL(hub->sessions, session);
     audience_leave(hub, session);
     hub->custody.stale = true;
-    feed_state_release(&session->confirmed);
-    while (session->sent)
-        drop_sent(session);
+    pulls_forget(session);
     keys_wipe(session->seed_key, sizeof session->seed_key);
     free(session);
 }
@@ -110,7 +98,7 @@ size_t hub_sessions_online(const struct hub *hub)
     return count;
 }
 
-static struct feed_reader reader_of(const struct hub *hub, const struct hub_session *session)
+struct feed_reader session_reader(const struct hub *hub, const struct hub_session *session)
 {
     for (size_t i = 0; i < session->log_count; i++) {
         const struct replica *replica = registry_replica(hub, session->logs[i]);
@@ -151,122 +139,13 @@ static void receive_join(struct hub *hub, const struct link_peer *peer, uint32_t
     arena_release(&arena);
 }
 
-/* Where the agent stands once it has applied all that is under way, and what follows the last of it. */
-static const struct feed_state *standing(struct hub_session *session, struct sent_part ***end)
-{
-    const struct feed_state *state = &session->confirmed;
-    for (*end = &session->sent; **end; *end = &(**end)->next)
-        state = &(**end)->after;
-    return state;
-}
-
-static struct waiting_pull take_pull(struct hub_session *session)
-{
-    struct waiting_pull pull = session->pulls[0];
-    session->pull_count--;
-    memmove(session->pulls, session->pulls + 1, session->pull_count * sizeof *session->pulls);
-    return pull;
-}
-
-/* Answers the Pull that waits longest. */
-static void send_part(struct hub *hub, struct hub_session *session, const struct hub_outlet *outlet)
-{
-    struct arena arena;
-    struct error error;
-    struct sent_part **end, *part = calloc(1, sizeof *part);
-    Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
-    const struct feed_state *state = standing(session, &end);
-    const struct feed_reader reader = reader_of(hub, session);
-    const struct waiting_pull pull = take_pull(session);
-    arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
-    error_set(&error, ERROR_MEMORY, "out of memory");
-    if (part && feed_part(hub, &reader, state, pull.credit_bytes, pull.scope, &arena, &message.feed,
-                          &part->after, &error)) {
-        message.body_case = HOPNHAT__MESSAGE__BODY_FEED;
-        if (custody_waits(hub, session))
-            message.feed->has_custody = message.feed->custody = session->custody_flagged = true;
-        part->request = pull.request;
-        *end = part;
-        reply(outlet, &session->peer, pull.request, &message);
-    } else {
-        log_with(LOG_LEVEL_ERROR, "HOPNHAT_OFFICE", session->office, "cannot read the feed of office %s: %s",
-                 session->office, error.text);
-        if (part)
-            feed_state_release(&part->after);
-        free(part);
-        reply_busy(outlet, &session->peer, pull.request, 5000);
-    }
-    arena_release(&arena);
-}
-
-/* A Pull says which part was applied last: that is where the agent stands. */
-static bool confirm(struct hub_session *session, uint32_t applied)
-{
-    const struct sent_part *part = session->sent;
-    if (applied == session->confirmed_request)
-        return true;
-    while (part && part->request != applied)
-        part = part->next;
-    if (!part)
-        return false;
-    while (session->confirmed_request != applied) {
-        session->confirmed_request = session->sent->request;
-        feed_state_release(&session->confirmed);
-        session->confirmed = session->sent->after;
-        session->sent->after = (struct feed_state){0};
-        drop_sent(session);
-    }
-    return true;
-}
-
-static void receive_pull(struct hub *hub, struct hub_session *session, uint32_t request,
-                         const Hopnhat__Pull *pull, const struct hub_outlet *outlet)
-{
-    const uint64_t now_ms = steady_ms(&hub->steady);
-    bool first = !pull->has_applied && !session->sent;
-    if (session->last_pull && (int32_t)(request - session->last_pull) <= 0)
-        return; /* it came before: a second answer would be taken for another one's */
-    session->last_pull = request;
-    if (hub->has_next_link_keys && !session->key_told) { /* all Pull again within minutes, and not at once */
-        reply_error(outlet, &session->peer, request, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO,
-                    "the Welcome tells of the hub's next key");
-        return;
-    }
-    if (!pull->ahead)
-        session->pull_count = 0;
-    if (!confirm(session, pull->has_applied ? request - pull->applied : 0) ||
-        session->pull_count == PULLS_WAITING) {
-        reply_error(outlet, &session->peer, request, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO,
-                    "the part that was applied last is not known here");
-        return;
-    }
-    reading_goes_on(hub, session, pull);
-    while (!pull->ahead && session->sent)
-        drop_sent(session); /* what was under way was not applied, and is sent again */
-    for (size_t i = 0; i < PIECES_AT_ONCE && session->confirmed_request == 0; i++)
-        session->confirmed.held[i] = pieces_told(i < pull->n_held ? pull->held[i] : NULL);
-    uint64_t hold_ms = pull->wait_ms < LONGEST_HOLD_MS ? pull->wait_ms : LONGEST_HOLD_MS;
-    struct waiting_pull *waiting = &session->pulls[session->pull_count++];
-    waiting->request = request;
-    waiting->scope = session->scope = pull->scope;
-    if (pull->has_credit_bytes)
-        session->credit_bytes = pull->credit_bytes < LIMIT_FEED_BYTES ? pull->credit_bytes : LIMIT_FEED_BYTES;
-    waiting->credit_bytes = session->credit_bytes ? session->credit_bytes : 1; /* one record at least */
-    waiting->hold_until_ms = first ? now_ms : now_ms + hold_ms;
-    uint64_t look_ms =
-        waiting->hold_until_ms > now_ms + HOLD_STEP_MS ? waiting->hold_until_ms : now_ms + HOLD_STEP_MS;
-    if (look_ms < hub->holds_due_ms)
-        hub->holds_due_ms = look_ms;
-    audience_look(hub, session, LOOK_ASKED);
-}
-
 static void receive_reconcile(struct hub *hub, struct hub_session *session, uint32_t request,
                               const Hopnhat__Reconcile *reconcile, const struct hub_outlet *outlet)
 {
     struct arena arena;
     struct error error;
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
-    const struct feed_reader reader = reader_of(hub, session);
+    const struct feed_reader reader = session_reader(hub, session);
     push_commit(hub, outlet);
     arena_init(&arena, 4 * (size_t)LIMIT_MESSAGE_ARENA_BYTES);
     message.body_case = HOPNHAT__MESSAGE__BODY_RECONCILED;
@@ -382,7 +261,7 @@ static void receive_request(struct hub *hub, struct hub_session *session, const 
         push_receive(hub, session, message->request, message->push, wall_ms, outlet);
         break;
     case HOPNHAT__MESSAGE__BODY_PULL:
-        receive_pull(hub, session, message->request, message->pull, outlet);
+        pulls_receive(hub, session, message->request, message->pull, outlet);
         break;
     case HOPNHAT__MESSAGE__BODY_RECONCILE:
         receive_reconcile(hub, session, message->request, message->reconcile, outlet);
@@ -438,42 +317,10 @@ void hub_receive(struct hub *hub, const struct link_peer *peer, const Hopnhat__M
     receive_request(hub, session, message, wall_ms, outlet);
 }
 
-void session_answer_pulls(struct hub *hub, struct hub_session *session, const struct hub_outlet *outlet)
-{
-    const struct feed_reader reader = reader_of(hub, session);
-    struct sent_part **end;
-    while (session->pull_count &&
-           (session->pulls[0].hold_until_ms <= steady_ms(&hub->steady) ||
-            feed_has_news(hub, &reader, standing(session, &end), session->pulls[0].scope) ||
-            custody_waits(hub, session)))
-        send_part(hub, session, outlet);
-}
-
-/* Looks at those whose Pulls have been held long enough: not one by one, but now and then at all. */
-static void end_holds(struct hub *hub)
-{
-    const uint64_t now_ms = steady_ms(&hub->steady);
-    if (now_ms < hub->holds_due_ms)
-        return;
-    hub->holds_due_ms = UINT64_MAX;
-    for (struct hub_session *session = hub->sessions; session; session = session->hh.next) {
-        if (session->pull_count == 0)
-            continue;
-        if (session->pulls[0].hold_until_ms <= now_ms)
-            audience_look(hub, session, LOOK_ASKED);
-        else if (session->pulls[0].hold_until_ms < hub->holds_due_ms)
-            hub->holds_due_ms = session->pulls[0].hold_until_ms;
-    }
-    if (hub->holds_due_ms < now_ms + HOLD_STEP_MS)
-        hub->holds_due_ms = now_ms + HOLD_STEP_MS;
-}
-
 /* Of an installation that may not sync any more: whoever waits is told why, and the next message is. */
 static void turn_away(struct hub *hub, struct hub_session *session, const struct hub_outlet *outlet)
 {
-    while (session->pull_count)
-        reply_error(outlet, &session->peer, take_pull(session).request,
-                    HOPNHAT__ERROR_CODE__ERROR_NOT_ALLOWED, NOT_ALLOWED);
+    pulls_refuse(session, NOT_ALLOWED, outlet);
     session_end(hub, session);
 }
 
@@ -486,7 +333,7 @@ static void look_at(struct hub *hub, struct hub_session *session, const struct h
     else if (!audience_seat(hub, session, office))
         session_end(hub, session);
     else
-        session_answer_pulls(hub, session, outlet);
+        pulls_answer(hub, session, outlet);
 }
 
 void hub_turn(struct hub *hub, const struct hub_outlet *outlet)
@@ -494,7 +341,7 @@ void hub_turn(struct hub *hub, const struct hub_outlet *outlet)
     struct hub_session *session;
     push_commit(hub, outlet);
     custody_turn(hub);
-    end_holds(hub);
+    pulls_end_holds(hub);
     for (size_t i = 0; i < LOOKS_A_TURN && (session = audience_next(hub)); i++)
         if (session->pull_count)
             look_at(hub, session, outlet);

@@ -96,8 +96,8 @@ void hub_receive(struct hub *hub, const struct link_peer *peer, const Hopnhat__M
  * after each slice of messages, after headquarters' own edits, and when hub_wait_ms has passed. */
 void hub_turn(struct hub *hub, const struct hub_outlet *outlet);
 
-/* Answers the Pulls of one session whose time has come, or for which there is something. */
-void session_answer_pulls(struct hub *hub, struct hub_session *session, const struct hub_outlet *outlet);
+/* Who reads the feed in this session; borrows from both, until the next change of either. */
+struct feed_reader session_reader(const struct hub *hub, const struct hub_session *session);
 
 /* Milliseconds until hub_turn has something to do by itself; -1: not before the next message. */
 int64_t hub_wait_ms(const struct hub *hub);

@@ -169,7 +169,7 @@ struct hub {
     unsigned looked_last;
     struct hub_intake intake;
     struct pace pace;          /* at which sessions may begin */
-    uint64_t holds_due_ms;     /* by session.c: when to see which Pulls were held long enough; steady */
+    uint64_t holds_due_ms;     /* by pulls.c: when to see which Pulls were held long enough; steady */
     struct push_turn *turn;    /* by push.c: what has come in and is not committed; NULL: nothing */
     struct follow *follow;     /* the daemon's, of the views; NULL: there are none to wait for */
     uint64_t malformed;        /* messages that were no messages, since the start */
