@@ -317,9 +317,11 @@ static void tell_late(struct backup_schedule *schedule)
     if (*since_ms > now_ms) /* the clock was ahead then */
         *since_ms = now_ms;
     bool late = now_ms - *since_ms > most_ms;
-    if (late && !schedule->late)
+    if (late && !schedule->late) {
         log_error("no backup was made for more than %llu hours%s", (unsigned long long)(most_ms / HOUR_MS),
                   schedule->child ? ", and one that was begun has not ended" : "");
+        schedule->due_ms = loop_now_ms(); /* as where the clock was behind when the next was planned */
+    }
     schedule->late = late;
 }
 

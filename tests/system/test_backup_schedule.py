@@ -135,6 +135,17 @@ def test_a_clock_that_was_ahead_costs_no_backup(bench):
         equal([number for _, number, _ in backups_in(directory)], [4, 5], f"what is kept of {daemon.name}")
 
 
+def test_a_clock_that_is_put_right_while_the_daemon_runs(bench):
+    """As on a machine without a battery, which learns the time some minutes after its start."""
+    world = Federation(bench, "hue")
+    directory = directory_of(bench)
+    scheduled = Scheduled(bench, world.hub, directory, 7, "--listen", world.address)
+    scheduled.again()
+    scheduled.clock.set(72 * HOUR_MS)
+    wait_until(lambda: len(backups_in(directory)) == 2, SOON_S, "what is overdue is made")
+    wait_until(lambda: world.hub.status()["backup_trouble"] == "", SOON_S, "the alarm is over")
+
+
 def test_two_machines_of_an_office_share_a_directory(bench):
     world = Federation(bench, "hue")
     world.join("hue", "hue2")
