@@ -174,7 +174,7 @@ def test_whom_a_wrong_clock_heard_was_heard_by_now(bench):
     def last_contact():
         return written_s(world.hub.status()["by_office"]["hue"]["last_contact"])
 
-    check(killed_s - SOON_S < last_contact() <= killed_s + SLACK_S, "after the clock was set right")
+    check(killed_s - SOON_S < last_contact() <= time.time() + SLACK_S, "after the clock was set right")
     world.hub.stop()
     world.start_hub()
     check(killed_s - SOON_S < last_contact() <= time.time() + SLACK_S, "and after a restart")
