@@ -10,7 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add, comparable  # noqa: E402
-from hopnhat_test import check, equal, main, wait_until  # noqa: E402
+from hopnhat_test import SOON_S, check, equal, main, wait_until  # noqa: E402
 
 SEEDS = int(os.environ.get("HOPNHAT_DAMAGE_SEEDS", "12"))
 RECORDS = 150
@@ -299,7 +299,7 @@ def test_damaged_views_cost_no_restore(bench):
     hue = world["hue"]
     record = add(hue, "partner", "name=Quite ordinary")
     world.sync()
-    wait_until(lambda: hue.status()["index_behind"] == 0, 10, "the views are up to date")
+    wait_until(lambda: hue.status()["index_behind"] == 0, SOON_S, "the views are up to date")
     hue.stop()
     path = os.path.join(hue.data, "views", "data.mdb")
     data = bytearray(read(path))

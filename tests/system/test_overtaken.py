@@ -53,9 +53,15 @@ def test_it_goes_on(bench):
     world.sync()  # which measures the link
     before = proxy.counted[1]
 
+    def wait_at_rate(condition, what):
+        """In between the link is slow, so that little crosses where the test itself is."""
+        proxy.rate = RATE
+        wait_until(condition, 60, what)
+        proxy.rate = RATE / 10
+
     def crossed(size, what):
         start = proxy.counted[1]
-        wait_until(lambda: proxy.counted[1] >= start + size, 30, f"{size} B of {what} have crossed")
+        wait_at_rate(lambda: proxy.counted[1] >= start + size, f"{size} B of {what} have crossed")
 
     partner = bring(hue, "partner", {"set": {"name": "Large"},
                                      "add": {"notes": [large_text(chance), large_text(chance)]}})
@@ -65,14 +71,14 @@ def test_it_goes_on(bench):
     crossed(LARGE * 3 / 4, "the partner, and of the directive")
     agent.kill()
     agent.start()
-    wait_until(lambda: ids(agent, "directive") == [directive], 60, "the directive is there")
+    wait_at_rate(lambda: ids(agent, "directive") == [directive], "the directive is there")
     equal(ids(agent, "partner"), [], "partners when the directive is there")
     crossed(LARGE / 6, "the partner")
     world.hub.stop()
     world.start_hub()
     crossed(LARGE / 6, "the partner")
     proxy.cut()
-    wait_until(lambda: agent.status()["caught_up"], 60, "all has come")
+    wait_at_rate(lambda: agent.status()["caught_up"], "all has come")
     equal(ids(agent, "partner"), [partner], "partners at the end")
     equal(agent.status()["digest_mismatches"], 0, "digest mismatches")
     took = proxy.counted[1] - before
