@@ -99,6 +99,7 @@ static bool say_hello(struct author *author, struct hub *hub, const struct hub_o
     message.has_request = true;
     message.body_case = HOPNHAT__MESSAGE__BODY_HELLO;
     message.hello = &hello;
+    hub->pace = (struct pace){0}; /* where joins are fast many begin at once, and the hub would be Busy */
     hub_receive(hub, &peer, &message, wall_ms(), outlet);
     const struct hub_session *session;
     HASH_FIND(hh, hub->sessions, peer.key, LINK_KEY_BYTES, session);
