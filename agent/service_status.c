@@ -85,7 +85,8 @@ json_t *agent_service_status(void *context, uint64_t wall_ms, struct error *erro
     struct agent *agent = service->agent;
     struct agent_status now;
     struct arena arena;
-    (void)wall_ms;
+    if (agent->last_contact_ms > wall_ms) /* the clock was ahead then */
+        agent->last_contact_ms = wall_ms;
     if (!agent_status(agent, &now, error))
         return NULL;
     arena_init(&arena, STATUS_ARENA_BYTES);

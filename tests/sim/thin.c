@@ -36,8 +36,8 @@ struct way {
 static const struct way ways[] = {
     {"up", true, false, 8000, 600, 2 * 8000}, /* two seconds of the link */
     {"down", false, false, 8000, 600, 2 * 8000},
-    {"into custody", false, true, 300, 2000, RATE_FIRST_WINDOW_BYTES / 2}, /* the first message */
-    {"out of custody", true, true, 300, 2000, RATE_FIRST_WINDOW_BYTES / 2},
+    {"into custody", false, true, 300, 2000, RATE_FIRST_WINDOW_BYTES},
+    {"out of custody", true, true, 300, 2000, RATE_FIRST_WINDOW_BYTES}, /* before the link is measured */
 };
 
 /* One direction of the link. */

@@ -180,5 +180,19 @@ def test_whom_a_wrong_clock_heard_was_heard_by_now(bench):
     check(killed_s - SOON_S < last_contact() <= time.time() + SLACK_S, "and after a restart")
 
 
+def test_an_office_whose_clock_was_ahead_tells_of_no_contact_to_come(bench):
+    world = Federation(bench, "hue")
+    hue = world["hue"]
+    clock = WrongClock(bench, hue)
+    clock.set(YEARS_MS)
+    hue.stop()
+    hue.start()
+    add(hue, "partner", "name=written")
+    world.sync()
+    world.hub.stop()
+    clock.set(0)
+    check(written_s(hue.status()["last_contact"]) <= time.time() + SLACK_S, "heard by now")
+
+
 if __name__ == "__main__":
     main(globals())

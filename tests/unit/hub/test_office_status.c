@@ -7,19 +7,26 @@
 
 enum { MINUTE_MS = 60 * 1000 };
 
-/* A Pull of the hand that says `applied`, answered at once; the number of the answered request. */
-static uint32_t pull(struct fixture *fixture, struct hand *hand, uint32_t applied)
+/* A Pull of the hand that says `applied`; NULL: it is held, for wait_ms at most. */
+static const Hopnhat__Message *ask(struct fixture *fixture, struct hand *hand, uint32_t applied,
+                                   uint32_t wait_ms)
 {
     Hopnhat__Message message = HOPNHAT__MESSAGE__INIT;
     Hopnhat__Pull asked = HOPNHAT__PULL__INIT;
     asked.has_applied = applied != 0;
     asked.applied = hand->request + 1 - applied;
     asked.has_wait_ms = asked.has_credit_bytes = true;
-    asked.wait_ms = 0;
+    asked.wait_ms = wait_ms;
     asked.credit_bytes = LIMIT_FEED_BYTES;
     message.body_case = HOPNHAT__MESSAGE__BODY_PULL;
     message.pull = &asked;
-    const Hopnhat__Message *answer = say(fixture, hand, &message);
+    return say(fixture, hand, &message);
+}
+
+/* The same, answered at once; the number of the answered request. */
+static uint32_t pull(struct fixture *fixture, struct hand *hand, uint32_t applied)
+{
+    const Hopnhat__Message *answer = ask(fixture, hand, applied, 0);
     assert_non_null(answer);
     assert_int_equal(answer->body_case, HOPNHAT__MESSAGE__BODY_FEED);
     return hand->request;
@@ -182,6 +189,24 @@ static void whoever_only_reads_was_heard(void **state)
     assert_contact(fixture, "an", false, heard_ms);
 }
 
+/* Nor is a Pull held for longer, or a shorter time, than it says. */
+static void a_pull_is_held_as_long_as_it_says_whatever_the_clock_is_set_to(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct hub_outlet outlet = {fixture, keep_answer};
+    say_hello(fixture, &fixture->an);
+    const uint32_t applied = pull(fixture, &fixture->an, pull(fixture, &fixture->an, 0));
+    assert_null(ask(fixture, &fixture->an, applied, MINUTE_MS));
+    set_clock(fixture, YEAR_MS);
+    hub_turn(fixture->hub, &outlet);
+    assert_null(fixture->answer);
+    set_clock(fixture, -2 * YEAR_MS);
+    fixture->wall_ms += MINUTE_MS;
+    assert_int_equal(hub_wait_ms(fixture->hub), 0);
+    hub_turn(fixture->hub, &outlet);
+    assert_non_null(fixture->answer);
+}
+
 static json_int_t mismatches(struct fixture *fixture)
 {
     json_t *status = status_of(fixture);
@@ -234,6 +259,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_office_at_work_stays_online_whatever_the_clock_is_set_to,
                                         fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(whoever_only_reads_was_heard, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(a_pull_is_held_as_long_as_it_says_whatever_the_clock_is_set_to,
+                                        fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(digests_that_differed_are_told, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(a_registry_that_was_read_anew_keeps_its_sessions, fixture_start,
                                         fixture_end),
