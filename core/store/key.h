@@ -21,7 +21,8 @@ static inline void key_add(struct key *key, const void *data, size_t size)
 {
     if (size > KEY_BYTES - key->size)
         size = KEY_BYTES - key->size;
-    memcpy(key->data + key->size, data, size);
+    if (size > 0) /* else data may be NULL */
+        memcpy(key->data + key->size, data, size);
     key->size += size;
 }
 

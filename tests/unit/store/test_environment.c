@@ -572,6 +572,16 @@ static void what_is_no_store_is_refused(void **state)
     assert_int_equal(fixture->error.code, ERROR_STORE);
 }
 
+static void nothing_is_a_part_of_a_key(void **state)
+{
+    struct key key = {0};
+    (void)state;
+    key_add(&key, NULL, 0);
+    key_add_u32(&key, 7);
+    key_add(&key, NULL, 0);
+    assert_int_equal(key.size, 4);
+}
+
 static void keys_are_in_the_order_of_their_numbers(void **state)
 {
     (void)state;
@@ -652,6 +662,7 @@ int main(void)
         WITH_STORE(a_row_that_was_altered_is_not_given_out),
         WITH_STORE(a_copy_is_a_store),
         WITH_STORE(what_is_no_store_is_refused),
+        cmocka_unit_test(nothing_is_a_part_of_a_key),
         cmocka_unit_test(keys_are_in_the_order_of_their_numbers),
         WITH_STORE(one_process_holds_the_lock),
     };
