@@ -1,6 +1,7 @@
 #include "api/commands_backup.h"
 
 #include "api/backup_work.h"
+#include "api/output_file.h"
 #include "api/recovery.h"
 #include "api/store_check.h"
 #include "api/wall.h"
@@ -132,7 +133,8 @@ bool command_backup(struct cli *cli, const struct backup_program *program, struc
     json_t *note = json_object();
     if (!note)
         return error_set(error, ERROR_MEMORY, "out of memory");
-    if (!cli_number(cli, "keep", 0, MOST_KEEP, &keep, error) ||
+    if (!output_file_may_be(cli->arguments[0], "backup", cli->data, &cli->arena, error) ||
+        !cli_number(cli, "keep", 0, MOST_KEEP, &keep, error) ||
         (cli_option(cli, "keep") && json_object_set_new(note, "keep", json_integer((json_int_t)keep)) != 0 &&
          !error_set(error, ERROR_MEMORY, "out of memory")) ||
         !backup_work_begin(&work, cli->data, false, error)) {

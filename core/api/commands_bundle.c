@@ -1,6 +1,7 @@
 #include "api/commands_bundle.h"
 
 #include "api/commands.h"
+#include "api/output_file.h"
 #include "base/limits.h"
 
 #include <errno.h>
@@ -115,8 +116,9 @@ bool command_bundle_export(struct cli *cli, struct error *error)
     const char *office = cli->argument_count > 1 ? cli->arguments[0] : NULL;
     json_t *answer = NULL, *body = json_pack("{s:s*}", "office", office);
     struct bytes file;
-    bool done =
-        body ? cli_call(cli, "POST", body, &answer, error, "/v1/bundles/export") : out_of_memory(error);
+    bool done = (body || out_of_memory(error)) &&
+                output_file_may_be(path, "bundle", cli->data, &cli->arena, error) &&
+                cli_call(cli, "POST", body, &answer, error, "/v1/bundles/export");
     const char *content = json_string_value(json_object_get(answer, "content"));
     done = done && (content || error_set(error, ERROR_INTERNAL, "the daemon sent no bundle")) &&
            decode(content, &cli->arena, &file, error) && write_file(path, file, &cli->arena, error);

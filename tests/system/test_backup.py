@@ -61,6 +61,48 @@ def test_backup_and_verify_without_a_daemon(bench):
     world.hub.do("verify", path)
 
 
+def test_a_file_replaces_no_more_than_one_of_its_kind(bench):
+    """Neither the store nor what is none of ours: of backups and bundles, with a daemon and without."""
+    world = Federation(bench, "hue")
+    add(world["hue"], "partner", "name=Oxfam")
+    world.sync()
+    hue = world["hue"]
+    notes, pipe, link, directory = (bench.path(name) for name in ("notes", "pipe", "link", "directory"))
+    with open(notes, "w", encoding="utf-8") as file:
+        file.write("hopnhat is what these are about\n")
+    os.mkfifo(pipe)
+    os.symlink(notes, link)
+    os.mkdir(directory)
+    os.symlink(hue.data, bench.path("elsewhere"))
+    shutil.copy(notes, bench.path("fresh.part"))
+    store = os.path.join(hue.data, "store", "data.mdb")
+    inside = [store, os.path.join(hue.data, "new"), os.path.join(hue.data, "store", "..", "new"),
+              os.path.join(bench.path("elsewhere"), "new")]
+    there = [pipe, link, directory, notes, bench.path("fresh")]
+    commands = (("backup",), ("bundle", "export"))
+    for _ in range(2):
+        for command in commands:
+            for path in inside:
+                check("would be lost with it" in hue.do(*command, path, status=1).err, f"{command} {path}")
+            for path in there:
+                check(" is there, and is no " in hue.do(*command, path, status=1).err, f"{command} {path}")
+            check("No such file" in hue.do(*command, bench.path("nowhere/x"), status=1).err, "no directory")
+        equal(os.path.exists(os.path.join(hue.data, "new")), False, "a file in the store's directory")
+        with open(notes, encoding="utf-8") as file:
+            check("about" in file.read(), "the notes are what they were")
+        check(not os.path.isfile(pipe) and os.path.islink(link), "and so are pipe and link")
+        hue.stop()
+    hue.do("verify")
+    equal(len(hue.records("partner")), 1, "the store is there")
+    for command in commands:
+        path = bench.path(command[0])
+        open(path, "wb").close()
+        for _ in range(3):  # over an empty one, and over its own
+            hue.do(*command, path)
+    for command, other in zip(commands, ("bundle", "backup")):
+        check(f"is no {command[0]}:" in hue.do(*command, bench.path(other), status=1).err, "the other's kind")
+
+
 def test_a_sealed_backup_opens_with_its_key_only(bench):
     world = Federation(bench, "hue")
     record = add(world["hue"], "partner", "name=Quỹ Bí Mật")
