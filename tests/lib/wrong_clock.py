@@ -19,7 +19,8 @@ class WrongClock:
             file.write(LAYOUT.pack(0))
         with open(path, "r+b") as file:
             self.offset = mmap.mmap(file.fileno(), LAYOUT.size)
-        daemon.machine.update({"LD_PRELOAD": LIBRARY, "HOPNHAT_CLOCK": path})
+        daemon.machine.update({"LD_PRELOAD": LIBRARY, "HOPNHAT_CLOCK": path,
+                               "ASAN_OPTIONS": "verify_asan_link_order=0"})  # in a build with sanitizers
 
     def set(self, offset_ms):
         """By how much it is ahead from now on (below 0: behind)."""
