@@ -38,6 +38,7 @@ bool backups_load(struct hub *hub, struct transaction *transaction, struct error
     arena_init(&arena, LIST_ARENA_BYTES);
     hub->backups = 0;
     hub->last_backup_ms = 0;
+    hub->last_backup_next_key = 0;
     for (struct replica *replica = hub->replicas; replica; replica = replica->hh.next)
         replica->safe = replica->in_backups = 0;
     cursor_open(&cursor, transaction, HUB_BACKUP);
@@ -49,6 +50,7 @@ bool backups_load(struct hub *hub, struct transaction *transaction, struct error
         take_marks(hub, row);
         hub->backups++;
         hub->last_backup_ms = row->made_ms;
+        hub->last_backup_next_key = row->has_next_link_key ? row->next_link_key : 0;
         arena_reset(&arena);
     }
     cursor_close(&cursor);
@@ -149,6 +151,9 @@ void backups_note_origin(struct hub *hub, struct transaction *transaction, const
     }
     backup.made_ms = time_ms(hub->clock.last);
     backup.rev = hub->rev;
+    backup.has_next_link_key = hub->has_next_link_keys;
+    if (hub->has_next_link_keys)
+        backup.next_link_key = get_u32_be(hub->next_link_keys.public_key);
     backup.file = file ? arena_string(arena, file, strlen(file)) : NULL;
     forget(transaction, file ? file : "", UINT64_MAX, true, &number);
     key_number(&key, number);
@@ -163,8 +168,10 @@ bool backups_marks(json_t *note, const Hopnhat__Backup *marks, struct error *err
         snprintf(name, sizeof name, "%016" PRIx64, marks->replicas[i]);
         json_object_set_new(list, name, json_integer((json_int_t)marks->watermarks[i]));
     }
-    return json_object_set_new(note, "watermarks", list) == 0 ||
-           error_set(error, ERROR_MEMORY, "out of memory");
+    bool put = json_object_set_new(note, "watermarks", list) == 0 &&
+               (!marks->has_next_link_key ||
+                json_object_set_new(note, "next_link_key", json_integer(marks->next_link_key)) == 0);
+    return put || error_set(error, ERROR_MEMORY, "out of memory");
 }
 
 json_t *backups_files(void *context)
@@ -232,7 +239,7 @@ static bool read_marks(const json_t *list, Hopnhat__Backup *backup, struct arena
 
 json_t *backups_handle(struct api_call *call, struct error *error)
 {
-    static const char *const keys[] = {"file", "made_ms", "rev", "keep", "watermarks", NULL};
+    static const char *const keys[] = {"file", "made_ms", "rev", "keep", "watermarks", "next_link_key", NULL};
     struct hub_service *service = call->records->context;
     Hopnhat__Backup backup = HOPNHAT__BACKUP__INIT;
     const char *file = api_body_string(call, "file", error);
@@ -245,6 +252,9 @@ json_t *backups_handle(struct api_call *call, struct error *error)
     backup.made_ms = (uint64_t)json_integer_value(json_object_get(call->body, "made_ms"));
     backup.rev = (uint64_t)json_integer_value(json_object_get(call->body, "rev"));
     backup.file = arena_string(call->arena, file, strlen(file));
+    const json_t *next_key = json_object_get(call->body, "next_link_key");
+    backup.has_next_link_key = next_key != NULL;
+    backup.next_link_key = (uint32_t)json_integer_value(next_key);
     if (!backups_note(service->hub, &backup, keep, error))
         return NULL;
     json_t *json = json_pack("{s:I}", "backups", (json_int_t)service->hub->backups);

@@ -8,8 +8,8 @@
 
 #include "store.pb-c.h"
 
-/* Reads the list: replica->safe of every replica, hub->backups and hub->last_backup_ms. For hub_reload, after
- * the replicas. False: ERROR_MEMORY. */
+/* Reads the list: replica->safe of every replica, hub->backups and what is remembered of the newest. For
+ * hub_reload, after the replicas. False: ERROR_MEMORY. */
 bool backups_load(struct hub *hub, struct transaction *transaction, struct error *error);
 
 /* Takes note of a backup that has been written, and forgets all but the newest `keep` (1 at least) and what
@@ -26,13 +26,14 @@ void backups_note_origin(struct hub *hub, struct transaction *transaction, const
  * memory, or the store failed. */
 json_t *backups_files(void *context);
 
-/* The marks of a backup, as `backups_handle` takes them: {"replica in hexadecimal": watermark}. */
+/* What a backup holds, as `backups_handle` takes it: watermarks, {"replica in hexadecimal": watermark}, and
+ * next_link_key, the first 4 bytes of the hub's next link key as a number, where the copy has one. */
 bool backups_marks(json_t *note, const Hopnhat__Backup *marks, struct error *error);
 
 /* Adds what status tells: last_backup (null: never), backups. */
 void backups_status(const struct hub *hub, json_t *status);
 
-/* POST /v1/backups        body file, made_ms, rev, keep, watermarks
+/* POST /v1/backups        body file, made_ms, rev, keep, watermarks, next_link_key
  *                         (keep: backup_keep of the settings, if absent)
  * POST /v1/recovery-key   body public: 64 hexadecimal digits */
 api_handler backups_handle, backups_handle_recovery_key;

@@ -178,7 +178,6 @@ bool rotation_begin(struct hub *hub, struct error *error)
     if (!transaction_begin(&transaction, hub->environment, true, error))
         return false;
     meta_put_bytes(&transaction, HUB_META, "next_link_keys", &next, sizeof next);
-    meta_put_number(&transaction, HUB_META, "next_link_backup", hub->last_backup_ms);
     if (!transaction_commit(&transaction, error))
         return false;
     hub->next_link_keys = next;
@@ -187,15 +186,16 @@ bool rotation_begin(struct hub *hub, struct error *error)
     return true;
 }
 
-static bool may_finish(const struct hub *hub, uint64_t backup_before_ms, bool forced, struct error *error)
+static bool may_finish(const struct hub *hub, bool forced, struct error *error)
 {
     struct hub_rotation state = rotation_state(hub);
     if (!state.under_way)
         return error_set(error, ERROR_INPUT, "no next key has been drawn: give rotate-keys without --finish");
-    if (hub->last_backup_ms <= backup_before_ms)
+    if (hub->last_backup_next_key != get_u32_be(hub->next_link_keys.public_key))
         return error_set(
             error, ERROR_INPUT,
-            "make a backup first: a hub restored from one without the next key could not be reached");
+            "make a backup first: the newest is without the next key, and a hub restored from it could not "
+            "be reached");
     if (state.not_heard && !forced)
         return error_set(
             error, ERROR_INPUT,
@@ -208,16 +208,10 @@ static bool may_finish(const struct hub *hub, uint64_t backup_before_ms, bool fo
 bool rotation_finish(struct hub *hub, bool forced, struct error *error)
 {
     struct transaction transaction;
-    if (!transaction_begin(&transaction, hub->environment, true, error))
+    if (!may_finish(hub, forced, error) || !transaction_begin(&transaction, hub->environment, true, error))
         return false;
-    uint64_t before_ms = meta_number(&transaction, HUB_META, "next_link_backup", 0);
-    if (!may_finish(hub, before_ms, forced, error)) {
-        transaction_abort(&transaction);
-        return false;
-    }
     meta_put_bytes(&transaction, HUB_META, "link_keys", &hub->next_link_keys, sizeof hub->next_link_keys);
     transaction_delete(&transaction, HUB_META, bytes_of_string("next_link_keys"));
-    transaction_delete(&transaction, HUB_META, bytes_of_string("next_link_backup"));
     if (!transaction_commit(&transaction, error))
         return false;
     hub->link_keys = hub->next_link_keys;

@@ -31,7 +31,7 @@ struct hub_rotation rotation_state(const struct hub *hub);
 bool rotation_begin(struct hub *hub, struct error *error);
 
 /* From now on the next link key is the hub's; the link has to be opened anew. ERROR_INPUT where none has been
- * drawn; where no backup was made since (a hub restored from an older one could not be reached any more);
+ * drawn; where the newest backup is without it (a hub restored from it could not be reached any more);
  * and, but for `forced`, while installations have not heard of it, which could not come back. */
 bool rotation_finish(struct hub *hub, bool forced, struct error *error);
 

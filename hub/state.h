@@ -162,6 +162,7 @@ struct hub {
     struct office_state *offices;
     struct group_state *groups;
     uint64_t backups, last_backup_ms; /* how many are kept; when the newest was made, 0: never */
+    uint32_t last_backup_next_key;    /* first 4 bytes of the next link key in the newest; 0: none */
     struct hub_custody custody;       /* by custody.c */
     struct hub_session *sessions;     /* by session.c */
     struct audience *audiences;       /* by audience.c: who reads each group; sessions to be looked at */

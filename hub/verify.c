@@ -38,6 +38,15 @@ static void check_identity(struct verify *verify, struct transaction *transactio
     keys_wipe(&signing_keys, sizeof signing_keys);
 }
 
+static void note_next_key(struct transaction *transaction, Hopnhat__Backup *marks)
+{
+    struct link_keys next;
+    marks->has_next_link_key = meta_bytes(transaction, HUB_META, "next_link_keys", &next, sizeof next);
+    if (marks->has_next_link_key)
+        marks->next_link_key = get_u32_be(next.public_key);
+    keys_wipe(&next, sizeof next);
+}
+
 /* What is known of a log, before its rows are looked at. */
 static void expect_log(void *context, struct bytes key, struct bytes value, void *message,
                        struct arena *arena)
@@ -325,6 +334,7 @@ bool hub_verify(const char *directory, bool beside, struct verify *verify, Hopnh
     bool done = describe(&transaction, header, arena, error) && check_logs(&look, arena, error);
     if (done) {
         check_identity(verify, &transaction);
+        note_next_key(&transaction, marks);
         done = hub_verify_records(verify, &transaction, header->rev, error);
         check_others(&look);
     }

@@ -12,7 +12,8 @@
  * in its group, has its one row in the feed, and nothing else is there; the digests are those of the records;
  * counts are right. Breaks go to *verify; false only where it could not look at all.
  * `beside`: another process may hold the store. *header (its rest is the caller's) gets the store's epoch,
- * replica, rev and recovery key, *marks the replicas' watermarks; all in the arena. Blocks for long. */
+ * replica, rev and recovery key, *marks the replicas' watermarks and the next link key; all in the arena.
+ * Blocks for long. */
 bool hub_verify(const char *directory, bool beside, struct verify *verify, Hopnhat__BackupHeader *header,
                 Hopnhat__Backup *marks, struct arena *arena, struct error *error);
 

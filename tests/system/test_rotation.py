@@ -6,6 +6,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add, sees
 from hopnhat_test import SOON_S, check, equal, main, wait_until
+from wrong_clock import WrongClock
 
 
 def rotate(world, name):
@@ -109,6 +110,19 @@ def test_the_hub_changes_its_key(bench):
     world.hub.start("--listen", world.address, "--custody-wait", "30")
     for agent in world.offices.values():
         agent.do("sync", "--wait", "--timeout", "40", deadline_s=50)
+
+
+def test_a_clock_that_was_put_back_refuses_no_backup(bench):
+    hub = bench.hub()
+    clock = WrongClock(bench, hub)
+    hub.do("init")
+    hub.start("--listen", f"tcp://127.0.0.1:{bench.free_port()}")
+    hub.do("backup", bench.path("before"))
+    clock.set(-3600 * 1000)
+    hub.do("rotate-keys")
+    check("backup" in hub.do("rotate-keys", "--finish", status=1).err, "there is none with the key")
+    hub.do("backup", bench.path("with"))
+    hub.do("rotate-keys", "--finish")
 
 
 if __name__ == "__main__":

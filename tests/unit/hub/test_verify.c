@@ -4,6 +4,7 @@
 #include "hub/custody_piece.h"
 #include "hub/headquarters.h"
 #include "hub/registry.h"
+#include "hub/rotation.h"
 #include "hub/verify.h"
 #include "store/key.h"
 #include "store/meta.h"
@@ -106,18 +107,23 @@ static void note(void *context, const char *text)
 }
 
 /* Closes the hub and looks at its store; the breaks' texts are in `found`. */
-static uint64_t breaks(void)
+static uint64_t look(Hopnhat__Backup *marks)
 {
     struct error error = {0};
     struct verify verify = {.found = note};
     Hopnhat__BackupHeader header = HOPNHAT__BACKUP_HEADER__INIT;
-    Hopnhat__Backup marks = HOPNHAT__BACKUP__INIT;
     hub_close(hub);
     hub = NULL;
     found[0] = '\0';
-    if (!hub_verify(store, true, &verify, &header, &marks, &arena, &error))
+    if (!hub_verify(store, true, &verify, &header, marks, &arena, &error))
         fail_msg("%s", error.text);
     return verify.breaks;
+}
+
+static uint64_t breaks(void)
+{
+    Hopnhat__Backup marks = HOPNHAT__BACKUP__INIT;
+    return look(&marks);
 }
 
 static void assert_found(const char *text)
@@ -295,6 +301,31 @@ static void what_is_in_the_oldest_kept_backup_is_safe(void **state)
     assert_int_equal(breaks(), 0);
 }
 
+/* What counts is what the copy holds, and not when it was made, or noted. */
+static void the_key_changes_once_the_newest_backup_holds_the_next(void **state)
+{
+    struct error error;
+    Hopnhat__Backup under_way = HOPNHAT__BACKUP__INIT, later = HOPNHAT__BACKUP__INIT;
+    (void)state;
+    assert_int_equal(look(&under_way), 0);
+    open_hub();
+    assert_true(rotation_begin(hub, &error));
+    assert_int_equal(look(&later), 0);
+    open_hub();
+    assert_false(rotation_finish(hub, true, &error));
+    under_way.made_ms = WALL_MS;
+    later.made_ms = WALL_MS - 1;
+    assert_true(backups_note(hub, &under_way, 5, &error));
+    assert_false(rotation_finish(hub, true, &error));
+    assert_non_null(strstr(error.text, "backup"));
+    assert_true(backups_note(hub, &later, 5, &error));
+    hub_close(hub);
+    open_hub();
+    assert_true(rotation_finish(hub, true, &error));
+    assert_true(rotation_begin(hub, &error));
+    assert_false(rotation_finish(hub, true, &error)); /* that is yet another key */
+}
+
 /* Pieces of a log are taken by the hub that made them once it has been restored, in order, and by no other.
  */
 static void a_piece_comes_back_in_order_only_and_unaltered(void **state)
@@ -333,6 +364,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_row_that_cannot_be_unpacked_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(lost_keys_are_named, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_in_the_oldest_kept_backup_is_safe, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_key_changes_once_the_newest_backup_holds_the_next, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_piece_comes_back_in_order_only_and_unaltered, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
