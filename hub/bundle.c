@@ -46,6 +46,10 @@ static bool take_answer(void *context, const struct link_peer *peer, const Hopnh
         talk->head = message->feed->head;
         break;
     case HOPNHAT__MESSAGE__BODY_BUSY:
+        if (talk->hub->custody.awaited)
+            return fail(talk, ERROR_UNAVAILABLE,
+                        "headquarters was restored, and waits until offices have given back what they keep "
+                        "of its own log: start its daemon, if it does not run, and do it again in a minute");
         return fail(talk, ERROR_UNAVAILABLE,
                     message->busy->reason ? message->busy->reason
                                           : "the hub is busy: do it again in a while");

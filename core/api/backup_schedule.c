@@ -26,7 +26,7 @@
 enum {
     HOUR_MS = 3600 * 1000,
     RETRY_MS = 10 * 60 * 1000, /* after one that failed */
-    LOOK_MS = 10 * 1000,       /* whether one is overdue */
+    LOOK_MS = 10 * 1000,       /* whether one is overdue, and what counts is there */
     KEY_BYTES = 4,             /* of the key, in names */
     NAME_BYTES = 160,
     PATH_BYTES = 2048,
@@ -43,12 +43,13 @@ struct backup_schedule {
     struct loop_source *timer;
     char name[NAME_BYTES]; /* of the files, before the number */
     uint64_t due_ms;       /* by loop_now_ms: when the next is to be made */
-    uint64_t looked_ms;    /* by loop_now_ms: when it was last seen whether one is overdue */
+    uint64_t looked_ms;    /* by loop_now_ms: when run looked last */
     uint64_t newest_ms;    /* wall clock: when the newest was made; 0: there is none */
-    uint64_t begun_ms;     /* wall clock: since when this one is to make them */
+    uint64_t begun_ms;     /* wall clock: since when this one is to make them in the directory */
     uint64_t failures;
     size_t counting, missing; /* files that should be in the directory; of these, those that are not */
     char trouble[512];
+    char directory[PATH_BYTES]; /* of the settings, when they changed last */
     bool late;
     /* the one under way */
     pid_t child; /* 0: none */
@@ -146,12 +147,23 @@ static void remove_old(const struct backup_schedule *schedule, const char *direc
     }
 }
 
-/* A backup that counts and is not there is one that offices rely on in vain. */
-static void look_for_missing(struct backup_schedule *schedule, const char *directory, const json_t *list)
+/* What counts, as the options say; the caller's. */
+static json_t *list_counting(const struct backup_schedule *schedule)
 {
+    return schedule->options.counting ? schedule->options.counting(schedule->options.context) : json_array();
+}
+
+/* A backup that counts and is not there is one that offices rely on in vain. */
+static void look_for_missing(struct backup_schedule *schedule)
+{
+    const char *set = schedule->options.settings->backup_directory;
+    char *found = realpath(set, NULL);
+    const char *directory = found ? found : set; /* as where the disk is gone with the directory on it */
     size_t i, length = strlen(directory), before = schedule->missing;
+    json_t *list = list_counting(schedule);
     const json_t *file;
-    schedule->counting = schedule->missing = 0;
+    if (list)
+        schedule->counting = schedule->missing = 0;
     json_array_foreach((json_t *)(uintptr_t)list, i, file)
     {
         const char *path = json_string_value(file);
@@ -164,6 +176,8 @@ static void look_for_missing(struct backup_schedule *schedule, const char *direc
     if (schedule->missing && !before)
         log_error("of %zu backups in %s that count %zu are not there: is the right disk mounted?",
                   schedule->counting, directory, schedule->missing);
+    json_decref(list);
+    free(found);
 }
 
 /* Looks through the directory, and removes what is too old there where it is to be `tidied`. The newest
@@ -172,16 +186,14 @@ static struct backup_name look(struct backup_schedule *schedule, bool tidied)
 {
     struct backup_name newest = {0}, *names = calloc(MOST_FILES, sizeof *names);
     char *directory = realpath(schedule->options.settings->backup_directory, NULL);
-    json_t *list =
-        schedule->options.counting ? schedule->options.counting(schedule->options.context) : json_array();
     size_t count = names && directory ? list_names(schedule, directory, names) : 0;
-    if (directory)
-        look_for_missing(schedule, directory, list);
     if (count)
         newest = names[0];
-    if (tidied)
+    if (tidied && count) {
+        json_t *list = list_counting(schedule);
         remove_old(schedule, directory, list, names, count);
-    json_decref(list);
+        json_decref(list);
+    }
     free(directory);
     free(names);
     return newest;
@@ -215,6 +227,15 @@ static void let_go(struct backup_schedule *schedule)
     schedule->child_fd = schedule->text_fd = -1;
 }
 
+/* Whether the backup under way, or the last one, is in the directory that the settings name now. */
+static bool is_here(const struct backup_schedule *schedule)
+{
+    const char *directory = schedule->options.settings->backup_directory;
+    size_t length = strlen(directory);
+    return strncmp(schedule->path, directory, length) == 0 &&
+           schedule->path + length == strrchr(schedule->path, '/');
+}
+
 static void child_ended(void *user)
 {
     struct backup_schedule *schedule = user;
@@ -236,7 +257,10 @@ static void child_ended(void *user)
     } else {
         failed(schedule, text);
     }
-    look(schedule, true);
+    if (is_here(schedule))
+        look(schedule, true);
+    else
+        backup_schedule_changed(schedule);
 }
 
 static bool spawn(struct backup_schedule *schedule, char *const *arguments, struct error *error)
@@ -341,6 +365,7 @@ static void run(void *user)
     struct backup_schedule *schedule = user;
     schedule->looked_ms = loop_now_ms();
     tell_late(schedule);
+    look_for_missing(schedule);
     if (!schedule->child && schedule->due_ms <= schedule->looked_ms)
         start_backup(schedule);
 }
@@ -349,7 +374,12 @@ void backup_schedule_changed(struct backup_schedule *schedule)
 {
     uint64_t now_ms = wall_now_ms(), interval_ms = schedule->options.settings->backup_interval_h * HOUR_MS,
              age_ms = interval_ms;
-    bool scheduled = *schedule->options.settings->backup_directory != '\0';
+    const char *directory = schedule->options.settings->backup_directory;
+    bool scheduled = *directory != '\0';
+    if (strcmp(schedule->directory, directory) != 0) {
+        snprintf(schedule->directory, PATH_BYTES, "%s", directory);
+        schedule->begun_ms = now_ms;
+    }
     schedule->newest_ms = scheduled ? look(schedule, false).ms : 0;
     schedule->trouble[0] = '\0';
     if (schedule->newest_ms &&
@@ -367,8 +397,7 @@ struct backup_schedule *backup_schedule_new(const struct backup_schedule_options
         error_set(error, ERROR_MEMORY, "out of memory");
         return NULL;
     }
-    *schedule = (struct backup_schedule){
-        .options = *options, .begun_ms = wall_now_ms(), .child_fd = -1, .text_fd = -1};
+    *schedule = (struct backup_schedule){.options = *options, .child_fd = -1, .text_fd = -1};
     hex_encode(bytes_of(options->key, KEY_BYTES), key);
     snprintf(schedule->name, sizeof schedule->name, "%s-%s", options->name, key);
     if (!(schedule->timer = loop_add_timer(options->loop, wait_ms, run, schedule, error))) {
@@ -399,6 +428,7 @@ bool backup_schedule_status(json_t *status, struct backup_schedule *schedule, st
     char trouble[sizeof schedule->trouble] = "";
     if (scheduled) {
         tell_late(schedule);
+        look_for_missing(schedule);
         if (schedule->trouble[0] || schedule->late)
             snprintf(trouble, sizeof trouble, "%s",
                      schedule->trouble[0] ? schedule->trouble

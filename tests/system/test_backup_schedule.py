@@ -106,6 +106,66 @@ def test_a_backup_that_fails_is_an_alarm(bench):
     wait_until(lambda: hub.status()["backup_trouble"] == "", SOON_S, "trouble is over")
 
 
+class Reloaded:
+    """A hub whose settings are read again."""
+
+    def __init__(self, bench):
+        self.path, self.hub = bench.path("hub.yaml"), bench.hub()
+        self.listen = f"listen: tcp://127.0.0.1:{bench.free_port()}\nbackup_interval_hours: 1\n"
+        self.name_directory(None)
+        self.hub.do("init")
+
+    def name_directory(self, directory):
+        with open(self.path, "w", encoding="utf-8") as file:
+            file.write(self.listen + (f"backup_directory: {directory}\n" if directory else ""))
+        process = self.hub.process
+        if process:
+            read = process.log().count("the settings were read again")
+            process.signal(signal.SIGHUP)
+            wait_until(lambda: process.log().count("the settings were read again") > read, SOON_S, "reload")
+
+
+def test_the_first_backup_of_an_old_daemon_is_not_overdue(bench):
+    reloaded = Reloaded(bench)
+    clock = WrongClock(bench, reloaded.hub)
+    process = reloaded.hub.start("--config", reloaded.path)
+    clock.set(72 * HOUR_MS)
+    reloaded.name_directory(directory_of(bench))
+    wait_until(lambda: written(process) == 1, SOON_S, "a backup")
+    check("no backup was made" not in process.log(), f"there was none to make before: {process.log()}")
+
+
+def test_another_directory_is_not_empty_for_long(bench):
+    """Named while a backup into the former one is under way."""
+    reloaded, made = Reloaded(bench), []
+    rows = bench.path("rows.csv")
+    with open(rows, "w", encoding="utf-8") as file:
+        file.write("name,address\n" + "".join(f"P{i},{random.getrandbits(4000):x}\n" for i in range(4000)))
+    reloaded.hub.do("import", "partner", rows, deadline_s=60)
+    process = reloaded.hub.start("--config", reloaded.path)
+
+    def stopped():
+        """The child that makes one, stopped; where it was done before, another one is begun."""
+        with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
+            children = [int(pid) for pid in file.read().split()]
+        for child in children:
+            os.kill(child, signal.SIGSTOP)
+            return child
+        if written(process) == len(made):
+            made.append(directory_of(bench, f"former-{len(made)}"))
+            reloaded.name_directory(made[-1])
+        return None
+    child = wait_until(stopped, SOON_S, "one is being made")
+    try:
+        directory = directory_of(bench)
+        reloaded.name_directory(directory)
+    finally:
+        os.kill(child, signal.SIGCONT)
+    wait_until(lambda: backups_in(directory), SOON_S, "one in the new directory")
+    equal(len(backups_in(made[-1])), 1, "beside that in the former one")
+    equal(reloaded.hub.status()["backup_trouble"], "", "trouble")
+
+
 def test_a_clock_that_goes_back_costs_no_backup(bench):
     """The battery of the clock is dead: the offices trim by what is there, and it brings all back."""
     world = Federation(bench, "hue")
@@ -187,8 +247,17 @@ def test_what_counts_and_is_not_there_is_an_alarm(bench):
     os.rename(directory + ".unmounted", directory)
     check("count 1 are not there" in scheduled.again()["backup_trouble"], "what went elsewhere is not there")
     world.hub.do("backup", bench.path("by-hand"), "--keep", "1")
-    equal(scheduled.again()["backup_trouble"], "", "it does not count any more")
+    equal(world.hub.status()["backup_trouble"], "", "it does not count any more")
+    equal(scheduled.again()["backup_trouble"], "", "and is not missed by the next either")
     scheduled.again()
+    told = world.hub.process.log().count("that count 2 are not there")
+    os.rename(directory, directory + ".unmounted")
+    wait_until(lambda: world.hub.process.log().count("that count 2 are not there") > told, SOON_S,
+               "the log tells by itself")
+    check("of 2 backups in its directory that count 2 are not there" in world.hub.status()["backup_trouble"],
+          "so does status, long before the next is due")
+    os.rename(directory + ".unmounted", directory)
+    equal(world.hub.status()["backup_trouble"], "", "they are there again")
     newest = backups_in(directory)[-1][2]
     restore(world.hub, newest)
     for _, _, path in backups_in(directory):

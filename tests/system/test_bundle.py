@@ -6,8 +6,9 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add, comparable, fields, ids, sees, time_passes  # noqa: E402
-from hopnhat_test import check, equal, main  # noqa: E402
+from hopnhat_test import SOON_S, check, equal, main, wait_until  # noqa: E402
 from proxy import Proxy  # noqa: E402
+from restored import restore  # noqa: E402
 from thin import bring  # noqa: E402
 
 
@@ -95,6 +96,19 @@ def test_without_daemons(bench):
     equal(back(bench, world, "hue", "down")["acknowledged"], 1, "and answered")
     equal(fields(world.hub, "partner", one)["name"], "Plan", "at the hub")
     equal(world["hue"].status()["pending"], 0, "pending")
+
+
+def test_a_restored_hub_says_who_ends_its_wait(bench):
+    world, _ = island(bench, "hue")
+    add(world["hue"], "partner", "name=Plan")
+    world["hue"].do("bundle", "export", bench.path("up"))
+    world.hub.do("backup", bench.path("hub.backup"))
+    restore(world.hub, bench.path("hub.backup"))
+    said = world.hub.do("bundle", "import", bench.path("up"), status=1).err
+    check("start its daemon, if it does not run" in said, said)
+    world.hub.start("--listen", world.address, "--custody-wait", "1")
+    wait_until(lambda: world.hub.call("bundle", "import", bench.path("up")).status == 0, SOON_S, "taken")
+    equal(len(ids(world.hub, "partner")), 1, "records")
 
 
 def test_twice_and_beside_the_link(bench):
