@@ -1,5 +1,6 @@
 #include "api/commands.h"
 #include "api/export.h"
+#include "api/output_file.h"
 #include "base/limits.h"
 
 #include <errno.h>
@@ -128,6 +129,8 @@ static bool run_export(struct cli *cli, struct error *error)
         return error_set(error, ERROR_USAGE, "give one of --csv, --json and --xlsx");
     if (path && !place)
         return error_set(error, ERROR_MEMORY, "out of memory");
+    if (path && !output_file_is_outside(path, cli->data, &cli->arena, error))
+        return false;
     arena_init(&export.arena, LIMIT_MESSAGE_ARENA_BYTES);
     bool done = cli_call(cli, "GET", NULL, &export.catalog, error, "/v1/catalog") &&
                 export_columns(export.catalog, cli->arguments[0], &export.columns, &cli->arena, error);

@@ -14,8 +14,7 @@ static bool failed(const char *path, struct error *error)
                      strerror(errno));
 }
 
-/* Whether the file will be outside the store's directory, by whatever path either is called. */
-static bool is_outside(const char *path, const char *data, struct arena *arena, struct error *error)
+bool output_file_is_outside(const char *path, const char *data, struct arena *arena, struct error *error)
 {
     char *copy = arena_string(arena, path, strlen(path));
     if (!copy)
@@ -71,6 +70,6 @@ bool output_file_may_be(const char *path, const char *kind, const char *data, st
     const char *part = arena_format(arena, "%s.part", path);
     if (!part)
         return error_set(error, ERROR_MEMORY, "out of memory");
-    return is_outside(path, data, arena, error) && is_replaceable(path, kind, arena, error) &&
+    return output_file_is_outside(path, data, arena, error) && is_replaceable(path, kind, arena, error) &&
            is_replaceable(part, kind, arena, error);
 }

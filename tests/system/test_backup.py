@@ -87,6 +87,8 @@ def test_a_file_replaces_no_more_than_one_of_its_kind(bench):
             for path in there:
                 check(" is there, and is no " in hue.do(*command, path, status=1).err, f"{command} {path}")
             check("No such file" in hue.do(*command, bench.path("nowhere/x"), status=1).err, "no directory")
+        for path in inside:
+            check("would be lost with it" in hue.do("export", "partner", "--out", path, status=1).err, path)
         equal(os.path.exists(os.path.join(hue.data, "new")), False, "a file in the store's directory")
         with open(notes, encoding="utf-8") as file:
             check("about" in file.read(), "the notes are what they were")
