@@ -101,7 +101,7 @@ static bool check_body(const Hopnhat__CertificateBody *body, const uint8_t link_
     if (!is_key(body->link_key, link_key, LINK_KEY_BYTES) ||
         !is_key(body->signing_key, signing_key, SIGNING_KEY_BYTES))
         return unsound(error, "the certificate is for other keys");
-    if (!office_code_is_sound(body->office))
+    if (!office_code_is_sound(bytes_of_string(body->office)))
         return unsound(error, "the certificate names no office");
     memcpy(office, body->office, strlen(body->office) + 1);
     return true;

@@ -160,7 +160,7 @@ bool enrolment_certificate(const struct hub *hub, const Hopnhat__Certificate *ce
     return *body && (*body)->link_key.len == LINK_KEY_BYTES &&
            (*body)->signing_key.len == SIGNING_KEY_BYTES &&
            memcmp((*body)->link_key.data, link_key, LINK_KEY_BYTES) == 0 &&
-           office_code_is_sound((*body)->office);
+           office_code_is_sound(bytes_of_string((*body)->office));
 }
 
 /* The catalog in force and the office's own record: enough to begin working before the first sync. */

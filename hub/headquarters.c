@@ -11,8 +11,6 @@
 
 enum { OWN_ARENA_BYTES = 64 * 1024 * 1024 };
 
-const char HEADQUARTERS_OWNER[] = "headquarters";
-
 static bool admit_own(struct admission *admission, struct replica *own, struct bytes stored,
                       struct arena *arena, struct error *error)
 {

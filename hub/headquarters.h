@@ -31,7 +31,4 @@ bool headquarters_apply_catalog(struct hub *hub, struct bytes packed, const char
 bool headquarters_publish_replicas(struct hub *hub, const char *office, const uint64_t *numbers, size_t count,
                                    uint64_t wall_ms, struct error *error);
 
-/* The owner of records that headquarters itself makes. */
-extern const char HEADQUARTERS_OWNER[];
-
 #endif

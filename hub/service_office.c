@@ -240,7 +240,7 @@ json_t *handle_office_add(struct api_call *call, struct error *error)
     if (!api_body_keys(call, keys, error))
         return NULL;
     const char *code = json_string_value(json_object_get(call->body, "code"));
-    if (!code || !office_code_is_sound(code)) {
+    if (!code || !office_code_is_sound(bytes_of_string(code))) {
         error_set(error, ERROR_INPUT,
                   "code: \"%.60s\" is no office's code: a letter, then a-z, 0-9 and -, at most %d",
                   code ? code : "", LIMIT_OFFICE_CODE_BYTES);

@@ -52,6 +52,11 @@ const Hopnhat__Record *call_record(struct api_call *call, const struct catalog_t
 bool call_shown(struct api_call *call, const Hopnhat__Record *record, struct shown *shown,
                 struct error *error);
 
+/* Whether the owner whom the edit names, if any, is an office that is known here, or headquarters. `running`:
+ * in the operation on many records that has begun. ERROR_INPUT. */
+bool owner_is_known(const struct records *records, const struct new_edit *edit, bool running,
+                    struct arena *arena, struct error *error);
+
 /* Writes the edit in the author's name, unless it is empty, and answers {"id","changed","token"}, and
  * "warnings": [texts] where a value leads to no record here. */
 json_t *call_write(struct api_call *call, const struct new_edit *edit, struct error *error);

@@ -153,7 +153,8 @@ static bool make_edit(struct import *import, const struct list_row *row, const s
     if (!before)
         return out_of_memory(error);
     if (edit_make(import->type, before, list.items, list.count, &import->edits, edit, error) &&
-        (edit->op_count == 0 || import->bulk->check(import->context, edit, target->before, error)))
+        (edit->op_count == 0 || (owner_is_known(import->call->records, edit, true, &import->edits, error) &&
+                                 import->bulk->check(import->context, edit, target->before, error))))
         return true;
     import_problem_add(problem, NULL, error->text);
     return import_is_about_input(error);

@@ -1,10 +1,12 @@
 #include "api/handlers.h"
 
 #include "api/assignment.h"
+#include "api/bulk.h"
 #include "api/token.h"
 #include "base/uuid.h"
 #include "model/bag.h"
 #include "model/erasure.h"
+#include "model/office.h"
 #include "net/keys.h"
 
 static const char *const write_keys[] = {"set", "add", "remove", "author", "token", NULL};
@@ -124,6 +126,51 @@ static json_t *answer_written(struct api_call *call, const struct new_edit *edit
     return json;
 }
 
+static struct bytes owner_put(const struct new_edit *edit)
+{
+    for (size_t i = 0; i < edit->op_count; i++)
+        if (edit->ops[i].field == HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER &&
+            edit->ops[i].kind == HOPNHAT__OP_KIND__PUT)
+            return edit->ops[i].value;
+    return bytes_of(NULL, 0);
+}
+
+/* NULL: it is not known, or with error->code set. */
+static const Hopnhat__Record *office_of_code(const struct records *records, const char *code, bool running,
+                                             struct arena *arena, struct error *error)
+{
+    const uint32_t type = HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE;
+    uint8_t id[RECORD_ID_BYTES];
+    office_record_id(code, id);
+    error->code = ERROR_NONE;
+    if (running)
+        return records->bulk->get(records->context, type, id, arena);
+    if (!records->begin(records->context, error))
+        return NULL;
+    const Hopnhat__Record *office = records->get(records->context, type, id, arena, error);
+    records->end(records->context);
+    if (error->code == ERROR_NOT_FOUND)
+        error->code = ERROR_NONE;
+    return office;
+}
+
+bool owner_is_known(const struct records *records, const struct new_edit *edit, bool running,
+                    struct arena *arena, struct error *error)
+{
+    struct bytes owner = owner_put(edit);
+    const struct catalog_type *type = catalog_type(records->catalog(records->context), edit->type);
+    const char *code = arena_string(arena, owner.data, owner.size), *own;
+    if (!code)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    if (!*code || strcmp(code, HEADQUARTERS_OWNER) == 0 ||
+        office_of_code(records, code, running, arena, error))
+        return true;
+    return error->code == ERROR_NONE &&
+           records->defaults(records->context, type_definition(type), NULL, arena, NULL, &own, error) &&
+           ((own && strcmp(code, own) == 0) ||
+            error_set(error, ERROR_INPUT, "owner: there is no office %.60s", code));
+}
+
 json_t *call_write(struct api_call *call, const struct new_edit *edit, struct error *error)
 {
     const struct records *records = call->records;
@@ -132,7 +179,8 @@ json_t *call_write(struct api_call *call, const struct new_edit *edit, struct er
         return NULL;
     if (edit->op_count == 0)
         return answer_written(call, edit, false, error);
-    if (!records->write(records->context, edit, 1, author, call->wall_ms, error))
+    if (!owner_is_known(records, edit, false, call->arena, error) ||
+        !records->write(records->context, edit, 1, author, call->wall_ms, error))
         return NULL;
     return answer_written(call, edit, true, error);
 }

@@ -88,6 +88,12 @@ static bool may_place(const struct check *check)
 static bool refuse_rights(const struct check *check, const char *field)
 {
     const char *type = type_definition(check->type)->name;
+    if (check->is_new && !is_owner(check) &&
+        type_definition(check->type)->write != HOPNHAT__WRITE_RULE__WRITE_HEADQUARTERS)
+        return error_set(check->error, ERROR_REFUSED,
+                         "owner: what office %s makes is its own; it can be given to %.*s once it is there",
+                         check->office->code, (int)(check->owner.size > 60 ? 60 : check->owner.size),
+                         (const char *)check->owner.data);
     if (!field)
         return error_set(check->error, ERROR_REFUSED, "office %s may not make a new %s", check->office->code,
                          type);
@@ -130,7 +136,9 @@ static bool check_owner(const struct check *check, struct bytes value)
                              : may_place(check);
     if (!may)
         return refuse_rights(check, "owner");
-    return value.size > 0 || error_set(check->error, ERROR_INPUT, "owner cannot be empty");
+    return office_code_is_sound(value) ||
+           error_set(check->error, ERROR_INPUT, "owner: \"%.*s\" is no office's code",
+                     (int)(value.size > 80 ? 80 : value.size), (const char *)value.data);
 }
 
 static bool policy_knows(const Hopnhat__FieldDefinition *definition, Hopnhat__OpKind kind)

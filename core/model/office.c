@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 const char GROUP_EVERYONE[] = "everyone";
+const char HEADQUARTERS_OWNER[] = "headquarters";
 
 void office_record_id(const char *code, uint8_t id[16])
 {
@@ -27,10 +28,10 @@ static bool is_word(struct bytes text)
     return text.size > 0;
 }
 
-bool office_code_is_sound(const char *code)
+bool office_code_is_sound(struct bytes code)
 {
-    return is_word(bytes_of_string(code)) && code[0] >= 'a' && code[0] <= 'z' &&
-           strlen(code) <= LIMIT_OFFICE_CODE_BYTES;
+    return is_word(code) && code.data[0] >= 'a' && code.data[0] <= 'z' &&
+           code.size <= LIMIT_OFFICE_CODE_BYTES;
 }
 
 bool group_is_sound(struct bytes name)
@@ -131,7 +132,7 @@ bool office_read(const struct catalog *catalog, const Hopnhat__Record *record, s
         !read_text(type, record, OFFICE_HEADQUARTERS, arena, &headquarters, error) ||
         !read_text(type, record, OFFICE_REVOKED, arena, &revoked, error))
         return false;
-    if (!office_code_is_sound(office->code))
+    if (!office_code_is_sound(bytes_of_string(office->code)))
         return error_set(error, ERROR_CORRUPT, "an office record without a code");
     office->headquarters = strcmp(headquarters, "true") == 0;
     office->revoked = strcmp(revoked, "true") == 0;

@@ -27,7 +27,8 @@ enum catalog_record_field {
     CATALOG_HASH = 18,
 };
 
-extern const char GROUP_EVERYONE[]; /* "everyone" */
+extern const char GROUP_EVERYONE[];     /* "everyone" */
+extern const char HEADQUARTERS_OWNER[]; /* "headquarters": of what the hub itself makes; no office's code */
 
 /* One office, as its record reads. */
 struct office {
@@ -45,7 +46,7 @@ struct office {
 void office_record_id(const char *code, uint8_t id[16]);
 
 /* Whether the code is 1 to LIMIT_OFFICE_CODE_BYTES of a-z, 0-9 and -, beginning with a letter. */
-bool office_code_is_sound(const char *code);
+bool office_code_is_sound(struct bytes code);
 
 /* Whether the name is one of a group: "everyone", or word:code as in cluster:3, network:laos, office:da-nang.
  */

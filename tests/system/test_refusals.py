@@ -127,7 +127,32 @@ def test_wrong_values_change_nothing(bench):
         equal(len(daemon.records("partner")), 1, f"{daemon.name}'s partners")
     refused(world["hue"], 1, "hue may not make", "add", "directive", "number=1", "title=x")
     refused(world["hue"], 1, "owner", "add", "partner", "name=x", "owner=da-nang")
+    refused(world["hue"], 1, "owner: what office hue makes", "add", "aid_project", "title=x", "owner=da-nang")
     equal(world["hue"].status()["pending"], 0, "nothing was logged")
+
+
+def test_nothing_is_given_to_an_office_that_there_is_not(bench):
+    """Nobody but headquarters could write it from then on."""
+    world = Federation(bench, "hue", "da-nang")
+    world.sync()
+    record = add(world["hue"], "publication", "title=X")
+    world.sync()
+    listed = bench.path("list.csv")
+    for daemon in (world["hue"], world.hub):
+        for owner, says in (("da-nag", "there is no office da-nag"), ("x y", "owner"), ("*", "owner")):
+            refused(daemon, 1, says, "set", "publication", record, f"owner={owner}")
+            with open(listed, "w", encoding="utf-8") as file:
+                file.write(f"title,owner\nX,{owner}\n")
+            told = daemon.do("import", "publication", listed, "--map", "owner=owner", "--key", "title",
+                             status=3)
+            check(says in told.out, f"{owner} in a list: {told.out}")
+        refused(daemon, 1, "there is no office da-nag", "add", "publication", "title=Y", "owner=da-nag")
+    world["hue"].do("set", "publication", record, "owner=da-nang")
+    world.sync()
+    world["da-nang"].do("set", "publication", record, "owner=headquarters")
+    world.sync()
+    equal(world.hub.record("publication", record)["owner"], "headquarters", "the owner")
+    world.hub.do("set", "publication", record, "owner=hue")
 
 
 def test_values_are_kept_to_the_letter(bench):

@@ -48,11 +48,12 @@ static void a_record_is_added_and_shown(void **state)
 static void group_and_owner_may_be_given(void **state)
 {
     struct fake *fake = *state;
-    char *path = fake_add(fake, "{\"name\":\"Plan\",\"group\":\"cluster:3\",\"owner\":\"hue\"}");
+    char *path = fake_add(fake, "{\"name\":\"Plan\",\"group\":\"cluster:3\",\"owner\":\"headquarters\"}");
     json_t *json = fake_call(fake, 200, "GET", path, NULL);
-    assert_string_equal(text_at(json, "owner"), "hue");
+    assert_string_equal(text_at(json, "owner"), "headquarters");
     assert_string_equal(text_at(json, "group"), "cluster:3");
     json_decref(json);
+    json_decref(fake_call(fake, 400, "PATCH", path, "{\"set\":{\"owner\":\"hue\"}}")); /* nobody knows it */
     free(path);
 }
 

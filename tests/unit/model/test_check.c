@@ -289,6 +289,9 @@ static void owners_hand_on_and_headquarters_settles(void **state)
     REFUSED(&hanoi, record, ANYBODYS, rights, PUT(OWNER, "hanoi"));
     REFUSED(&hue, record, ANYBODYS, unsound, PUT(OWNER, ""));
     REFUSED(hub, record, ANYBODYS, unsound, PUT(OWNER, ""));
+    REFUSED(&hue, record, ANYBODYS, unsound, PUT(OWNER, "*"));
+    REFUSED(hub, record, ANYBODYS, unsound, PUT(OWNER, "da nang"));
+    ALLOWED(&hue, record, ANYBODYS, PUT(OWNER, "headquarters"));
 }
 
 /* Its owner may write nothing in it, and so neither hides it nor gives it away: an office's own record. */

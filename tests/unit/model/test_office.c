@@ -36,9 +36,9 @@ static void codes_and_groups_have_a_form(void **state)
     static const char *const no_groups[] = {"",  "everyone ", "cluster", "cluster:", ":3",
                                             ":", "a:b:c",     "a:B",     "a/b"};
     for (size_t i = 0; i < LENGTH(codes); i++)
-        assert_true(office_code_is_sound(codes[i]));
+        assert_true(office_code_is_sound(bytes_of_string(codes[i])));
     for (size_t i = 0; i < LENGTH(no_codes); i++)
-        assert_false(office_code_is_sound(no_codes[i]));
+        assert_false(office_code_is_sound(bytes_of_string(no_codes[i])));
     for (size_t i = 0; i < LENGTH(groups); i++)
         assert_true(group_is_sound(text(groups[i])));
     for (size_t i = 0; i < LENGTH(no_groups); i++)
@@ -46,10 +46,10 @@ static void codes_and_groups_have_a_form(void **state)
     char long_name[LIMIT_GROUP_NAME_BYTES + 2];
     memset(long_name, 'a', sizeof long_name);
     long_name[LIMIT_OFFICE_CODE_BYTES] = 0;
-    assert_true(office_code_is_sound(long_name));
+    assert_true(office_code_is_sound(bytes_of_string(long_name)));
     long_name[LIMIT_OFFICE_CODE_BYTES] = 'a';
     long_name[LIMIT_OFFICE_CODE_BYTES + 1] = 0;
-    assert_false(office_code_is_sound(long_name));
+    assert_false(office_code_is_sound(bytes_of_string(long_name)));
     memset(long_name, 'a', sizeof long_name);
     long_name[5] = ':';
     assert_true(group_is_sound(bytes_of(long_name, LIMIT_GROUP_NAME_BYTES)));
