@@ -307,15 +307,22 @@ static enum http_handled handle_request(void *user, struct http_request *request
     return daemon->asks.handle(daemon->asks.user, request, response);
 }
 
+static bool knows(void *user, const struct http_request *request)
+{
+    const struct agent_daemon *daemon = user;
+    return api_knows(&daemon->service.api, request);
+}
+
 static bool open_http(struct agent_daemon *daemon, const char *data, const char *http, struct error *error)
 {
-    struct http_handler handler = {.handle = handle_request, .user = daemon};
+    struct http_handler handler = {.handle = handle_request, .knows = knows, .user = daemon};
     daemon->asks = ask_handler(&daemon->ask);
     char *path = client_socket_path(data);
     if (!path)
         return error_set(error, ERROR_MEMORY, "out of memory");
     if (*http)
         daemon->http = http_server_open_tcp(daemon->loop, http, daemon->settings.http_names, &handler, error);
+    daemon->service.api.http = daemon->http;
     if (!*http || daemon->http)
         daemon->local = http_server_open_unix(daemon->loop, path, &handler, error);
     free(path);

@@ -66,6 +66,7 @@ static json_t *status_json(const struct agent_service *service, const struct age
         {"catalog_version", number(now->catalog_version)},
         {"clock_offset_ms", json_integer(now->clock_offset_ms)},
         {"log_length", number(log_length(service->agent))},
+        {"http_ended", number(http_server_ended(service->api.http))},
         {"custody_full", json_boolean(now->custody_full)},
         {"version", json_string(HOPNHAT_VERSION)},
     };

@@ -210,6 +210,7 @@ static bool open_http(struct hub_daemon *daemon, const char *data, const char *h
         return error_set(error, ERROR_MEMORY, "out of memory");
     if (*http)
         daemon->http = http_server_open_tcp(daemon->loop, http, daemon->settings.http_names, &handler, error);
+    daemon->service.api.http = daemon->http;
     if (!*http || daemon->http)
         daemon->local = http_server_open_unix(daemon->loop, path, &handler, error);
     free(path);

@@ -193,6 +193,8 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
         json_object_set_new(json, "erased_in_files", json_boolean(erased));
         json_object_set_new(json, "purged", json_integer((json_int_t)purged));
         json_object_set_new(json, "disk_is_low", json_boolean(intake_disk_is_low(service->hub)));
+        json_object_set_new(json, "http_ended",
+                            json_integer((json_int_t)http_server_ended(service->api.http)));
     }
     if (json && (!backup_schedule_status(json, service->backups, error) ||
                  !store_status_add(json, hub->environment, error) ||

@@ -7,6 +7,8 @@
 #include "net/keys.h"
 #include "net/loop.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -148,15 +150,26 @@ const char *login_token(const struct http_request *request, struct arena *arena,
     return NULL;
 }
 
+/* What counts as one address: of IPv6 a network, since whoever has one address has 2^64. */
+static struct bytes address_key(const char *address, struct in6_addr *number)
+{
+    enum { NETWORK_BYTES = 8 };
+    if (inet_pton(AF_INET6, address, number) == 1 && !IN6_IS_ADDR_V4MAPPED(number))
+        return bytes_of(number->s6_addr, NETWORK_BYTES);
+    return bytes_of_string(address);
+}
+
 /* An address of this machine itself has no wait of its own: it may be a proxy's that does not tell for whom
  * it asks, and then everybody would wait for the mistakes of all. */
 bool login_check(struct people *people, const struct api_call *call, const char *name,
                  const Hopnhat__Account *account, const char *password, struct error *error)
 {
     uint64_t now_ms = loop_now_ms();
-    struct bytes by[] = {bytes_of_string(name), bytes_of_string(call->request->address)};
+    const char *address = call->request->address;
+    struct in6_addr number;
+    struct bytes by[] = {bytes_of_string(name), address_key(address, &number)};
     uint64_t wait_ms = throttle_wait_ms(&people->names, &by_name, by[0], now_ms);
-    bool is_here = http_is_loopback(call->request->address, by[1].size);
+    bool is_here = http_is_loopback(address, strlen(address));
     uint64_t other_ms = is_here ? 0 : throttle_wait_ms(&people->addresses, &by_address, by[1], now_ms);
     if (other_ms > wait_ms)
         wait_ms = other_ms;
@@ -172,7 +185,6 @@ bool login_check(struct people *people, const struct api_call *call, const char 
     throttle_failed(&people->names, &by_name, by[0], now_ms);
     if (!is_here)
         throttle_failed(&people->addresses, &by_address, by[1], now_ms);
-    log_warning("a login as %.64s from %s failed", name,
-                *call->request->address ? call->request->address : "this machine");
+    log_warning("a login as %.64s from %s failed", name, *address ? address : "this machine");
     return error_set(error, ERROR_REFUSED, "the name or the password is wrong");
 }

@@ -52,6 +52,8 @@ static const struct metric metrics[] = {
     {"offices_stalled", "offices_stalled", NUMBER, false, "Offices that are connected and make no progress"},
     {"quarantined", "quarantined_changes", NUMBER, false, "Refused changes that wait for a decision"},
     {"malformed", "malformed_messages_total", NUMBER, true, "Messages that were none, since the start"},
+    {"http_ended", "http_connections_ended_total", NUMBER, true,
+     "HTTP connections that took too long for a request, since the start"},
     {"not_in_custody", "not_in_custody_changes", NUMBER, false,
      "Headquarters' own changes that neither enough agents nor the backups hold"},
     {"custody_awaited", "custody_awaited", YES_NO, false, "Restored, and waiting for headquarters' own log"},

@@ -245,9 +245,25 @@ static enum http_handled handle(void *user, struct http_request *request, struct
     return api_handle(user, request, wall_now_ms(), response);
 }
 
+bool api_knows(const struct api_service *service, const struct http_request *request)
+{
+    struct arena arena;
+    struct error error;
+    struct api_call call = {.request = request, .arena = &arena};
+    arena_init(&arena, CALL_ARENA_BYTES);
+    bool known = people_identify(service->people, &call, &error) && call.role != ROLE_ANYONE;
+    arena_release(&arena);
+    return known;
+}
+
+static bool knows(void *user, const struct http_request *request)
+{
+    return api_knows(user, request);
+}
+
 struct http_handler api_http_handler(struct api_service *service)
 {
-    return (struct http_handler){.handle = handle, .user = service};
+    return (struct http_handler){.handle = handle, .knows = knows, .user = service};
 }
 
 bool api_author(const struct api_call *call, const char **author, struct error *error)

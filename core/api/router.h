@@ -46,8 +46,9 @@ struct api_route {
 /* What one daemon serves: its own routes before the shared ones of records. */
 struct api_service {
     const struct records *records;
-    struct people *people; /* NULL: whoever comes over TCP is nobody */
-    struct aside *aside;   /* of the daemon; NULL: all is answered at once */
+    struct people *people;          /* NULL: whoever comes over TCP is nobody */
+    struct aside *aside;            /* of the daemon; NULL: all is answered at once */
+    const struct http_server *http; /* over TCP; NULL: there is none */
     const struct api_route *routes;
     size_t route_count;
 };
@@ -60,6 +61,9 @@ enum http_handled api_handle(const struct api_service *service, struct http_requ
 /* For aside.c: has the route's handler answer the request from *records alone. */
 void api_run(const struct api_route *route, const struct records *records, const struct http_request *request,
              uint64_t wall_ms, struct http_response *response);
+
+/* Whether the caller is somebody with an account, by the request's headers alone. */
+bool api_knows(const struct api_service *service, const struct http_request *request);
 
 /* A handler for the HTTP server that answers from `service`, which is borrowed. */
 struct http_handler api_http_handler(struct api_service *service);

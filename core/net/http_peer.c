@@ -30,10 +30,23 @@ static enum MHD_Result take_forwarded(void *user, enum MHD_ValueKind kind, const
     return MHD_YES;
 }
 
+/* Some proxies write 192.0.2.7:4711 and [2001:db8::5]:4711. */
+static const char *drop_port(char *hop)
+{
+    char *colon = strchr(hop, ':');
+    if (*hop == '[') {
+        hop[strcspn(hop, "]")] = '\0';
+        return hop + 1;
+    }
+    if (colon && !strchr(colon + 1, ':'))
+        *colon = '\0';
+    return hop;
+}
+
 /* Leaves the text as it is where there is no address. */
 static void read_forwarded(struct MHD_Connection *connection, char *text, size_t size)
 {
-    char hop[INET6_ADDRSTRLEN];
+    char hop[INET6_ADDRSTRLEN + sizeof "[]:65535"];
     struct in6_addr number;
     const char *value = "";
     MHD_get_connection_values(connection, MHD_HEADER_KIND, take_forwarded, &value);
@@ -45,9 +58,10 @@ static void read_forwarded(struct MHD_Connection *connection, char *text, size_t
         return;
     memcpy(hop, value, length);
     hop[length] = '\0';
+    const char *address = drop_port(hop);
     for (int i = 0; i < 2; i++) {
         int family = i ? AF_INET6 : AF_INET;
-        if (inet_pton(family, hop, &number) == 1)
+        if (inet_pton(family, address, &number) == 1)
             inet_ntop(family, &number, text, (socklen_t)size);
     }
 }

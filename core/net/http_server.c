@@ -1,6 +1,7 @@
 #include "net/http_server.h"
 
 #include "base/limits.h"
+#include "net/http_deadline.h"
 #include "net/http_listen.h"
 #include "net/http_peer.h"
 
@@ -15,6 +16,8 @@ enum {
     /* of one address, but for those on this machine: there they are all a proxy's */
     CONNECTIONS_PER_ADDRESS = 64,
     IDLE_SECONDS = 60,
+    STRANGER_MS = 30 * 1000,
+    STRANGER_BODY_BYTES = 16 * 1024, /* enough to log in */
     /* What passes the bound of a body is read and dropped up to so many times the bound: a client that is cut
      * off while it sends does not see the answer */
     DROPPED_BODIES = 4,
@@ -29,6 +32,7 @@ struct http_connection {
     uint8_t *body;
     size_t body_size, body_capacity;
     size_t received_bytes;
+    bool known; /* who asks: one of this machine, or whom the handler knows */
     enum { READING, WAITING, ANSWERED } state;
     struct http_response later; /* given by http_answer, sent when MHD comes back to the connection */
     char *later_type;
@@ -40,6 +44,7 @@ struct http_server {
     struct loop *loop;
     struct loop_source *source, *timer;
     struct http_handler handler;
+    struct http_deadlines deadlines;
     struct http_connection *waiting; /* suspended: kept by the handler for later */
     char *unix_path;                 /* NULL for TCP */
     char *address;                   /* NULL for a Unix socket */
@@ -67,6 +72,7 @@ static enum MHD_Result queue(struct http_connection *state, struct http_response
     if (MHD_add_response_header(made, "Content-Type", type) == MHD_YES &&
         MHD_add_response_header(made, "X-Content-Type-Options", "nosniff") == MHD_YES &&
         MHD_add_response_header(made, "Cache-Control", "no-store") == MHD_YES &&
+        (state->known || MHD_add_response_header(made, "Connection", "close") == MHD_YES) &&
         (!response->cookie || MHD_add_response_header(made, "Set-Cookie", response->cookie) == MHD_YES))
         result = MHD_queue_response(state->request.connection, (unsigned)response->status, made);
     free(response->cookie);
@@ -113,6 +119,12 @@ static enum MHD_Result refuse_body(struct http_connection *state)
                                               : "the body passes LIMIT_HTTP_LOCAL_BODY_BYTES");
 }
 
+static bool is_known(struct http_connection *state)
+{
+    const struct http_handler *handler = &state->server->handler;
+    return state->request.local || (handler->knows && handler->knows(handler->user, &state->request));
+}
+
 static enum MHD_Result begin(struct http_connection *state)
 {
     const char *length = http_request_header(&state->request, "Content-Length");
@@ -125,6 +137,11 @@ static enum MHD_Result begin(struct http_connection *state)
     if (!state->request.local)
         http_peer_address(state->request.connection, *state->server->names, state->request.address,
                           sizeof state->request.address);
+    state->known = is_known(state);
+    if (state->known)
+        http_deadline_lift(state->request.connection);
+    else
+        http_deadline_within(state->request.connection, state->server->deadlines.patience_ms);
     if (state->request.parameter_count > HTTP_PARAMETERS)
         return queue_error(state, MHD_HTTP_BAD_REQUEST, "limit", "the query passes HTTP_PARAMETERS");
     if (length && strtoull(length, NULL, 10) > DROPPED_BODIES * body_bound(state))
@@ -149,8 +166,9 @@ static bool reserve_body(struct http_connection *state, size_t size)
 
 static enum MHD_Result take_body(struct http_connection *state, const char *data, size_t *size)
 {
+    size_t kept = state->known ? body_bound(state) : STRANGER_BODY_BYTES;
     state->received_bytes += *size;
-    if (state->received_bytes <= body_bound(state)) {
+    if (state->received_bytes <= kept) {
         if (!reserve_body(state, state->received_bytes))
             return MHD_NO;
         memcpy(state->body + state->body_size, data, *size);
@@ -167,6 +185,8 @@ static enum MHD_Result handle(struct http_connection *state)
     struct http_response response = {.status = MHD_HTTP_OK};
     if (state->received_bytes > body_bound(state))
         return refuse_body(state);
+    if (state->received_bytes > state->body_size)
+        return queue_error(state, MHD_HTTP_UNAUTHORIZED, "refused", "log in before you send so much");
     state->request.body = bytes_of(state->body, state->body_size);
     if (state->server->handler.handle(state->server->handler.user, &state->request, &response) ==
         HTTP_ANSWERED)
@@ -248,10 +268,13 @@ static enum MHD_Result access_request(void *user, struct MHD_Connection *connect
 static void complete_request(void *user, struct MHD_Connection *connection, void **slot,
                              enum MHD_RequestTerminationCode code)
 {
-    (void)user, (void)connection, (void)code;
+    (void)code;
+    struct http_server *server = user;
     struct http_connection *state = *slot;
     if (!state)
         return;
+    if (state->known) /* who is silent from here on is ended before */
+        http_deadline_within(connection, IDLE_SECONDS * 1000 + server->deadlines.patience_ms);
     free(state->later_type);
     free(state->later.body);
     free(state->later.cookie);
@@ -276,6 +299,7 @@ static void run(void *user)
     struct http_server *server = user;
     unsigned before;
     server->resumed = false;
+    http_deadlines_end_late(&server->deadlines);
     do {
         before = connection_count(server);
         MHD_run(server->daemon);
@@ -288,9 +312,11 @@ static int64_t wait_ms(void *user)
     MHD_UNSIGNED_LONG_LONG timeout;
     if (server->resumed) /* MHD tells neither its descriptor nor its timeout of it */
         return 0;
+    int64_t wait_ms = http_deadlines_wait_ms(&server->deadlines);
     if (MHD_get_timeout(server->daemon, &timeout) != MHD_YES)
-        return -1;
-    return timeout > INT32_MAX ? INT32_MAX : (int64_t)timeout;
+        return wait_ms;
+    int64_t idle_ms = timeout > INT32_MAX ? INT32_MAX : (int64_t)timeout;
+    return wait_ms < 0 || idle_ms < wait_ms ? idle_ms : wait_ms;
 }
 
 /* Takes fd. */
@@ -299,9 +325,13 @@ static bool start(struct http_server *server, int fd, struct error *error)
     const union MHD_DaemonInfo *info = NULL;
     unsigned per_address =
         server->address && !http_address_is_loopback(server->address) ? CONNECTIONS_PER_ADDRESS : 0;
+    if (server->address)
+        server->deadlines.patience_ms =
+            server->handler.stranger_ms ? server->handler.stranger_ms : STRANGER_MS;
     server->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, access_request,
                                       server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED,
-                                      complete_request, NULL, MHD_OPTION_CONNECTION_LIMIT,
+                                      complete_request, server, MHD_OPTION_NOTIFY_CONNECTION,
+                                      http_deadline_notify, &server->deadlines, MHD_OPTION_CONNECTION_LIMIT,
                                       (unsigned)CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_address,
                                       MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
     if (server->daemon)
@@ -394,4 +424,9 @@ void http_server_free(struct http_server *server)
 unsigned http_server_port(const struct http_server *server)
 {
     return server->port;
+}
+
+uint64_t http_server_ended(const struct http_server *server)
+{
+    return server ? server->deadlines.ended : 0;
 }

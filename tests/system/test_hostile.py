@@ -14,6 +14,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from federation import Federation, add, sees  # noqa: E402
 from hopnhat_test import SOON_S, check, equal, main, wait_until  # noqa: E402
+from web import Web  # noqa: E402
 
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01"
 HANDSHAKE_S = 60  # after which the hub closes what has not finished its handshake
@@ -221,6 +222,53 @@ def test_more_http_connections_than_are_taken(bench):
     os.kill(agent.process.pid, signal.SIGCONT)  # and all have ended at once
     head = b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     wait_until(lambda: b" 401 " in http_answer(address, head, 2)[:20], SOON_S, "HTTP answers again")
+
+
+def figure(address, name):
+    """A figure of /metrics; None while nobody answers."""
+    head = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    lines = http_answer(address, head, 1).decode().splitlines()
+    return next((float(line.split()[1]) for line in lines if line.startswith(name + " ")), None)
+
+
+def test_http_is_not_held_by_single_bytes(bench):
+    """Longer than half a minute nobody holds a connection who does not log in, whatever he sends."""
+    federation = Federation(bench, "a")
+    agent, address = federation["a"], ("127.0.0.1", bench.free_port())
+    agent.stop()
+    agent.start("--http", f"{address[0]}:{address[1]}")
+    agent.do("account", "add", "edi", "--role", "editor", given="long enough here\n")
+    token = Web(address[1]).login("edi", "long enough here").headers["Authorization"].encode()
+    head = b"POST /v1/records/partner HTTP/1.1\r\nHost: localhost\r\nAuthorization: " + token + b"\r\n"
+    known = connect(address)  # over a slow link
+    known.sendall(head + b"Content-Length: 1000\r\nConnection: close\r\n\r\n")
+    sent = 0
+    begins = (b"GET /v1/status HTT",
+              b"POST /v1/records/partner HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n{",
+              b"POST /v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
+    slow = [connect(address) for _ in range(300)]
+    for number, link in enumerate(slow):
+        with contextlib.suppress(OSError):
+            link.sendall(begins[number % 3])
+    wait_until(lambda: accepted(address[1]) == 256, SOON_S, "the agent takes as many as it may")
+    before = time.monotonic()
+
+    def ended():
+        nonlocal sent
+        known.sendall(b" ")
+        sent += 1
+        for link in slow:
+            with contextlib.suppress(OSError):
+                link.send(b" ")
+        return figure(address, "hopnhat_http_connections_ended_total")
+    wait_until(lambda: (ended() or 0) >= 255, 50, "HTTP answers again and tells of it")
+    check(time.monotonic() - before > 15, "who is slow has time")
+    known.sendall(b'{"set":{"name":"Slow","country":"VN"}}'.ljust(1000 - sent))
+    check(b" 200 " in known.recv(1000)[:20], "who has logged in may take longer")
+    known.close()
+    equal(agent.process.log().count("HTTP connections were ended"), 1, "lines in the log")
+    for link in slow:
+        link.close()
 
 
 if __name__ == "__main__":

@@ -488,13 +488,101 @@ static void one_address_does_not_take_all_connections(void **state)
     fixture->server = http_server_open_tcp(fixture->loop, "0.0.0.0:0", "", &handler, &fixture->error);
     assert_non_null(fixture->server);
     begin_many(fixture, links);
-    uint64_t end = loop_now_ms() + DEADLINE_MS / 2; /* well before they are closed for their silence */
+    uint64_t end = loop_now_ms() + DEADLINE_MS / 6; /* well before they are closed for taking so long */
     assert_int_equal(ask_raw_from(fixture, 2, request), 200);
     assert_true(loop_now_ms() < end);
     close_many(links);
     for (unsigned i = 0; i < MANY; i++)
         turn(fixture);
     assert_int_equal(ask_raw_from(fixture, 1, request), 200);
+}
+
+static bool knows(void *user, const struct http_request *request)
+{
+    (void)user;
+    return http_request_header(request, "Known") != NULL;
+}
+
+/* Sends a byte now and then for as long as `ms`; whether the server has ended the connection before. */
+static bool ends_while_it_drips(struct fixture *fixture, int fd, uint64_t ms)
+{
+    enum { PAUSE_MS = 20 };
+    char byte;
+    uint64_t now_ms, sent_ms = 0, end = loop_now_ms() + ms;
+    while ((now_ms = loop_now_ms()) < end) {
+        bool is_time = now_ms >= sent_ms + PAUSE_MS;
+        ssize_t sent = is_time ? send(fd, "a", 1, MSG_NOSIGNAL) : 0;
+        sent_ms = is_time ? now_ms : sent_ms;
+        ssize_t got = recv(fd, &byte, 1, MSG_DONTWAIT);
+        if (sent < 0 || got == 0 || (got < 0 && errno != EAGAIN))
+            return true;
+        assert_int_equal(got, -1);
+        assert_true(loop_run_once(fixture->loop, PAUSE_MS, &fixture->error));
+    }
+    return false;
+}
+
+static void a_stranger_does_not_hold_a_connection_by_single_bytes(void **state)
+{
+    enum { PATIENCE_MS = 300 };
+    static const char post[] = "POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n";
+    struct fixture *fixture = *state;
+    const struct http_handler handler = {
+        .handle = handle, .knows = knows, .user = fixture, .stranger_ms = PATIENCE_MS};
+    const char *begins[] = {"GET /x HTT", post, NULL};
+    char text[512];
+    fixture->server = http_server_open_tcp(fixture->loop, "127.0.0.1:0", "", &handler, &fixture->error);
+    assert_non_null(fixture->server);
+    snprintf(text, sizeof text, "%s\r\n", post); /* the headers are whole */
+    begins[1] = text;
+    for (size_t i = 0; begins[i]; i++) {
+        int fd = connect_from(fixture, 1);
+        assert_true(write(fd, begins[i], strlen(begins[i])) > 0);
+        assert_true(ends_while_it_drips(fixture, fd, DEADLINE_MS));
+        close(fd);
+        assert_int_equal(http_server_ended(fixture->server), i + 1);
+    }
+    int fd = connect_from(fixture, 1);
+    snprintf(text, sizeof text, "%sKnown: yes\r\n\r\n", post);
+    assert_true(write(fd, text, strlen(text)) > 0);
+    assert_false(ends_while_it_drips(fixture, fd, 10 * PATIENCE_MS));
+    close(fd);
+    assert_int_equal(http_server_ended(fixture->server), 2);
+}
+
+static void a_stranger_sends_little_and_once(void **state)
+{
+    enum { MUCH = 20000 };
+    struct fixture *fixture = *state;
+    const struct http_handler handler = {.handle = handle, .knows = knows, .user = fixture};
+    static const char *const who[] = {"", "Known: yes\r\n"};
+    static char request[MUCH + 512];
+    fixture->server = http_server_open_tcp(fixture->loop, "127.0.0.1:0", "", &handler, &fixture->error);
+    assert_non_null(fixture->server);
+    for (unsigned known = 0; known < 2; known++) {
+        unsigned before = fixture->handled;
+        int head =
+            snprintf(request, sizeof request,
+                     "POST /x HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %d\r\n\r\n", who[known], MUCH);
+        memset(request + head, 'b', MUCH);
+        request[head + MUCH] = '\0';
+        assert_int_equal(ask_raw(fixture, request), known ? 200 : 401);
+        assert_int_equal(fixture->handled - before, known);
+        snprintf(request, sizeof request, "GET /x HTTP/1.1\r\nHost: localhost\r\n%s\r\n", who[known]);
+        int fd = connect_from(fixture, 1);
+        for (unsigned i = 0; i < 2; i++) { /* on one connection */
+            char answer[512];
+            ssize_t size;
+            uint64_t end = loop_now_ms() + DEADLINE_MS;
+            ssize_t sent = send(fd, request, strlen(request), MSG_NOSIGNAL);
+            assert_true(sent > 0 || !known);
+            while ((size = recv(fd, answer, sizeof answer, MSG_DONTWAIT)) < 0 && errno == EAGAIN &&
+                   loop_now_ms() < end)
+                assert_true(loop_run_once(fixture->loop, 5, &fixture->error));
+            assert_int_equal(size > 0, known || i == 0);
+        }
+        close(fd);
+    }
 }
 
 /* The address that a request with these header lines is taken to come from. */
@@ -518,6 +606,10 @@ static void a_proxy_on_this_machine_says_who_comes(void **state)
     assert_comes_from(fixture, "x-forwarded-for: 10.0.0.1, 198.51.100.2 ,192.0.2.8\r\n", "192.0.2.8");
     assert_comes_from(fixture, "X-Forwarded-For: 10.0.0.1\r\nX-Forwarded-For: 192.0.2.9\r\n", "192.0.2.9");
     assert_comes_from(fixture, "X-Forwarded-For: 10.0.0.1,2001:DB8:0::5 \r\n", "2001:db8::5");
+    assert_comes_from(fixture, "X-Forwarded-For: 192.0.2.7:443\r\n", "192.0.2.7");
+    assert_comes_from(fixture, "X-Forwarded-For: 10.0.0.1, [2001:db8::1]:33\r\n", "2001:db8::1");
+    assert_comes_from(fixture, "X-Forwarded-For: [2001:db8::2]\r\n", "2001:db8::2");
+    assert_comes_from(fixture, "X-Forwarded-For: :443\r\n", "127.0.0.1");
     assert_comes_from(fixture, "X-Forwarded-For: 192.0.2.7,\r\n", "127.0.0.1");
     assert_comes_from(fixture, "X-Forwarded-For: 192.0.2.7, unknown\r\n", "127.0.0.1");
     assert_comes_from(fixture,
@@ -546,6 +638,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(garbage_requests_do_no_harm, set_up, tear_down),
         cmocka_unit_test_setup_teardown(all_connections_may_end_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_address_does_not_take_all_connections, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_stranger_does_not_hold_a_connection_by_single_bytes, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_stranger_sends_little_and_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_proxy_on_this_machine_says_who_comes, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
