@@ -88,13 +88,24 @@ static bool pause_sync(struct sync *sync, struct error *error)
     return true;
 }
 
+/* Whether the link holds and the hub does not let the session go on: then its trouble says why. */
+static bool is_turned_away(const json_t *status)
+{
+    const char *state = json_string_value(json_object_get(status, "state"));
+    return state && (strcmp(state, "stopped") == 0 || strcmp(state, "waiting") == 0) &&
+           json_string_length(json_object_get(status, "trouble")) > 0;
+}
+
 /* Why the sync is not done yet. */
 static bool explain(const struct sync *sync, uint64_t timeout_s, struct error *error)
 {
     const json_t *status = sync->status;
     const char *trouble = json_string_value(json_object_get(status, "trouble"));
-    char why[200];
-    if (!json_is_true(json_object_get(status, "hub_online")))
+    const bool turned_away = is_turned_away(status);
+    char why[300];
+    if (turned_away)
+        snprintf(why, sizeof why, "%.250s", trouble);
+    else if (!json_is_true(json_object_get(status, "hub_online")))
         snprintf(why, sizeof why, "the hub is away: %s", json_string_value(json_object_get(status, "link")));
     else if (json_string_length(json_object_get(status, "waits_for")) > 0)
         snprintf(why, sizeof why, "%s",
@@ -107,10 +118,12 @@ static bool explain(const struct sync *sync, uint64_t timeout_s, struct error *e
         snprintf(why, sizeof why, "the digests are not known to be equal");
     else
         snprintf(why, sizeof why, "the hub's head has not been reached");
+    if (turned_away || !trouble)
+        trouble = "";
     return error_set(error, ERROR_UNAVAILABLE, "not caught up within %llu s: %s (pending %lld)%s%.250s",
                      (unsigned long long)timeout_s, why,
-                     (long long)json_integer_value(json_object_get(status, "pending")),
-                     trouble && *trouble ? "; " : "", trouble ? trouble : "");
+                     (long long)json_integer_value(json_object_get(status, "pending")), *trouble ? "; " : "",
+                     trouble);
 }
 
 /* On a terminal, what is left to do: at most once a second, over the line before. */

@@ -116,8 +116,10 @@ def test_revoke_ends_an_office(bench):
     result = world.hub.do("revoke", "hue", "--json").json()
     equal(result, {"installations": 1, "replicas": 1, "codes": 1}, "what was revoked")
     world["hue"].do("set", "partner", record, "name=Two")
-    world["hue"].do("sync", "--wait", "--timeout", "3", status=1)
     told_that_it_is_revoked(world["hue"])
+    said = world["hue"].do("sync", "--wait", "--timeout", "1", status=1).err
+    check("the hub refuses us" in said or "does not admit" in said, f"why it does not sync: {said!r}")
+    check("connected" not in said, f"the link is not what is wrong: {said!r}")
     equal(fields(world.hub, "partner", record)["name"], "One", "the name at the hub")
     late = bench.agent("late")
     late.do("join", "--hub", world.address, "--code", code, status=1)
