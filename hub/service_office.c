@@ -79,17 +79,29 @@ json_t *handle_offices(struct api_call *call, struct error *error)
     return json;
 }
 
-/* Whether the group may be given to an office: an office's own has to be of one that there is. */
-static bool is_known_group(const struct hub *hub, const char *name, struct error *error)
+/* Whether the group may be given to the office: another's own has to be of one that there is. */
+static bool is_known_group(const struct hub *hub, const char *code, const char *name, struct error *error)
 {
     const size_t prefix = sizeof OFFICE_PREFIX - 1;
-    return strncmp(name, OFFICE_PREFIX, prefix) != 0 || registry_office(hub, name + prefix) ||
+    return strncmp(name, OFFICE_PREFIX, prefix) != 0 || strcmp(name + prefix, code) == 0 ||
+           registry_office(hub, name + prefix) ||
            error_set(error, ERROR_INPUT, "group: there is no office %.60s: `office list` shows them",
                      name + prefix);
 }
 
+static bool is_taken_away(const json_t *body, const char *name)
+{
+    const json_t *groups = json_object_get(body, "remove_groups");
+    for (size_t i = 0; i < json_array_size(groups); i++) {
+        const char *one = json_string_value(json_array_get(groups, i));
+        if (one && strcmp(one, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* The groups under a key of the body, as assignments of the kind to the field groups. */
-static bool read_groups(struct api_call *call, const char *key, enum assignment_kind kind,
+static bool read_groups(struct api_call *call, const char *code, const char *key, enum assignment_kind kind,
                         struct assignment_list *list, struct error *error)
 {
     const struct hub_service *service = call->records->context;
@@ -113,7 +125,9 @@ static bool read_groups(struct api_call *call, const char *key, enum assignment_
                              name ? name : "");
         if (strcmp(name, GROUP_EVERYONE) == 0)
             return error_set(error, ERROR_INPUT, "group: every office is in everyone, always");
-        if (kind == ASSIGN_ADD && !is_known_group(service->hub, name, error))
+        if (kind == ASSIGN_ADD && is_taken_away(call->body, name))
+            return error_set(error, ERROR_INPUT, "group: %s is given and taken away at once", name);
+        if (kind == ASSIGN_ADD && !is_known_group(service->hub, code, name, error))
             return false;
     }
     list->items[list->count++] = (struct assignment){
@@ -126,16 +140,17 @@ static bool read_groups(struct api_call *call, const char *key, enum assignment_
 }
 
 /* Name, headquarters and groups of the body. */
-static bool read_office(struct api_call *call, struct assignment_list *list, struct error *error)
+static bool read_office(struct api_call *call, const char *code, struct assignment_list *list,
+                        struct error *error)
 {
     const struct hub_service *service = call->records->context;
     const json_t *headquarters = json_object_get(call->body, "headquarters");
     list->items = arena_alloc(call->arena, 4 * sizeof *list->items);
     if (!list->items)
         return out_of_memory(error);
-    if (!read_groups(call, "groups", ASSIGN_ADD, list, error) ||
-        !read_groups(call, "add_groups", ASSIGN_ADD, list, error) ||
-        !read_groups(call, "remove_groups", ASSIGN_REMOVE, list, error))
+    if (!read_groups(call, code, "groups", ASSIGN_ADD, list, error) ||
+        !read_groups(call, code, "add_groups", ASSIGN_ADD, list, error) ||
+        !read_groups(call, code, "remove_groups", ASSIGN_REMOVE, list, error))
         return false;
     error->code = ERROR_NONE;
     const char *name = api_body_string(call, "name", error);
@@ -177,23 +192,24 @@ static bool groups_fit(const struct hub_service *service, const char *code, cons
                      LIMIT_GROUPS_PER_OFFICE);
 }
 
-/* The groups that the edit gives to the office and no other is in: nobody notices else that one is mistyped.
- */
-static json_t *warnings_of(const struct hub *hub, const char *code, const struct new_edit *edit)
+/* The groups that the edit has given to the office, beside its own, and no other is in: nobody notices else
+ * that one is mistyped. */
+static json_t *warnings_of(const struct hub *hub, const struct office *office, const struct new_edit *edit)
 {
+    const struct bytes own = bytes_of_string(office_audience(office, HOPNHAT__AUDIENCE__AUDIENCE_OFFICE));
     json_t *warnings = json_array();
     for (size_t i = 0; warnings && i < edit->op_count; i++) {
         const struct new_op *op = &edit->ops[i];
         const struct office_state *other = hub->offices;
-        if (op->field != OFFICE_GROUPS || op->kind != HOPNHAT__OP_KIND__PUT)
+        if (op->field != OFFICE_GROUPS || op->kind != HOPNHAT__OP_KIND__PUT || bytes_equal(op->value, own))
             continue;
-        while (other && (strcmp(other->code, code) == 0 || !office_is_in(&other->office, op->value)))
+        while (other && (strcmp(other->code, office->code) == 0 || !office_is_in(&other->office, op->value)))
             other = other->hh.next;
         if (!other)
             json_array_append_new(
                 warnings, json_sprintf("no other office is in %.*s yet; if it is mistyped: office set %s "
                                        "--remove-group %.*s",
-                                       (int)op->value.size, (const char *)op->value.data, code,
+                                       (int)op->value.size, (const char *)op->value.data, office->code,
                                        (int)op->value.size, (const char *)op->value.data));
     }
     return warnings;
@@ -222,7 +238,7 @@ static json_t *write_office(struct api_call *call, const Hopnhat__Record *before
         return NULL;
     const struct office *office = registry_office(service->hub, code);
     json_t *json = office ? office_json(service->hub, office) : NULL;
-    json_t *warnings = warnings_of(service->hub, code, &edit);
+    json_t *warnings = office ? warnings_of(service->hub, office, &edit) : NULL;
     if (json && json_array_size(warnings))
         json_object_set(json, "warnings", warnings);
     json_decref(warnings);
@@ -256,7 +272,7 @@ json_t *handle_office_add(struct api_call *call, struct error *error)
     }
     office_record_id(code, id);
     const Hopnhat__Record *record = record_new(call->arena, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, id);
-    if (!record || !read_office(call, &list, error) ||
+    if (!record || !read_office(call, code, &list, error) ||
         !assignment_add(&list, office_type(service), OFFICE_CODE, code, call->arena, error))
         return NULL;
     return write_office(call, record, &list, code, error);
@@ -277,7 +293,7 @@ json_t *handle_office_set(struct api_call *call, struct error *error)
     static const char *const keys[] = {"name", "add_groups", "remove_groups", "headquarters", "author", NULL};
     struct assignment_list list = {0};
     const char *code = known_office(call, error);
-    if (!code || !api_body_keys(call, keys, error) || !read_office(call, &list, error))
+    if (!code || !api_body_keys(call, keys, error) || !read_office(call, code, &list, error))
         return NULL;
     if (list.count == 0) {
         error_set(error, ERROR_INPUT, "there is nothing to set");

@@ -77,8 +77,12 @@ def test_wrong_offices(bench):
     second = hub.do("office", "set", "hanoi", "--remove-group", "clustr:2", "--group", "cluster:2", "--group",
                     "office:hue")
     equal(second.err, "", "groups that there are")
+    for quiet in (("set", "hanoi", "--group", "office:hanoi"),
+                  ("add", "dung", "--name", "Dũng", "--group", "office:dung")):
+        equal(hub.do("office", *quiet).err, "", f"office {' '.join(quiet)}")
     before = hub.status()["rev"]
     refused(hub, 1, "no office vinh", "office", "set", "hue", "--group", "office:vinh")
+    refused(hub, 1, "at once", "office", "set", "hue", "--group", "cluster:9", "--remove-group", "cluster:9")
     refused(hub, 1, "hue already", "office", "add", "hue", "--name", "Again")
     refused(hub, 1, "code", "office", "add", "Huế", "--name", "Huế")
     refused(hub, 1, "code", "office", "add", "", "--name", "Huế")
@@ -91,7 +95,7 @@ def test_wrong_offices(bench):
     refused(hub, 1, "REPLICA.SEQ", "quarantine", "show", "x")
     refused(hub, 1, "office", "add", "office", "code=vinh", "name=Vinh")
     equal(hub.status()["rev"], before, "the hub's rev")
-    equal([office["code"] for office in hub.do("office", "list", "--json").lines()], ["hanoi", "hue"],
+    equal([office["code"] for office in hub.do("office", "list", "--json").lines()], ["dung", "hanoi", "hue"],
           "the offices")
 
 
