@@ -39,6 +39,8 @@ struct http_connection {
     struct http_connection *prev, *next;
 };
 
+static const char STOPPING[] = "the daemon is stopping";
+
 struct http_server {
     struct MHD_Daemon *daemon;
     struct loop *loop;
@@ -50,7 +52,8 @@ struct http_server {
     char *address;                   /* NULL for a Unix socket */
     char *names;
     unsigned port;
-    bool resumed; /* a suspended connection has its answer */
+    bool resumed;  /* a suspended connection has its answer */
+    bool stopping; /* the handler is asked no more: what it works with may have ended */
 };
 
 /* Takes the response's body whatever happens. */
@@ -183,6 +186,8 @@ static enum MHD_Result take_body(struct http_connection *state, const char *data
 static enum MHD_Result handle(struct http_connection *state)
 {
     struct http_response response = {.status = MHD_HTTP_OK};
+    if (state->server->stopping)
+        return queue_error(state, MHD_HTTP_SERVICE_UNAVAILABLE, "unavailable", STOPPING);
     if (state->received_bytes > body_bound(state))
         return refuse_body(state);
     if (state->received_bytes > state->body_size)
@@ -404,9 +409,10 @@ void http_server_free(struct http_server *server)
         return;
     loop_remove(server->loop, server->source);
     loop_remove(server->loop, server->timer);
+    server->stopping = true;
     while (server->waiting) {
         struct http_response response = {0};
-        http_response_error(&response, MHD_HTTP_SERVICE_UNAVAILABLE, "unavailable", "the daemon is stopping");
+        http_response_error(&response, MHD_HTTP_SERVICE_UNAVAILABLE, "unavailable", STOPPING);
         http_answer(&server->waiting->request, &response);
     }
     if (server->daemon) {

@@ -42,8 +42,9 @@ struct http_server *http_server_open_unix(struct loop *loop, const char *path,
 struct http_server *http_server_open_tcp(struct loop *loop, const char *address, const char *names,
                                          const struct http_handler *handler, struct error *error);
 
-/* Stops; a request that was kept for later is answered with 503, and its keeper must forget it before. The
- * Unix socket is removed. NULL is allowed. Free the server before the loop. */
+/* Stops; a request that was kept for later is answered with 503, and its keeper must forget it before, and so
+ * is one that comes now: the handler is not called any more. The Unix socket is removed. NULL is allowed.
+ * Free the server before the loop. */
 void http_server_free(struct http_server *server);
 
 /* The port of a TCP server. */

@@ -257,6 +257,27 @@ static void who_waits_at_the_stop_is_told(void **state)
     http_client_free(call.client);
 }
 
+/* What the handler works with may have ended by then. */
+static void who_asks_at_the_stop_is_not_served(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char request[] = "GET /x HTTP/1.1\r\nHost: here\r\n\r\n";
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char answer[64] = "";
+    open_unix(fixture);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", fixture->path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_true(loop_run_once(fixture->loop, 0, &fixture->error)); /* it is taken */
+    assert_int_equal(write(fd, request, sizeof request - 1), sizeof request - 1);
+    http_server_free(fixture->server);
+    fixture->server = NULL;
+    assert_int_equal(fixture->handled, 0);
+    assert_true(read(fd, answer, sizeof answer - 1) > 0);
+    assert_non_null(strstr(answer, " 503 "));
+    close(fd);
+}
+
 /* A client that gave up does not disturb the answer. */
 static void a_client_may_go_while_it_waits(void **state)
 {
@@ -628,6 +649,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(calls_are_answered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(large_bodies_go_both_ways_within_the_bound, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_answer_may_come_later, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_asks_at_the_stop_is_not_served, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_waits_at_the_stop_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_client_may_go_while_it_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_socket_is_its_owners_and_replaces_a_stale_one, set_up, tear_down),
