@@ -222,6 +222,7 @@ static bool start_backups(struct hub_daemon *daemon, const char *data, struct er
     struct backup_schedule_options options = {.loop = daemon->loop,
                                               .data = data,
                                               .name = "hub",
+                                              .former = true,
                                               .key = daemon->hub->signing_keys.public_key,
                                               .settings = &daemon->settings,
                                               .counting = backups_files,

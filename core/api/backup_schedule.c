@@ -33,7 +33,8 @@ enum {
     MOST_FILES = 4096,
 };
 
-/* What a file's name says. The numbers are the order in which they were written, whatever the clock was. */
+/* What a file's name says. The numbers are the order in which they were written, whatever the clock was; 0:
+ * before there were numbers. */
 struct backup_name {
     uint64_t number, ms;
 };
@@ -66,19 +67,25 @@ static bool write_name(const struct backup_schedule *schedule, const struct back
     struct tm utc;
     char stamp[32];
     return gmtime_r(&seconds, &utc) && strftime(stamp, sizeof stamp, STAMP_FORMAT, &utc) &&
-           snprintf(file, NAME_BYTES, "%s-%06llu-%s" ENDING, schedule->name, (unsigned long long)name->number,
-                    stamp) < NAME_BYTES;
+           (name->number
+                ? snprintf(file, NAME_BYTES, "%s-%06llu-%s" ENDING, schedule->name,
+                           (unsigned long long)name->number, stamp)
+                : snprintf(file, NAME_BYTES, "%s-%s" ENDING, schedule->options.name, stamp)) < NAME_BYTES;
 }
 
 /* Whether it is the name of a backup of ours. */
 static bool read_name(const struct backup_schedule *schedule, const char *file, struct backup_name *name)
 {
-    size_t prefix = strlen(schedule->name);
+    const char *own = schedule->name, *former = schedule->options.name;
     struct tm utc = {0};
     char *end, again[NAME_BYTES];
-    if (strncmp(file, schedule->name, prefix) != 0 || file[prefix] != '-')
+    name->number = 0;
+    if (strncmp(file, own, strlen(own)) == 0 && file[strlen(own)] == '-')
+        name->number = strtoull(file + strlen(own) + 1, &end, 10);
+    else if (schedule->options.former && strncmp(file, former, strlen(former)) == 0)
+        end = (char *)(uintptr_t)file + strlen(former);
+    else
         return false;
-    name->number = strtoull(file + prefix + 1, &end, 10);
     if (*end != '-' || !strptime(end + 1, STAMP_FORMAT, &utc))
         return false;
     name->ms = (uint64_t)timegm(&utc) * 1000;

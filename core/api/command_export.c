@@ -2,8 +2,10 @@
 #include "api/export.h"
 #include "api/output_file.h"
 #include "base/limits.h"
+#include "base/new_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -67,10 +69,21 @@ static bool put_in_place(const char *place, const char *path, bool done, struct 
     return done;
 }
 
-static bool open_file(struct export *export, const char *path, struct error *error)
+/* place: NULL: stdout. What has no place of its own beside it is there, and opened as it is. */
+static bool open_file(struct export *export, const char *place, const char *path, struct error *error)
 {
-    export->to = path ? fopen(path, "wbe") : stdout;
-    return export->to || error_set(error, ERROR_STORE, "%s: %s", path, strerror(errno));
+    if (!place) {
+        export->to = stdout;
+        return true;
+    }
+    int file = strcmp(place, path) == 0 ? open(place, O_WRONLY | O_CLOEXEC) : new_file_open(place, 0666);
+    export->to = file < 0 ? NULL : fdopen(file, "wb");
+    if (export->to)
+        return true;
+    error_set(error, ERROR_STORE, "%s: %s", place, strerror(errno));
+    if (file >= 0)
+        close(file);
+    return false;
 }
 
 static bool close_file(struct export *export, const char *path, struct error *error)
@@ -81,7 +94,7 @@ static bool close_file(struct export *export, const char *path, struct error *er
     return sound || error_set(error, ERROR_STORE, "%s could not be written", path ? path : "the output");
 }
 
-static bool copy_out(const char *path, struct error *error)
+static bool copy_out(const char *path, FILE *to, struct error *error)
 {
     char buffer[64 * 1024];
     size_t size;
@@ -89,33 +102,27 @@ static bool copy_out(const char *path, struct error *error)
     if (!from)
         return error_set(error, ERROR_STORE, "%s: %s", path, strerror(errno));
     while ((size = fread(buffer, 1, sizeof buffer, from)) > 0)
-        fwrite(buffer, 1, size, stdout);
-    bool sound = !ferror(from) && !ferror(stdout);
+        fwrite(buffer, 1, size, to);
+    bool sound = !ferror(from) && !ferror(to);
     fclose(from);
     return sound || error_set(error, ERROR_STORE, "the output could not be written");
 }
 
-/* A workbook is made in a file; without --out it is copied to stdout. */
-static bool export_workbook(struct export *export, const char *path, struct error *error)
+/* The library writes a workbook by its name alone: so in a file of our own, which is copied. */
+static bool export_workbook(struct export *export, struct error *error)
 {
     char temporary[] = "/tmp/hopnhat-XXXXXX";
     struct error later;
-    if (!path && isatty(STDOUT_FILENO))
-        return error_set(error, ERROR_USAGE, "a workbook is nothing for a terminal: give --out FILE");
-    int fd = path ? -1 : mkstemp(temporary);
-    if (!path && fd < 0)
+    int file = mkstemp(temporary);
+    if (file < 0)
         return error_set(error, ERROR_STORE, "%s: %s", temporary, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    const char *file = path ? path : temporary;
-    export->sheet = export_sheet_new(file, export->cli->arguments[0], &export->columns, error);
+    close(file);
+    export->sheet = export_sheet_new(temporary, export->cli->arguments[0], &export->columns, error);
     bool done = export->sheet && export_records(export, error);
     if (export->sheet && !export_sheet_close(export->sheet, done ? error : &later))
         done = false;
-    if (done && !path)
-        done = copy_out(temporary, error);
-    if (!path)
-        unlink(temporary);
+    done = done && copy_out(temporary, export->to, error);
+    unlink(temporary);
     return done;
 }
 
@@ -127,6 +134,8 @@ static bool run_export(struct cli *cli, struct error *error)
     bool workbook = cli_option(cli, "xlsx") != NULL;
     if ((cli_option(cli, "csv") != NULL) + workbook + cli->json > 1)
         return error_set(error, ERROR_USAGE, "give one of --csv, --json and --xlsx");
+    if (workbook && !path && isatty(STDOUT_FILENO))
+        return error_set(error, ERROR_USAGE, "a workbook is nothing for a terminal: give --out FILE");
     if (path && !place)
         return error_set(error, ERROR_MEMORY, "out of memory");
     if (path && !output_file_is_outside(path, cli->data, &cli->arena, error))
@@ -134,10 +143,8 @@ static bool run_export(struct cli *cli, struct error *error)
     arena_init(&export.arena, LIMIT_MESSAGE_ARENA_BYTES);
     bool done = cli_call(cli, "GET", NULL, &export.catalog, error, "/v1/catalog") &&
                 export_columns(export.catalog, cli->arguments[0], &export.columns, &cli->arena, error);
-    if (done && workbook) {
-        done = export_workbook(&export, place, error);
-    } else if (done && (done = open_file(&export, place, error))) {
-        done = export_records(&export, error);
+    if (done && (done = open_file(&export, place, path, error))) {
+        done = workbook ? export_workbook(&export, error) : export_records(&export, error);
         if (!close_file(&export, place, done ? error : &later))
             done = false;
     }

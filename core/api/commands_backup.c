@@ -6,12 +6,14 @@
 #include "api/store_check.h"
 #include "api/wall.h"
 #include "base/hex.h"
+#include "base/text.h"
 #include "store/backup_file.h"
 #include "store/environment.h"
 #include "store/lock.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +127,17 @@ static bool tell_of_backup(struct cli *cli, const Hopnhat__BackupHeader *header,
     return told || error_prefix(error, "the backup was written, and could not be noted");
 }
 
+/* Whether the file's path can be noted, which is as text. Its directory is there. */
+static bool can_be_noted(struct cli *cli, const char *file, struct error *error)
+{
+    char *copy = arena_string(&cli->arena, file, strlen(file));
+    if (!copy)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    const char *directory = whole_path(cli, dirname(copy), error);
+    return directory && ((text_is_utf8(bytes_of_string(file)) && text_is_utf8(bytes_of_string(directory))) ||
+                         error_set(error, ERROR_INPUT, "the file's path is not UTF-8: name another"));
+}
+
 bool command_backup(struct cli *cli, const struct backup_program *program, struct error *error)
 {
     struct backup_work work;
@@ -134,6 +147,7 @@ bool command_backup(struct cli *cli, const struct backup_program *program, struc
     if (!note)
         return error_set(error, ERROR_MEMORY, "out of memory");
     if (!output_file_may_be(cli->arguments[0], "backup", cli->data, &cli->arena, error) ||
+        !can_be_noted(cli, cli->arguments[0], error) ||
         !cli_number(cli, "keep", 0, MOST_KEEP, &keep, error) ||
         (cli_option(cli, "keep") && json_object_set_new(note, "keep", json_integer((json_int_t)keep)) != 0 &&
          !error_set(error, ERROR_MEMORY, "out of memory")) ||

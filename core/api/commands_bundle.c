@@ -3,9 +3,9 @@
 #include "api/commands.h"
 #include "api/output_file.h"
 #include "base/limits.h"
+#include "base/new_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,7 +82,7 @@ static bool write_file(const char *path, struct bytes file, struct arena *arena,
     char *part = arena_format(arena, "%s.part", path);
     if (!part)
         return out_of_memory(error);
-    int descriptor = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int descriptor = new_file_open(part, 0600);
     if (descriptor < 0)
         return file_failed(error, "write", part);
     bool done = true;

@@ -1,9 +1,9 @@
 #include "store/backup_file.h"
 
+#include "base/new_file.h"
 #include "store/directory.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -40,7 +40,7 @@ static bool file_error(const char *what, const char *path, struct error *error)
 
 static FILE *open_new(const char *path, struct error *error)
 {
-    int descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int descriptor = new_file_open(path, 0600);
     FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "w+b");
     if (!file) {
         file_error("cannot make", path, error);

@@ -101,6 +101,12 @@ def test_a_file_replaces_no_more_than_one_of_its_kind(bench):
         open(path, "wb").close()
         for _ in range(3):  # over an empty one, and over its own
             hue.do(*command, path)
+        open(bench.path(command[0] + ".part"), "wb").close()
+        os.chmod(bench.path(command[0] + ".part"), 0o666)
+        hue.do(*command, path)
+        equal(os.stat(path).st_mode & 0o777, 0o600, "nothing is inherited from what somebody laid there")
+    unnoted = bench.path(os.fsdecode(b"B\xff"))
+    check("is not UTF-8" in hue.do("backup", unnoted, status=1).err and not os.path.exists(unnoted), "a name")
     for command, other in zip(commands, ("bundle", "backup")):
         check(f"is no {command[0]}:" in hue.do(*command, bench.path(other), status=1).err, "the other's kind")
 

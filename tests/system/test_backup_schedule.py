@@ -63,10 +63,11 @@ def test_backups_are_made_by_themselves(bench):
     world = Federation(bench, "hue")
     partner = add(world["hue"], "partner", "name=One")
     world.sync()
-    others = [f"{name}-{rest}" for name in ("hub", "hue")
-              for rest in ("notes.backup", "20200101T000000Z.backup",
-                           "00000000-000001-20200101T000000Z.backup",
-                           "00000000-000001-20200101T000000Z.backup.part")]
+    others = ["hue-20200101T000000Z.backup"]
+    others += [f"{name}-{rest}" for name in ("hub", "hue")
+               for rest in ("notes.backup", "000000-20200101T000000Z.backup",
+                            "00000000-000001-20200101T000000Z.backup",
+                            "00000000-000001-20200101T000000Z.backup.part")]
     for name in others:
         with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
             file.write("not ours")
@@ -85,6 +86,23 @@ def test_backups_are_made_by_themselves(bench):
         equal(ids(copy, "partner"), [partner], "the records in it")
     equal([name for name in others if not os.path.exists(os.path.join(directory, name))], [],
           "what is none of ours is left alone")
+
+
+def test_a_hub_takes_files_of_the_former_names_for_its_oldest(bench):
+    """They make room for new ones in turn, but for one that counts."""
+    directory = directory_of(bench)
+    world = Federation(bench)
+    world.hub.stop()
+    former = [f"hub-{year}0101T000000Z.backup" for year in (2019, 2020, 2021, 2022)]
+    for name in former[1:]:
+        with open(os.path.join(directory, name), "wb"):
+            pass
+    world.hub.do("backup", os.path.join(directory, former[0]))
+    scheduled = Scheduled(bench, world.hub, directory, 3, "--listen", world.address)
+    for count, left in ((1, [former[0], former[2], former[3]]), (2, [former[0], former[3]]), (3, [])):
+        scheduled.again()
+        equal([number for _, number, _ in backups_in(directory)], list(range(1, count + 1)), "new ones")
+        equal(sorted(set(os.listdir(directory)) & set(former)), left, f"former ones beside {count}")
 
 
 def test_a_backup_that_fails_is_an_alarm(bench):

@@ -249,6 +249,11 @@ def test_what_a_workbook_cannot_hold(bench):
     for form in ("--xlsx", "--csv", "--json"):
         write(bench, "own.xlsx.part", b"what an export that was killed has left" * 10000)
         hue.do("export", "partner", form, "--out", sheet)
+        check(not os.path.islink(sheet), "a file of its own")
+        os.symlink(write(bench, "other", b"somebody's"), part)  # is not written through
+        hue.do("export", "partner", form, "--out", sheet)
+        with open(bench.path("other"), "rb") as file:
+            check(not os.path.islink(sheet) and file.read() == b"somebody's", f"{form}: the other file")
         check(not os.path.exists(part), "the next export replaces it")
         with open(sheet, "rb") as file:
             check(b"killed" not in file.read(), f"{form}: and has nothing of it")

@@ -147,6 +147,30 @@ static void every_alteration_is_refused(void **state)
     assert_every_alteration_is_refused(fixture, &key);
 }
 
+/* What others may have laid at the file's name while it is written is neither followed nor inherited. */
+static void the_file_is_a_new_one(void **state)
+{
+    static const uint8_t content[] = "all records and keys", others[] = "somebody's";
+    struct fixture *fixture = *state;
+    uint8_t again[64];
+    char part[128];
+    struct stat is;
+    snprintf(part, sizeof part, "%s.part", fixture->file);
+    put_file(part, others, sizeof others);
+    assert_int_equal(chmod(part, 0666), 0);
+    assert_int_equal(link(part, fixture->out), 0);
+    write_backup(fixture, content, sizeof content, NULL);
+    assert_int_equal(stat(fixture->file, &is), 0);
+    assert_int_equal(is.st_mode & 0777, 0600);
+    assert_int_equal(get_file(fixture->out, again, sizeof again), sizeof others);
+    assert_int_equal(symlink(fixture->out, part), 0);
+    write_backup(fixture, content, sizeof content, NULL);
+    assert_int_equal(lstat(fixture->file, &is), 0);
+    assert_true(S_ISREG(is.st_mode));
+    assert_int_equal(get_file(fixture->out, again, sizeof again), sizeof others);
+    assert_memory_equal(again, others, sizeof others);
+}
+
 static void a_sealed_one_opens_with_its_key_only(void **state)
 {
     static const uint8_t content[] = "the store of an office";
@@ -193,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_read_is_what_was_written, setup, teardown),
         cmocka_unit_test_setup_teardown(every_alteration_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_file_is_a_new_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_sealed_one_opens_with_its_key_only, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_key_is_refused, setup, teardown),
     };
