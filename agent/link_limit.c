@@ -37,7 +37,7 @@ void packing_note(struct packing *packing, size_t content_bytes, size_t crossed_
 {
     packing->content_bytes += content_bytes;
     packing->crossed_bytes += crossed_bytes;
-    while (packing->content_bytes > PACKING_MEMORY_BYTES) {
+    while (packing->content_bytes > PACKING_MEMORY_BYTES || packing->crossed_bytes > PACKING_MEMORY_BYTES) {
         packing->content_bytes /= 2;
         packing->crossed_bytes /= 2;
     }

@@ -244,8 +244,11 @@ json_t *backups_handle(struct api_call *call, struct error *error)
     Hopnhat__Backup backup = HOPNHAT__BACKUP__INIT;
     const char *file = api_body_string(call, "file", error);
     const json_t *given = json_object_get(call->body, "keep");
-    json_int_t most = json_integer_value(given);
-    uint64_t keep = !given ? backup_schedule_keep(service->backups) : most > 1 ? (uint64_t)most : 1;
+    uint64_t keep = given ? (uint64_t)json_integer_value(given) : backup_schedule_keep(service->backups);
+    if (given && json_integer_value(given) < 1) {
+        error_set(error, ERROR_INPUT, "keep: how many backups are kept, 1 at least");
+        return NULL;
+    }
     if (!file || !api_body_keys(call, keys, error) ||
         !read_marks(json_object_get(call->body, "watermarks"), &backup, call->arena, error))
         return NULL;

@@ -5,6 +5,7 @@
 #include "hub/hello.h"
 #include "hub/pulls.h"
 #include "hub/push.h"
+#include "hub/reading.h"
 #include "hub/registry.h"
 #include "hub/session.h"
 #include "model/echo.h"
@@ -215,7 +216,8 @@ bool hub_bundle_import(struct hub *hub, struct bytes file, uint64_t wall_ms, str
         signer = signer_of(hub, header, &arena, error);
     }
     bool done = signer && bundle_open(&reader, file, signer, &hub->link_keys, &arena, error) &&
-                take_in(hub, header, &reader, wall_ms, result, &arena, error);
+                take_in(hub, header, &reader, wall_ms, result, &arena, error) &&
+                reading_save(hub, wall_ms, error);
     bundle_close(&reader);
     arena_release(&arena);
     return done;
@@ -295,7 +297,7 @@ bool hub_bundle_export(struct hub *hub, const char *office, uint64_t wall_ms, st
     const Hopnhat__CarriedHello *row = find_hello(hub, office, key, arena, error);
     if (!row)
         return false;
-    const uint64_t seen_ms = registry_installation(hub, key)->seen_ms;
+    const struct installation before = *registry_installation(hub, key);
     Hopnhat__Hello *hello = hopnhat__hello__unpack(&arena->protobuf, row->hello.len, row->hello.data);
     if (!hello)
         return error_set(error, ERROR_CORRUPT, "the Hello of office %s's bundle cannot be read", office);
@@ -305,8 +307,10 @@ bool hub_bundle_export(struct hub *hub, const char *office, uint64_t wall_ms, st
     converse(&talk, hello, wall_ms);
     bool done = talk_end(&talk, error);
     struct installation *installation = registry_installation(hub, key);
-    if (installation)
-        installation->seen_ms = seen_ms; /* what it said it said then */
+    if (installation) { /* what it said it said then */
+        installation->seen_ms = before.seen_ms;
+        installation->seen_bound_ms = before.seen_bound_ms;
+    }
     header.kind = HOPNHAT__BUNDLE_KIND__BUNDLE_ANSWER;
     header.office = (char *)(uintptr_t)office;
     header.link_key = (ProtobufCBinaryData){LINK_KEY_BYTES, key};

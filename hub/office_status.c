@@ -3,6 +3,7 @@
 #include "api/wall.h"
 #include "hub/hello.h"
 #include "hub/intake.h"
+#include "hub/reading.h"
 #include "hub/registry.h"
 
 /* How much of its logs is here. */
@@ -90,7 +91,7 @@ static uint64_t last_contact_ms(const struct hub *hub, const struct installation
     uint64_t ago_ms = session ? steady_ms(&hub->steady) - session->last_message_ms : 0;
     if (session)
         return wall_ms > ago_ms ? wall_ms - ago_ms : 0;
-    return one->seen_ms < wall_ms ? one->seen_ms : wall_ms;
+    return reading_seen_ms(one, wall_ms);
 }
 
 /* The sum over the office's machines of what each has told. */

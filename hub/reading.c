@@ -34,8 +34,9 @@ void reading_begin(const struct hub *hub, struct hub_session *session, const Hop
             rev = hello->cursors[i]->position;
     if (installation && rev < installation->read_rev)
         installation->read_rev = rev;
-    if (installation && hello->digest_mismatches > installation->digest_mismatches)
-        installation->digest_mismatches = hello->digest_mismatches;
+    const uint64_t mismatches = hello->digest_mismatches < UINT32_MAX ? hello->digest_mismatches : UINT32_MAX;
+    if (installation && mismatches > installation->digest_mismatches)
+        installation->digest_mismatches = mismatches;
     session->mark.rev = rev;
     for (size_t i = 0; i < hello->n_logs; i++)
         session->mark.heads[i] = hello->logs[i]->head;
@@ -64,7 +65,16 @@ void reading_heard(const struct hub *hub, struct hub_session *session, uint64_t 
     if (!installation)
         return;
     installation->seen_ms = wall_ms;
+    installation->seen_bound_ms = 0;
     installation->heard = true;
+}
+
+uint64_t reading_seen_ms(const struct installation *installation, uint64_t wall_ms)
+{
+    const uint64_t bound_ms = installation->seen_bound_ms;
+    if (installation->seen_ms <= wall_ms)
+        return installation->seen_ms;
+    return bound_ms && bound_ms < wall_ms ? bound_ms : wall_ms;
 }
 
 bool reading_save(struct hub *hub, uint64_t wall_ms, struct error *error)
@@ -76,10 +86,10 @@ bool reading_save(struct hub *hub, uint64_t wall_ms, struct error *error)
     if (!transaction_begin(&transaction, hub->environment, true, error))
         return false;
     for (struct installation *one = hub->installations; one; one = one->hh.next) {
-        if (!one->heard && one->seen_ms <= wall_ms)
+        const uint64_t bound_ms = one->seen_ms > wall_ms ? reading_seen_ms(one, wall_ms) : 0;
+        if (!one->heard && one->seen_bound_ms == bound_ms)
             continue;
-        if (one->seen_ms > wall_ms)
-            one->seen_ms = wall_ms;
+        one->seen_bound_ms = bound_ms;
         registry_save_installation(&transaction, one);
         one->heard = false;
     }

@@ -26,13 +26,17 @@ void reading_goes_on(const struct hub *hub, struct hub_session *session, const H
 /* A message of the session has come. */
 void reading_heard(const struct hub *hub, struct hub_session *session, uint64_t wall_ms);
 
+/* When a message of the installation came last, as far as the wall clock can tell now: nobody was heard later
+ * than now, and where the clock was ahead then and was set right since, no later than when that was noticed
+ * (reading_save). seen_ms itself stays as it was: the clock may be the one that is wrong now, and whoever is
+ * bounded by it for good would be retired once it is right. */
+uint64_t reading_seen_ms(const struct installation *installation, uint64_t wall_ms);
+
 /* Takes note, in memory, of what the session has told so far. */
 void reading_note(const struct hub *hub, struct hub_session *session);
 
 /* Takes note of all sessions, and of when installations were heard, in their rows; to be called now and then,
- * and at the end. Nobody was heard later than now: what says so is from before the wall clock was set right,
- * and is bounded by its present reading. In a transaction of its own; what is kept in memory is read anew
- * where that fails. */
+ * and at the end. In a transaction of its own; what is kept in memory is read anew where that fails. */
 bool reading_save(struct hub *hub, uint64_t wall_ms, struct error *error);
 
 #endif

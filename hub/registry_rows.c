@@ -53,6 +53,8 @@ void registry_save_installation(struct transaction *transaction, const struct in
     row.has_read_rev = row.has_seen_ms = true;
     row.read_rev = installation->read_rev;
     row.seen_ms = installation->seen_ms;
+    row.has_seen_bound_ms = installation->seen_bound_ms != 0;
+    row.seen_bound_ms = installation->seen_bound_ms;
     row.has_digest_mismatches = installation->digest_mismatches != 0;
     row.digest_mismatches = installation->digest_mismatches;
     row_put(transaction, HUB_INSTALLATION, bytes_of(installation->link_key, LINK_KEY_BYTES), &row.base);
@@ -130,6 +132,7 @@ static bool load_installations(struct hub *hub, struct transaction *transaction,
             installation.former_count++;
         installation.read_rev = row->read_rev;
         installation.seen_ms = row->has_seen_ms ? row->seen_ms : row->joined_ms;
+        installation.seen_bound_ms = row->seen_bound_ms;
         installation.digest_mismatches = row->digest_mismatches;
         loaded = registry_insert_installation(hub, &installation, error);
         arena_reset(arena);

@@ -84,9 +84,10 @@ struct installation {
     size_t former_count;
     struct former_keys next; /* announced, where has_next; signed by the present key */
     bool has_next;
-    uint32_t next_hub_key; /* first bytes of the hub's next link key, as far as it is known there; 0: none */
-    uint64_t read_rev;     /* by reading.c, as seen_ms: see store.proto */
-    uint64_t seen_ms;      /* of the last message, by the wall clock of then */
+    uint32_t next_hub_key;  /* first bytes of the hub's next link key, as far as it is known there; 0: none */
+    uint64_t read_rev;      /* by reading.c, as seen_ms: see store.proto */
+    uint64_t seen_ms;       /* of the last message, by the wall clock of then */
+    uint64_t seen_bound_ms; /* as store.proto says; 0: none */
     uint64_t digest_mismatches; /* as store.proto says */
     bool heard;                 /* one of these is not in its row */
     uint64_t retired_at;        /* the rev at which it was retired; 0: it is not */

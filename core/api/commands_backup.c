@@ -149,6 +149,7 @@ bool command_backup(struct cli *cli, const struct backup_program *program, struc
     if (!output_file_may_be(cli->arguments[0], "backup", cli->data, &cli->arena, error) ||
         !can_be_noted(cli, cli->arguments[0], error) ||
         !cli_number(cli, "keep", 0, MOST_KEEP, &keep, error) ||
+        (cli_option(cli, "keep") && keep < 1 && !error_set(error, ERROR_USAGE, "--keep: 1 at least")) ||
         (cli_option(cli, "keep") && json_object_set_new(note, "keep", json_integer((json_int_t)keep)) != 0 &&
          !error_set(error, ERROR_MEMORY, "out of memory")) ||
         !backup_work_begin(&work, cli->data, false, error)) {

@@ -38,7 +38,9 @@ const struct setting settings_table[] = {
          "another name than these, the address itself and localhost is turned away. Where a name is set, "
          "and\n"
          "the proxy runs on this machine, the last address in X-Forwarded-For is taken for that of who "
-         "asks."},
+         "asks:\n"
+         "the proxy has to write or extend it itself (Caddy does; nginx: proxy_set_header X-Forwarded-For\n"
+         "$proxy_add_x_forwarded_for;), else whatever a client says there is believed."},
     {.key = "log_level",
      .programs = BOTH,
      .kind = SETTING_CHOICE,

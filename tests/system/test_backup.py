@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Backups of running daemons: made, sealed, verified, refused, and what logs are trimmed by."""
+import json
 import os
 import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from federation import Federation, add, fields  # noqa: E402
+from federation import Federation, add, call_http, fields  # noqa: E402
 from hopnhat_test import check, equal, main, skip  # noqa: E402
 from restored import catch_up, restore, same_everywhere, trimmed  # noqa: E402
 
@@ -49,6 +50,19 @@ def test_a_running_hub_and_agent_are_backed_up_and_verified(bench):
         check(not os.path.exists(os.path.join(daemon.data, "staging")), "the staging directory is removed")
     world.sync()
     equal(world.hub.status()["backups"], 1, "backups that are kept")
+
+
+def test_a_number_to_keep_that_is_none_forgets_no_backup(bench):
+    world = Federation(bench)
+    world.hub.do("backup", bench.path("one"))
+    world.hub.do("backup", bench.path("two"))
+    for keep in ("3", -1, 0, 1.5, None):
+        note = {"file": bench.path("three"), "made_ms": 1, "rev": 1, "keep": keep}
+        status, _ = call_http(world.hub, "POST", "/v1/backups", json.dumps(note).encode())
+        equal(status, 400, f"keep {keep!r}")
+    equal(world.hub.call("backup", bench.path("three"), "--keep", "0").status, 2, "by hand")
+    check(not os.path.exists(bench.path("three")), "nothing is written")
+    equal(world.hub.status()["backups"], 2, "backups that are kept")
 
 
 def test_backup_and_verify_without_a_daemon(bench):

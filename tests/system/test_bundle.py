@@ -92,7 +92,10 @@ def test_without_daemons(bench):
     world["hue"].stop()
     world.hub.stop()
     one = add(world["hue"], "partner", "name=Plan")
+    before = world.hub.status()["by_office"]["hue"]["last_contact"]
+    time_passes()
     equal(there(bench, world, "hue", "up")["added"], 1, "taken by a tool")
+    check(world.hub.status()["by_office"]["hue"]["last_contact"] > before, "and known to another")
     equal(back(bench, world, "hue", "down")["acknowledged"], 1, "and answered")
     equal(fields(world.hub, "partner", one)["name"], "Plan", "at the hub")
     equal(world["hue"].status()["pending"], 0, "pending")

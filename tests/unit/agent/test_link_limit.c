@@ -61,6 +61,19 @@ static void a_message_is_no_longer_than_half_a_second(void **state)
     assert_int_equal(limit_chunk_bytes(10, 100000), 512);
 }
 
+/* What came back into custody is no content that is left to do: however much of that has crossed, what comes
+ * after it counts at once. */
+static void what_carries_no_content_is_soon_forgotten(void **state)
+{
+    struct packing packing = {0};
+    (void)state;
+    for (size_t i = 0; i < 10000; i++)
+        packing_note(&packing, 0, 20000);
+    for (size_t i = 0; i < 20; i++)
+        packing_note(&packing, 8000, 2000);
+    assert_in_range(limit_content_bytes(RATE, &packing), 2 * RATE, 4 * RATE + 10);
+}
+
 static void a_limit_lets_more_through_of_what_is_packed_well(void **state)
 {
     struct packing packing = {0};
@@ -82,6 +95,7 @@ int main(void)
         cmocka_unit_test(the_rate_is_kept_however_often_one_looks),
         cmocka_unit_test(what_was_used_beyond_is_waited_for),
         cmocka_unit_test(a_limit_lets_more_through_of_what_is_packed_well),
+        cmocka_unit_test(what_carries_no_content_is_soon_forgotten),
         cmocka_unit_test(a_message_is_no_longer_than_half_a_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,22 @@ static struct purge_pass housekeep(struct fixture *fixture)
     return pass;
 }
 
+/* Nobody is retired for the clock that the hub's machine came up with. */
+static void a_clock_that_was_behind_retires_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+    const int64_t back_ms = 40 * (int64_t)DAY_MS;
+    say_hello(fixture, &fixture->an);
+    say_hello(fixture, &fixture->binh);
+    hub_end_sessions(fixture->hub);
+    set_clock(fixture, -back_ms);
+    assert_int_equal(housekeep(fixture).retired, 0);
+    set_clock(fixture, back_ms);
+    assert_int_equal(housekeep(fixture).retired, 0);
+    fixture->wall_ms += DAY_MS + 1;
+    assert_true(housekeep(fixture).retired >= 2);
+}
+
 /* A link may be up all the time although nothing was heard for long: what the session knows counts no more.
  */
 static void who_is_retired_has_no_session(void **state)
@@ -314,6 +330,7 @@ int main(void)
 {
     alarm(300);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_clock_that_was_behind_retires_nobody, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(who_is_retired_has_no_session, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(what_came_ahead_may_have_left_since, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(what_a_catalog_deletes_is_kept_for_a_while, fixture_start,

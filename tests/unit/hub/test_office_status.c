@@ -165,6 +165,25 @@ static void an_office_that_was_heard_by_a_wrong_clock_grows_old(void **state)
     assert_contact(fixture, "an", false, bound_ms);
 }
 
+/* The hub's machine came up in the year 1970, and its clock was set right after a while: nothing is forgotten
+ * meanwhile. */
+static void an_office_is_no_older_for_a_clock_that_was_behind(void **state)
+{
+    struct fixture *fixture = *state;
+    say_hello(fixture, &fixture->an);
+    const uint64_t heard_ms = fixture->wall_ms;
+    const int64_t back_ms = (int64_t)(fixture->wall_ms - MINUTE_MS);
+    fixture->wall_ms += 10 * MINUTE_MS;
+    open_again(fixture);
+    set_clock(fixture, -back_ms);
+    open_again(fixture);
+    assert_contact(fixture, "an", false, fixture->wall_ms);
+    set_clock(fixture, back_ms);
+    assert_contact(fixture, "an", false, heard_ms);
+    open_again(fixture);
+    assert_contact(fixture, "an", false, heard_ms);
+}
+
 /* Nor are those at work said to be gone where the clock is set ahead. */
 static void an_office_at_work_stays_online_whatever_the_clock_is_set_to(void **state)
 {
@@ -230,6 +249,15 @@ static void digests_that_differed_are_told(void **state)
     assert_int_equal(mismatches(fixture), 3);
 }
 
+/* No number that an agent may say makes the office's sum a negative one. */
+static void nobody_tells_of_more_mismatches_than_can_be_summed(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->an.digest_mismatches = UINT64_MAX;
+    say_hello(fixture, &fixture->an);
+    assert_int_equal(mismatches(fixture), UINT32_MAX);
+}
+
 /* A session outlives what the registry holds: after a transaction that failed it is read anew. */
 static void a_registry_that_was_read_anew_keeps_its_sessions(void **state)
 {
@@ -256,12 +284,16 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_office_that_is_gone_is_not_stalled, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(an_office_that_was_heard_by_a_wrong_clock_grows_old, fixture_start,
                                         fixture_end),
+        cmocka_unit_test_setup_teardown(an_office_is_no_older_for_a_clock_that_was_behind, fixture_start,
+                                        fixture_end),
         cmocka_unit_test_setup_teardown(an_office_at_work_stays_online_whatever_the_clock_is_set_to,
                                         fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(whoever_only_reads_was_heard, fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(a_pull_is_held_as_long_as_it_says_whatever_the_clock_is_set_to,
                                         fixture_start, fixture_end),
         cmocka_unit_test_setup_teardown(digests_that_differed_are_told, fixture_start, fixture_end),
+        cmocka_unit_test_setup_teardown(nobody_tells_of_more_mismatches_than_can_be_summed, fixture_start,
+                                        fixture_end),
         cmocka_unit_test_setup_teardown(a_registry_that_was_read_anew_keeps_its_sessions, fixture_start,
                                         fixture_end),
     };
