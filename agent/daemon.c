@@ -205,10 +205,7 @@ static int64_t sooner(int64_t a, int64_t b)
 
 static int64_t retry_wait_ms(const struct agent_daemon *daemon)
 {
-    uint64_t now = loop_now_ms();
-    if (daemon->connecting)
-        return -1;
-    return daemon->retry_at > now ? (int64_t)(daemon->retry_at - now) : 0;
+    return daemon->connecting ? -1 : loop_until_ms(daemon->retry_at);
 }
 
 /* What the settings let the link be used for at this moment. */

@@ -1,7 +1,7 @@
 #include "agent/erasure.h"
 
 #include "agent/draft.h"
-#include "agent/feed.h"
+#include "agent/feed_pieces.h"
 #include "agent/log.h"
 #include "agent/outvoted.h"
 #include "api/import.h"
@@ -37,7 +37,7 @@ void erasure_come(struct agent *agent, struct transaction *transaction, const Ho
     if (!erasure_target(erasure, &type, id))
         return;
     agent->erasures_came = true;
-    feed_forget_pieces(transaction); /* of a record as it was before, perhaps */
+    feed_pieces_forget(transaction); /* of a record as it was before, perhaps */
     meta_put_number(transaction, AGENT_META, COME, 1);
     import_log_forget(transaction, AGENT_IMPORT, id, covers, (void *)(uintptr_t)erasure);
 }

@@ -2,11 +2,11 @@
 
 #include "agent/echo.h"
 #include "agent/erasure.h"
+#include "agent/feed_pieces.h"
 #include "agent/log.h"
 #include "agent/mirror.h"
 #include "base/defect.h"
 #include "base/log.h"
-#include "store/pieces.h"
 
 #include <xxhash.h>
 
@@ -198,52 +198,20 @@ static bool apply_item(struct part *part, const Hopnhat__FeedItem *item)
     return true;
 }
 
-void feed_forget_pieces(struct transaction *transaction)
-{
-    for (size_t i = 0; i < PIECES_AT_ONCE; i++)
-        pieces_clear(transaction, AGENT_PIECE, PIECES_OF_FEED(i));
-}
-
-/* Where pieces of that item lie. Several items may have come in part: one, and those that overtook it. */
-static struct bytes transfer_of(struct transaction *transaction, uint64_t id)
-{
-    struct pieces_held held[PIECES_AT_ONCE];
-    for (size_t i = 0; i < PIECES_AT_ONCE; i++)
-        held[i] = pieces_held(transaction, AGENT_PIECE, PIECES_OF_FEED(i));
-    return PIECES_OF_FEED(pieces_place(held, id));
-}
-
-/* Keeps a piece of an item, and applies the item with the last one. What comes ahead of its turn is kept on,
- * and need not cross again in its turn. */
 static enum feed_outcome apply_piece(struct part *part)
 {
-    const Hopnhat__FeedPiece *from = part->feed->piece;
-    struct transaction *transaction = &part->transaction;
-    enum feed_outcome outcome = FEED_APPLIED;
+    Hopnhat__FeedItem *item;
     struct arena arena;
-    if (!pieces_sound(from->piece) || part->feed->n_items) {
-        malformed(part->error, "a piece that is not well formed");
+    if (part->feed->n_items) {
+        malformed(part->error, "items beside a piece of one");
         return FEED_MALFORMED;
     }
-    const struct bytes transfer = transfer_of(transaction, from->piece->id);
-    const struct pieces_held held = pieces_add(transaction, AGENT_PIECE, transfer, from->piece);
-    if (held.id != from->piece->id || held.held_bytes < from->piece->offset + from->piece->data.len)
-        return FEED_LATE;
-    if (!pieces_is_last(from->piece))
-        return FEED_APPLIED;
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
-    struct bytes whole = pieces_whole(transaction, AGENT_PIECE, transfer, &arena);
-    Hopnhat__FeedItem *item =
-        whole.size ? hopnhat__feed_item__unpack(&arena.protobuf, whole.size, whole.data) : NULL;
-    if (item)
-        item->group = from->group;
-    else
-        malformed(part->error, "an item in pieces that do not fit");
-    if (!item || !apply_item(part, item))
+    enum feed_outcome outcome = feed_pieces_take(&part->transaction, part->feed->piece,
+                                                 part->feed->n_ahead > 0, &arena, &item, part->error);
+    if (item && !apply_item(part, item))
         outcome = FEED_MALFORMED;
     arena_release(&arena);
-    if (part->feed->n_ahead == 0)
-        pieces_clear(transaction, AGENT_PIECE, transfer);
     return outcome;
 }
 
@@ -420,7 +388,7 @@ static enum feed_outcome apply_all(struct part *part)
         return FEED_MALFORMED;
     if (head) {
         draft_refresh_head(part->agent, &part->transaction, &part->marks);
-        feed_forget_pieces(&part->transaction); /* of records that have changed since: nothing else is left */
+        feed_pieces_forget(&part->transaction); /* of records that have changed since: nothing else is left */
         if (!compare_digests(part, head))
             return FEED_MALFORMED;
         if (part->agent->digests_equal)
@@ -437,7 +405,7 @@ static void forget_pieces(struct agent *agent)
     struct error error;
     if (!agent_begin(agent, &transaction, &error))
         return;
-    feed_forget_pieces(&transaction);
+    feed_pieces_forget(&transaction);
     agent_commit(agent, &transaction, &error);
 }
 

@@ -1,5 +1,7 @@
 #include "agent/joining.h"
 
+#include "base/new_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -41,7 +43,7 @@ static bool sync_directory(const char *data)
 static bool write_kept(const char *data, const char *path, const char *part, const struct kept *kept,
                        struct error *error)
 {
-    int file = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int file = new_file_open(part, 0600);
     bool written = file >= 0 && write(file, kept, sizeof *kept) == (ssize_t)sizeof *kept && fsync(file) == 0;
     int code = errno;
     if (file >= 0)

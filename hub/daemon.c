@@ -122,8 +122,7 @@ static bool open_store(struct hub_daemon *daemon, const char *data, struct error
 static int64_t purge_wait_ms(void *user)
 {
     const struct hub_daemon *daemon = user;
-    uint64_t now_ms = loop_now_ms();
-    return daemon->purge_at_ms > now_ms ? (int64_t)(daemon->purge_at_ms - now_ms) : 0;
+    return loop_until_ms(daemon->purge_at_ms);
 }
 
 /* A little of a pass, and more after a pause, so that nobody waits for it. */
@@ -141,8 +140,7 @@ static void purge_some(void *user)
 static int64_t save_wait_ms(void *user)
 {
     const struct hub_daemon *daemon = user;
-    uint64_t now_ms = loop_now_ms();
-    return daemon->save_at_ms > now_ms ? (int64_t)(daemon->save_at_ms - now_ms) : 0;
+    return loop_until_ms(daemon->save_at_ms);
 }
 
 static void save_reading(void *user)

@@ -163,6 +163,8 @@ static json_t *list_counting(const struct backup_schedule *schedule)
 /* A backup that counts and is not there is one that offices rely on in vain. */
 static void look_for_missing(struct backup_schedule *schedule)
 {
+    if (!schedule->options.counting) /* so that a disk which does not answer holds up nobody for nothing */
+        return;
     const char *set = schedule->options.settings->backup_directory;
     char *found = realpath(set, NULL);
     const char *directory = found ? found : set; /* as where the disk is gone with the directory on it */
@@ -359,12 +361,12 @@ static void tell_late(struct backup_schedule *schedule)
 static int64_t wait_ms(void *user)
 {
     const struct backup_schedule *schedule = user;
-    uint64_t now_ms = loop_now_ms(), at_ms = schedule->looked_ms + LOOK_MS;
+    uint64_t at_ms = schedule->looked_ms + LOOK_MS;
     if (!*schedule->options.settings->backup_directory)
         return -1;
     if (!schedule->child && schedule->due_ms < at_ms)
         at_ms = schedule->due_ms;
-    return at_ms > now_ms ? (int64_t)(at_ms - now_ms) : 0;
+    return loop_until_ms(at_ms);
 }
 
 static void run(void *user)

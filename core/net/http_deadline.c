@@ -63,13 +63,11 @@ void http_deadline_within(struct MHD_Connection *connection, uint64_t ms)
 
 int64_t http_deadlines_wait_ms(const struct http_deadlines *deadlines)
 {
-    uint64_t now_ms = loop_now_ms(), first_ms = 0;
+    uint64_t first_ms = 0;
     for (const struct http_deadline *one = deadlines->list; one; one = one->next)
         if (one->due_ms && (!first_ms || one->due_ms < first_ms))
             first_ms = one->due_ms;
-    if (!first_ms)
-        return -1;
-    return first_ms > now_ms ? (int64_t)(first_ms - now_ms) : 0;
+    return first_ms ? loop_until_ms(first_ms) : -1;
 }
 
 void http_deadlines_end_late(struct http_deadlines *deadlines)

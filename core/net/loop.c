@@ -44,6 +44,12 @@ uint64_t loop_now_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+int64_t loop_until_ms(uint64_t at_ms)
+{
+    uint64_t now_ms = loop_now_ms();
+    return at_ms > now_ms ? (int64_t)(at_ms - now_ms) : 0;
+}
+
 uint64_t loop_now_ms(void)
 {
     return loop_now_us() / 1000;

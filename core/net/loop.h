@@ -57,4 +57,7 @@ bool loop_run_once(struct loop *loop, int64_t timeout_ms, struct error *error);
 uint64_t loop_now_ms(void);
 uint64_t loop_now_us(void); /* the same in microseconds */
 
+/* Milliseconds until that clock shows at_ms, as a timer's wait; 0: it has. */
+int64_t loop_until_ms(uint64_t at_ms);
+
 #endif

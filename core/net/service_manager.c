@@ -9,8 +9,7 @@ enum { SIGNS_A_PERIOD = 3 }; /* one may be late, and one may be lost */
 static int64_t wait_ms(void *user)
 {
     const struct service_manager *manager = user;
-    uint64_t now_ms = loop_now_ms();
-    return manager->next_ms > now_ms ? (int64_t)(manager->next_ms - now_ms) : 0;
+    return loop_until_ms(manager->next_ms);
 }
 
 static void give_sign(void *user)

@@ -190,15 +190,21 @@ static void the_head_settles_drafts_of_records_that_do_not_come(void **state)
     assert_true(status_of(fixture).caught_up);
 }
 
+/* The part is from the cursors (base, position) of two groups. */
+static void set_from(Hopnhat__Feed *feed, const uint64_t numbers[4])
+{
+    uint8_t cursors[32];
+    for (size_t i = 0; i < 4; i++)
+        put_u64_le(cursors + 8 * i, numbers[i]);
+    feed->from = (uint32_t)XXH3_64bits(cursors, sizeof cursors);
+}
+
 static void a_group_that_is_left_takes_its_records_along(void **state)
 {
     struct fixture *fixture = *state;
     const Hopnhat__Message *pull = catch_up(fixture);
     Hopnhat__Feed *feed = feed_from(fixture, 2, 0, 0);
-    uint8_t cursors[32] = {0};
-    put_u64_le(cursors + 16, 5);
-    put_u64_le(cursors + 24, 5);
-    feed->from = (uint32_t)XXH3_64bits(cursors, sizeof cursors); /* cluster:3 is new, office:hue stays */
+    set_from(feed, (const uint64_t[]){0, 0, 5, 5}); /* cluster:3 is new, office:hue stays */
     add_group(fixture, feed, "cluster:3");
     add_group(fixture, feed, "office:hue");
     set_head(feed, 6);
@@ -307,12 +313,7 @@ static void a_mismatch_is_counted_and_mended(void **state)
     assert_int_equal(hello->hello->digest_mismatches, 1); /* headquarters is told */
     welcome(fixture, hello, (const uint64_t[]){0}, NULL, EPOCH);
     feed = feed_from(fixture, 2, 0, 0);
-    uint8_t cursors[32];
-    put_u64_le(cursors, 9);
-    put_u64_le(cursors + 8, 9);
-    put_u64_le(cursors + 16, 8);
-    put_u64_le(cursors + 24, 8);
-    feed->from = (uint32_t)XXH3_64bits(cursors, sizeof cursors);
+    set_from(feed, (const uint64_t[]){9, 9, 8, 8});
     set_head(feed, 9);
     add_digest(fixture, feed, 0, records, count);
     answer(fixture, sent(fixture, HOPNHAT__MESSAGE__BODY_PULL), HOPNHAT__MESSAGE__BODY_FEED, feed);
@@ -410,13 +411,8 @@ static void a_head_that_was_asked_for_before_does_not_count(void **state)
     pull = sent(fixture, HOPNHAT__MESSAGE__BODY_PULL);
     agent_session_poke(fixture->session, fixture->wall_ms);
     fixture->first = fixture->last = 0;
-    uint8_t cursors[32];
-    for (size_t i = 0; i < 2; i++) {
-        put_u64_le(cursors + 16 * i, 5);
-        put_u64_le(cursors + 16 * i + 8, i ? 5 : 6);
-    }
     feed = feed_from(fixture, 2, 5, 5);
-    feed->from = (uint32_t)XXH3_64bits(cursors, sizeof cursors);
+    set_from(feed, (const uint64_t[]){5, 6, 5, 5});
     set_head(feed, 7);
     add_equal_digest(fixture, feed, 0, "everyone");
     add_equal_digest(fixture, feed, 1, "office:hue");
@@ -552,13 +548,8 @@ static void what_is_overtaken_is_kept(void **state)
     pull = restart(fixture);
     assert_int_equal(pull->pull->n_held, 1);
     is_told(pull->pull->held[0], &urgent);
-    uint8_t cursors[32];
-    for (size_t i = 0; i < 2; i++) {
-        put_u64_le(cursors + 16 * i, 5);
-        put_u64_le(cursors + 16 * i + 8, i ? 5 : 6);
-    }
     feed = feed_from(fixture, 2, 5, 5);
-    feed->from = (uint32_t)XXH3_64bits(cursors, sizeof cursors);
+    set_from(feed, (const uint64_t[]){5, 6, 5, 5});
     add_piece(fixture, feed, &urgent, LARGE_BYTES);
     assert_int_equal(feed->piece->piece->data.len, 0);
     set_head(feed, 7);
