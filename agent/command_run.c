@@ -37,7 +37,10 @@ static enum run_end serve(void *context, struct error *error)
         service_manager_stopping();
         log_info("the agent stops");
     } else {
-        end = daemon && !agent_daemon_is_sound(daemon, &unsound) ? RUN_UNSOUND : RUN_FAILED;
+        bool damaged = !daemon && error->code == ERROR_CORRUPT;
+        end = daemon && !agent_daemon_is_sound(daemon, &unsound) ? RUN_UNSOUND
+              : damaged                                          ? RUN_DAMAGED
+                                                                 : RUN_FAILED;
     }
     agent_daemon_free(daemon);
     return end;

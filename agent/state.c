@@ -331,8 +331,10 @@ bool agent_create(const char *directory, const struct agent_options *options,
         return false;
     }
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
-    bool made = false;
-    if (stored_is_agent(&transaction))
+    bool made = false, is;
+    if (!stored_is_agent(agent, &transaction, &is, error))
+        ; /* *error says what it has lost */
+    else if (is)
         error_set(error, ERROR_INPUT, "there is an agent in %s already", directory);
     else if (take_identity(agent, identity, wall_ms, error) &&
              put_identity(agent, identity->joined, &transaction, &arena, error)) {

@@ -12,15 +12,17 @@ enum { CURSOR_ROW_BYTES = 21 };
 
 static_assert((int)CHAIN_LINK_BYTES == (int)LINK_BYTES, "one size of a chain's link");
 
-bool stored_is_agent(struct transaction *transaction)
-{
-    return meta_number(transaction, AGENT_META, "format", 0) != 0;
-}
-
 static bool lost(const struct agent *agent, const char *what, struct error *error)
 {
     return error_set(error, ERROR_CORRUPT, "the store in %s has lost %s: restore the newest backup",
                      agent->directory, what);
+}
+
+bool stored_is_agent(const struct agent *agent, struct transaction *transaction, bool *is,
+                     struct error *error)
+{
+    *is = meta_number(transaction, AGENT_META, "format", 0) != 0;
+    return *is || transaction_count(transaction, AGENT_META) == 0 || lost(agent, "its format", error);
 }
 
 static bool load_text(struct transaction *transaction, const char *name, char **text)
@@ -54,7 +56,10 @@ bool stored_no_agent(const char *directory, struct error *error)
 static bool load_identity(struct agent *agent, struct transaction *transaction, struct error *error)
 {
     struct bytes office;
-    if (!stored_is_agent(transaction))
+    bool is;
+    if (!stored_is_agent(agent, transaction, &is, error))
+        return false;
+    if (!is)
         return stored_no_agent(agent->directory, error);
     if (!meta_bytes(transaction, AGENT_META, "link_keys", &agent->link_keys, sizeof agent->link_keys) ||
         !meta_bytes(transaction, AGENT_META, "signing_keys", &agent->signing_keys,

@@ -17,7 +17,8 @@ void stored_save_identity(const struct agent *agent, struct transaction *transac
 /* Says that there is no agent in the data directory: false, with ERROR_NOT_FOUND. */
 bool stored_no_agent(const char *directory, struct error *error);
 
-/* Whether the store holds an agent. */
-bool stored_is_agent(struct transaction *transaction);
+/* Whether the store holds an agent. False: ERROR_CORRUPT, it has held one and lost its mark. */
+bool stored_is_agent(const struct agent *agent, struct transaction *transaction, bool *is,
+                     struct error *error);
 
 #endif

@@ -299,7 +299,9 @@ enum run_end hub_daemon_run(const struct hub_daemon_options *options, struct err
         save_reading(daemon);
         log_info("the hub stops");
     } else {
+        bool damaged = !daemon->hub && error->code == ERROR_CORRUPT;
         end = daemon->hub && !environment_is_sound(daemon->hub->environment, &unsound) ? RUN_UNSOUND
+              : damaged                                                                ? RUN_DAMAGED
                                                                                        : RUN_FAILED;
     }
     release(daemon);

@@ -129,9 +129,25 @@ void hub_close(struct hub *hub)
     free(hub);
 }
 
+static bool lost(const struct hub *hub, const char *what, struct error *error)
+{
+    return error_set(error, ERROR_CORRUPT, "the store in %s has lost %s: restore the newest backup",
+                     hub->directory, what);
+}
+
+/* Whether a hub was made in the store; ERROR_CORRUPT where one was, and its mark is gone. */
+static bool was_made(struct hub *hub, struct transaction *transaction, bool *made, struct error *error)
+{
+    *made = meta_number(transaction, HUB_META, "format", 0) != 0;
+    return *made || transaction_count(transaction, HUB_AUDIT) == 0 || lost(hub, "its format", error);
+}
+
 static bool load_identity(struct hub *hub, struct transaction *transaction, struct error *error)
 {
-    if (meta_number(transaction, HUB_META, "format", 0) == 0)
+    bool made;
+    if (!was_made(hub, transaction, &made, error))
+        return false;
+    if (!made)
         return no_hub(hub->directory, error);
     hub->epoch = meta_number(transaction, HUB_META, "epoch", 0);
     hub->own_replica = meta_number(transaction, HUB_META, "replica", 0);
@@ -146,8 +162,7 @@ static bool load_identity(struct hub *hub, struct transaction *transaction, stru
     if (!meta_bytes(transaction, HUB_META, "link_keys", &hub->link_keys, sizeof hub->link_keys) ||
         !meta_bytes(transaction, HUB_META, "signing_keys", &hub->signing_keys, sizeof hub->signing_keys) ||
         !meta_bytes(transaction, HUB_META, "custody_keys", &hub->custody_keys, sizeof hub->custody_keys))
-        return error_set(error, ERROR_CORRUPT, "the store in %s has lost its keys: restore the newest backup",
-                         hub->directory);
+        return lost(hub, "its keys", error);
     hub->custody.stale = true;
     hub->custody.awaited = meta_number(transaction, HUB_META, "custody_awaited", 0) != 0;
     return true;
@@ -197,11 +212,12 @@ static bool draw_keys(struct hub *hub, struct error *error)
 static bool write_identity(struct hub *hub, struct error *error)
 {
     struct transaction transaction;
+    bool made;
     if (!transaction_begin(&transaction, hub->environment, true, error))
         return false;
-    if (meta_number(&transaction, HUB_META, "format", 0) != 0) {
+    if (!was_made(hub, &transaction, &made, error) || made) {
         transaction_abort(&transaction);
-        return error_set(error, ERROR_INPUT, "there is a hub in %s already", hub->directory);
+        return made ? error_set(error, ERROR_INPUT, "there is a hub in %s already", hub->directory) : false;
     }
     for (unsigned i = 0; i < HUB_DATABASES; i++)
         transaction_clear(&transaction, i); /* what an init that was cut short has left */

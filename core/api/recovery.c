@@ -240,6 +240,8 @@ bool recovery_run(const struct recovery *recovery, struct error *error)
             return false;
         if (end == RUN_STOPPED || (end == RUN_FAILED && !again))
             return end == RUN_STOPPED;
+        if (end == RUN_DAMAGED && suspect) /* and verify sees nothing, or nothing any more */
+            return error_prefix(error, "restore the newest backup");
         snprintf(text, sizeof text, "the store is closed, and will be verified and opened again: %s",
                  error->text);
         note(recovery->data, text);

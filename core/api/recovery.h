@@ -10,6 +10,7 @@ enum run_end {
     RUN_STOPPED, /* somebody stopped it */
     RUN_FAILED,  /* *error says why: it is not tried again */
     RUN_UNSOUND, /* *error says why: the disk failed in the middle of a write, or a row is damaged */
+    RUN_DAMAGED, /* *error says why the store could not be opened: it is mended once, if it can be */
 };
 
 struct recovery {
@@ -22,11 +23,11 @@ struct recovery {
 /* Marks the store in the data directory as suspect: it is verified before a daemon opens it the next time. */
 void recovery_suspect(const char *data);
 
-/* Runs the daemon until it is stopped. After a run that ended RUN_UNSOUND, and at the start where the store
- * is suspect, it is verified in another process before it is opened, made anew of what is whole where it is
- * damaged, and its views are dropped; what was found and done is logged, and noted in DATA/incidents. Between
- * attempts on a failing disk it waits, up to a minute. False: as RUN_FAILED, or the store is damaged beyond
- * what can be mended here. */
+/* Runs the daemon until it is stopped. After a run that ended RUN_UNSOUND or RUN_DAMAGED, and at the start
+ * where the store is suspect, it is verified in another process before it is opened, made anew of what is
+ * whole where it is damaged, and its views are dropped; what was found and done is logged, and noted in
+ * DATA/incidents. Between attempts on a failing disk it waits, up to a minute. False: as RUN_FAILED, or the
+ * store is damaged beyond what can be mended here, and *error names the remedy. */
 bool recovery_run(const struct recovery *recovery, struct error *error);
 
 /* Adds to a status: store_trouble (what the disk said to the last commit; empty: all is well), incidents (how

@@ -42,7 +42,7 @@ bool environment_failed(struct error *error, int code, const char *what, const c
         kind = ERROR_LIMIT;
         remedy = "; too much for one transaction";
     } else if (code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_INVALID ||
-               code == MDB_PANIC) {
+               code == MDB_INCOMPATIBLE || code == MDB_PANIC) {
         kind = ERROR_CORRUPT;
         remedy = "; run verify, and start the daemon again: it mends what it can";
     }
@@ -57,18 +57,46 @@ int environment_disk_code(const char *directory, int code)
     return code;
 }
 
-static bool open_databases(struct environment *environment, const char *const *names, bool reading,
-                           struct error *error)
+/* Opens the databases that are there. False: one is not that the store had once, for LMDB counts them in
+ * another page than the one that names them. To make it anew, empty, would be to write over a store that may
+ * be mended, and to go on as if what it held had never been. */
+static bool open_present(struct environment *environment, MDB_txn *transaction, int *code,
+                         struct error *error)
+{
+    MDB_stat stat = {0};
+    const char *absent = NULL;
+    size_t present = 0;
+    *code = 0;
+    for (size_t i = 0; i < environment->database_count && !*code; i++) {
+        *code = mdb_dbi_open(transaction, environment->names[i], 0, &environment->databases[i]);
+        present += *code == 0;
+        if (*code == MDB_NOTFOUND) {
+            absent = environment->names[i];
+            *code = 0;
+        }
+    }
+    if (!*code)
+        *code = mdb_env_stat(environment->handle, &stat);
+    if (*code || !absent || stat.ms_entries <= present)
+        return true;
+    return error_set(error, ERROR_CORRUPT, "the store in %s is damaged: it has lost its database \"%s\"",
+                     environment->directory, absent);
+}
+
+static bool open_databases(struct environment *environment, bool reading, struct error *error)
 {
     MDB_txn *transaction;
     int code = mdb_txn_begin(environment->handle, NULL, reading ? MDB_RDONLY : 0, &transaction);
     if (code)
         return environment_failed(error, code, "cannot read the store", environment->directory);
-    for (size_t i = 0; i < environment->database_count && !code; i++)
-        code = mdb_dbi_open(transaction, names[i], reading ? 0 : MDB_CREATE, &environment->databases[i]);
-    if (code) {
+    bool whole = open_present(environment, transaction, &code, error);
+    for (size_t i = 0; i < environment->database_count && whole && !code; i++)
+        code = mdb_dbi_open(transaction, environment->names[i], reading ? 0 : MDB_CREATE,
+                            &environment->databases[i]);
+    if (!whole || code) {
         mdb_txn_abort(transaction);
-        return environment_failed(error, code, "cannot open the databases of", environment->directory);
+        return whole ? environment_failed(error, code, "cannot open the databases of", environment->directory)
+                     : false;
     }
     code = environment_disk_code(environment->directory, mdb_txn_commit(transaction));
     return code ? environment_failed(error, code, "cannot write to the store", environment->directory) : true;
@@ -122,8 +150,7 @@ static bool was_cut_at_birth(const char *directory)
 }
 
 /* map_bytes 0: for reading only, beside the process that writes. */
-static bool open_handle(struct environment *environment, const char *const *names, uint64_t map_bytes,
-                        struct error *error)
+static bool open_handle(struct environment *environment, uint64_t map_bytes, struct error *error)
 {
     const char *directory = environment->directory;
     bool reading = map_bytes == 0;
@@ -145,7 +172,7 @@ static bool open_handle(struct environment *environment, const char *const *name
         return environment_failed(error, environment_disk_code(directory, code), "cannot open the store",
                                   directory);
     environment_check_readers(environment);
-    return open_databases(environment, names, reading, error);
+    return open_databases(environment, reading, error);
 }
 
 static struct environment *open_environment(const char *directory, const char *const *names,
@@ -161,7 +188,7 @@ static struct environment *open_environment(const char *directory, const char *c
     }
     if (!environment || !environment->databases || !environment->directory)
         error_set(error, ERROR_MEMORY, "out of memory");
-    else if (open_handle(environment, names, map_bytes, error))
+    else if (open_handle(environment, map_bytes, error))
         return environment;
     environment_close(environment);
     return NULL;
@@ -289,7 +316,7 @@ static void open_again(struct environment *environment)
     mdb_env_close(environment->handle);
     environment->handle = NULL;
     environment->swollen = false;
-    environment->broken = !open_handle(environment, environment->names, map_bytes, &error);
+    environment->broken = !open_handle(environment, map_bytes, &error);
     if (environment->broken)
         log_error("the store was closed to give memory back, and cannot be opened: %s", error.text);
 }

@@ -18,7 +18,8 @@ struct MDB_cursor;
  * (borrowed until it is closed), which callers then name by their position. map_bytes is what the file may
  * grow to at first, taken only as it is used: less where the machine has no room for such a map, and doubled
  * whenever seven eighths are used. Owned by the caller, who ends it with environment_close. NULL on error
- * (ERROR_STORE, ERROR_FULL, ERROR_CORRUPT). Never open one directory twice in a process, nor across fork. */
+ * (ERROR_STORE, ERROR_FULL, ERROR_CORRUPT: also where it has lost a database that it had). Never open one
+ * directory twice in a process, nor across fork. */
 struct environment *environment_open(const char *directory, const char *const *names, size_t name_count,
                                      uint64_t map_bytes, struct error *error);
 

@@ -119,11 +119,12 @@ class Result:
 
 
 class Process:
-    """A running program; its stdout and stderr go to log_path."""
+    """A running program; its stdout and stderr go to the end of log_path."""
 
     def __init__(self, argv, log_path, environment):
         self.argv, self.log_path = argv, log_path
         with open(log_path, "ab") as log:
+            self.begins = log.tell()
             self.child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                           env=environment)
         self.pid = self.child.pid
@@ -132,8 +133,10 @@ class Process:
         return self.child.poll() is None
 
     def log(self):
-        with open(self.log_path, encoding="utf-8", errors="replace") as log:
-            return log.read()
+        """What it has written, without that of others who wrote to the file before it."""
+        with open(self.log_path, "rb") as log:
+            log.seek(self.begins)
+            return log.read().decode("utf-8", errors="replace")
 
     def signal(self, number):
         """Sends a signal; a process that has ended already is left alone (its pid may be another's)."""

@@ -106,7 +106,8 @@ def one_office(world, wanted, found, name):
     wait_until(lambda: hue.listens() or not hue.process.running(), MEND_S, f"{name}: the agent decides")
     if not hue.process.running():
         check(found.status == 1, f"{name}: it ends only on a store that verify finds damaged")
-        check("restore" in hue.process.log() or "enrol" in hue.process.log(), f"{name}: with a remedy")
+        told = hue.process.log()
+        check("restore the newest backup" in told or "enrol" in told, f"{name}: with a remedy")
         return "refused"
     synced = hue.call("sync", "--wait", "--timeout", "40", deadline_s=60)
     wait_until(lambda: hue.listens() or not hue.process.running(), MEND_S, f"{name}: the agent is there")
@@ -174,7 +175,7 @@ def one_hub(world, wanted, found, name):
         wait_until(lambda: hub.listens() or not hub.process.running(), MEND_S, f"{name}: the hub is there")
     if not hub.process.running():
         check(found.status == 1, f"{name}: it ends only on a store that verify finds damaged")
-        check("restore" in hub.process.log(), f"{name}: with a remedy")
+        check("restore the newest backup" in hub.process.log(), f"{name}: with a remedy")
         return "refused"
     equal(content(hub), wanted, f"{name}: the content of the hub")
     if found.status == 1:
@@ -182,6 +183,30 @@ def one_hub(world, wanted, found, name):
     hub.stop()
     hub.do("verify")
     return "mended" if found.status == 1 else "the same"
+
+
+def test_a_store_that_has_lost_what_it_is(bench):
+    """The page that names its databases is damaged, or the row that says that a store was made: nothing takes
+    it for an empty one and writes over it."""
+    world, _ = fill(bench)
+    hub, hue = world.hub, world["hue"]
+    code = world.enrol("hue")
+    again = {"hub": ("init",), "hue": ("join", "--hub", world.address, "--code", code)}
+    for daemon, lost in ((hub, b"quarantine"), (hub, b"format"), (hue, b"mirror"), (hue, b"format")):
+        daemon.stop()
+        whole = read(store_of(daemon))
+        altered = whole.replace(lost, lost[:-1] + b"~")
+        check(altered != whole, f"{lost} is in the store")
+        put_back(store_of(daemon), altered)
+        process = daemon.bench.start(daemon.name, [daemon.program, "run"], {"HOPNHAT_DATA": daemon.data})
+        wait_until(lambda: not process.running(), MEND_S, f"{daemon.name} without {lost} ends")
+        check("restore the newest backup" in process.log(), f"{lost}: with a remedy: {process.log()}")
+        made = daemon.call(*again[daemon.name])
+        check(made.status != 0 and ("lost its" in made.err or "already" in made.err), made.describe())
+        check(read(store_of(daemon)) == altered, f"{daemon.name} without {lost}: the store is as it was")
+        put_back(store_of(daemon), whole)
+        (world.start_hub if daemon is hub else hue.start)()
+    world.sync()
 
 
 def test_a_daemon_that_crashes_again_on_a_sound_store(bench):

@@ -20,7 +20,8 @@ def bytes_of(daemon):
                 with open(path, "rb") as file:
                     content[path] = file.read()
     if daemon.process:
-        content["log"] = daemon.process.log().encode()
+        with open(daemon.process.log_path, "rb") as file:
+            content["log"] = file.read()
     return content
 
 

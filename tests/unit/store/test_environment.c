@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <xxhash.h>
 
 enum { FIRST, SECOND, DATABASES };
 
@@ -642,6 +643,52 @@ static void one_process_holds_the_lock(void **state)
     assert_int_equal(remove(missing), 0);
 }
 
+static uint64_t sum_of_file(struct fixture *fixture)
+{
+    static uint8_t content[1024 * 1024];
+    char path[128];
+    snprintf(path, sizeof path, "%s/data.mdb", fixture->path);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    size_t size = fread(content, 1, sizeof content, file);
+    assert_int_equal(fclose(file), 0);
+    return XXH3_64bits(content, size);
+}
+
+/* It may be mended from what is left of it, but not once an empty one stands in its place. */
+static void a_lost_database_is_not_made_anew(void **state)
+{
+    struct fixture *fixture = *state;
+    struct transaction transaction = begin(fixture, true);
+    transaction_put(&transaction, SECOND, text("a"), text("of the other"));
+    commit(fixture, &transaction);
+    environment_close(fixture->environment);
+    damage(fixture, names[SECOND]);
+    uint64_t before = sum_of_file(fixture);
+    fixture->environment = environment_open(fixture->path, names, DATABASES, MAP_BYTES, &fixture->error);
+    assert_null(fixture->environment);
+    assert_int_equal(fixture->error.code, ERROR_CORRUPT);
+    assert_non_null(strstr(fixture->error.text, "\"second\""));
+    fixture->environment = environment_open_reading(fixture->path, names, DATABASES, &fixture->error);
+    assert_null(fixture->environment);
+    assert_int_equal(fixture->error.code, ERROR_CORRUPT);
+    assert_true(sum_of_file(fixture) == before);
+}
+
+/* As a store of a version before has fewer. */
+static void a_new_database_is_made(void **state)
+{
+    static const char *const more[] = {"first", "another", "second"};
+    struct fixture *fixture = *state;
+    environment_close(fixture->environment);
+    fixture->environment = environment_open(fixture->path, more, 3, MAP_BYTES, &fixture->error);
+    assert_non_null(fixture->environment);
+    struct transaction transaction = begin(fixture, true);
+    transaction_put(&transaction, 1, text("a"), text("value"));
+    commit(fixture, &transaction);
+    reopen(fixture, MAP_BYTES);
+}
+
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -660,6 +707,8 @@ int main(void)
         WITH_STORE(a_full_map_is_whole_and_goes_on_with_room),
         WITH_STORE(a_small_machine_gets_a_small_map),
         WITH_STORE(a_row_that_was_altered_is_not_given_out),
+        WITH_STORE(a_lost_database_is_not_made_anew),
+        WITH_STORE(a_new_database_is_made),
         WITH_STORE(a_copy_is_a_store),
         WITH_STORE(what_is_no_store_is_refused),
         cmocka_unit_test(nothing_is_a_part_of_a_key),
