@@ -28,6 +28,20 @@ def written(process):
     return process.log().count("wrote the backup")
 
 
+def stopped_halfway(process, directory):
+    """The child that makes a backup, stopped when a part of the file is written; None: none is. Before
+    that it may hold a lock of LMDB's, for which the daemon would wait."""
+    with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
+        children = [int(pid) for pid in file.read().split()]
+    for child in children:
+        os.kill(child, signal.SIGSTOP)
+        parts = [os.path.join(directory, name) for name in os.listdir(directory) if name.endswith(".part")]
+        if any(os.path.getsize(part) for part in parts):
+            return child
+        os.kill(child, signal.SIGCONT)
+    return None
+
+
 class Scheduled:
     """A daemon that makes one backup at each start, since its clock goes on by more than an interval."""
 
@@ -160,16 +174,12 @@ def test_another_directory_is_not_empty_for_long(bench):
     process = reloaded.hub.start("--config", reloaded.path)
 
     def stopped():
-        """The child that makes one, stopped; where it was done before, another one is begun."""
-        with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
-            children = [int(pid) for pid in file.read().split()]
-        for child in children:
-            os.kill(child, signal.SIGSTOP)
-            return child
-        if written(process) == len(made):
+        """The child that makes one; where it was done before it could be stopped, another one is begun."""
+        child = stopped_halfway(process, made[-1]) if made else None
+        if not child and written(process) == len(made):
             made.append(directory_of(bench, f"former-{len(made)}"))
             reloaded.name_directory(made[-1])
-        return None
+        return child
     child = wait_until(stopped, SOON_S, "one is being made")
     try:
         directory = directory_of(bench)
@@ -338,13 +348,8 @@ def test_a_backup_that_hangs_is_an_alarm_and_leaves_nothing(bench):
 
     def hangs():
         """Whether it hangs now with half a file; where it was done before, another one is begun."""
-        with open(f"/proc/{hub.process.pid}/task/{hub.process.pid}/children", encoding="ascii") as file:
-            children = [int(pid) for pid in file.read().split()]
-        for child in children:
-            os.kill(child, signal.SIGSTOP)
-            if [name for name in os.listdir(directory) if name.endswith(".part")]:
-                return True
-            os.kill(child, signal.SIGCONT)
+        if stopped_halfway(hub.process, directory):
+            return True
         if written(hub.process):
             made.append(hub.process)
             hub.stop()
