@@ -16,7 +16,7 @@ struct backup_schedule_options {
     struct loop *loop;
     const char *data;
     const char *name;   /* "hub", or the office's code */
-    bool former;        /* whether NAME-20251231T173000Z.backup, as versions before named them, are its own */
+    bool former;        /* whether files as versions before named them are its own: see backup_files.h */
     const uint8_t *key; /* public key of this installation's signatures: several may share a directory */
     const struct settings *settings;
     /* The files of the backups on which the trimming of logs rests, as an array of absolute paths; NULL: not
@@ -26,11 +26,9 @@ struct backup_schedule_options {
     void *context;
 };
 
-/* Begins to make them, as the settings say, at any time, in the loop's thread. The files are named
- * NAME-KEY-NUMBER-20251231T173000Z.backup, KEY being the first 8 hexadecimal digits of the key; of two files
- * that with the higher number was written later, whatever the clock was, and those of the former
- * names before all. Others are never touched. NULL: ERROR_MEMORY. The caller frees it before the loop: a
- * backup that is under way is given up, and what it left in the directory is removed at the next start. */
+/* Begins to make them, as the settings say, at any time, in the loop's thread; backup_files.h says how the
+ * files are named. NULL: ERROR_MEMORY. The caller frees it before the loop: a backup that is under way is
+ * given up, and what it left in the directory is removed at the next start. */
 struct backup_schedule *backup_schedule_new(const struct backup_schedule_options *options,
                                             struct error *error);
 void backup_schedule_free(struct backup_schedule *schedule); /* NULL is allowed */
