@@ -20,7 +20,6 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <xxhash.h>
 
 enum { PARTNER = 16, NAME = 20, NOTE = 21, COUNT = 22, TAGS = 23, QUEUE = 64 };
 enum { EPOCH = 7777, HUB_REPLICA = 4242 };
@@ -389,79 +388,6 @@ static inline void acknowledge(struct fixture *fixture, const Hopnhat__Message *
     ack.refusals = &refusal;
     ack.n_refusals = refusal ? 1 : 0;
     answer(fixture, push, HOPNHAT__MESSAGE__BODY_ACK, &ack);
-}
-
-/* A part of the feed from cursors (base, position) that are the same for all of `group_count` groups. */
-static inline Hopnhat__Feed *feed_from(struct fixture *fixture, size_t group_count, uint64_t base,
-                                       uint64_t position)
-{
-    uint8_t cursors[16 * 8];
-    Hopnhat__Feed *feed = arena_alloc(&fixture->arena, sizeof *feed);
-    hopnhat__feed__init(feed);
-    for (size_t i = 0; i < group_count; i++) {
-        put_u64_le(cursors + 16 * i, base);
-        put_u64_le(cursors + 16 * i + 8, position);
-    }
-    feed->has_from = true;
-    feed->from = (uint32_t)XXH3_64bits(cursors, 16 * group_count);
-    feed->items = arena_alloc(&fixture->arena, 16 * sizeof *feed->items);
-    feed->after = arena_alloc(&fixture->arena, 16 * sizeof *feed->after);
-    feed->groups = arena_alloc(&fixture->arena, 8 * sizeof *feed->groups);
-    feed->digests = arena_alloc(&fixture->arena, 8 * sizeof *feed->digests);
-    feed->watermarks = arena_alloc(&fixture->arena, 8 * sizeof *feed->watermarks);
-    feed->n_watermarks = 1;
-    return feed;
-}
-
-static inline void add_group(struct fixture *fixture, Hopnhat__Feed *feed, const char *name)
-{
-    feed->groups[feed->n_groups++] = arena_string(&fixture->arena, name, strlen(name));
-}
-
-static inline void add_item(struct fixture *fixture, Hopnhat__Feed *feed, Hopnhat__ItemKind kind,
-                            uint32_t group, Hopnhat__Record *record)
-{
-    Hopnhat__FeedItem *item = arena_alloc(&fixture->arena, sizeof *item);
-    hopnhat__feed_item__init(item);
-    item->has_kind = true;
-    item->kind = kind;
-    item->group = group;
-    item->record = record;
-    feed->items[feed->n_items++] = item;
-}
-
-static inline void set_head(Hopnhat__Feed *feed, uint64_t rev)
-{
-    feed->has_head = feed->head = true;
-    feed->after[0] = rev;
-    feed->n_after = 1;
-}
-
-static inline void add_digest(struct fixture *fixture, Hopnhat__Feed *feed, uint32_t group,
-                              Hopnhat__Record *const *records, size_t count)
-{
-    struct digest sum = {0, 0};
-    for (size_t i = 0; i < count; i++) {
-        struct digest one = digest_record(records[i]);
-        digest_add(&sum, &one);
-    }
-    Hopnhat__GroupDigest *digest = arena_alloc(&fixture->arena, sizeof *digest);
-    hopnhat__group_digest__init(digest);
-    digest->group = group;
-    digest->digest.len = DIGEST_BYTES;
-    digest->digest.data = arena_alloc(&fixture->arena, DIGEST_BYTES);
-    digest_store(&sum, digest->digest.data);
-    feed->digests[feed->n_digests++] = digest;
-}
-
-/* The group's digest is what the mirror's is now. */
-static inline void add_equal_digest(struct fixture *fixture, Hopnhat__Feed *feed, uint32_t place,
-                                    const char *name)
-{
-    static const struct digest nothing;
-    const struct agent_group *group = agent_group(fixture->agent, name, false);
-    add_digest(fixture, feed, place, NULL, 0);
-    digest_store(group ? &group->digest : &nothing, feed->digests[feed->n_digests - 1]->digest.data);
 }
 
 static inline struct agent_status status_of(struct fixture *fixture)

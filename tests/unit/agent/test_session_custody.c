@@ -1,5 +1,5 @@
 /* What an agent does with the sealed pieces of headquarters' log: the test is the hub. */
-#include "unit/agent/fixture.h"
+#include "unit/agent/fixture_feed.h"
 
 #include "agent/custody.h"
 #include "agent/records.h"
@@ -101,14 +101,12 @@ static void take_part(struct fixture *fixture, struct pieces_held *held)
 }
 
 /* The office's groups are known, and all of them are read. */
-static void catch_up(struct fixture *fixture)
+static void read_groups(struct fixture *fixture)
 {
     open_session(fixture, 0);
-    Hopnhat__Feed *feed = feed_from(fixture, 0, 0, 0);
+    Hopnhat__Feed *feed = feed_from(fixture, 1, 0, 0);
     add_group(fixture, feed, "everyone");
     Hopnhat__Message *pull = sent(fixture, HOPNHAT__MESSAGE__BODY_PULL);
-    uint8_t cursors[16] = {0};
-    feed->from = (uint32_t)XXH3_64bits(cursors, sizeof cursors);
     set_head(feed, 2);
     add_equal_digest(fixture, feed, 0, "everyone");
     answer(fixture, pull, HOPNHAT__MESSAGE__BODY_FEED, feed);
@@ -144,7 +142,7 @@ static void a_restored_hub_is_given_back_what_it_lost_before_all_else(void **sta
 {
     struct fixture *fixture = *state;
     const uint64_t watermarks[] = {0, 0, 0, 0};
-    catch_up(fixture);
+    read_groups(fixture);
     hand_out(fixture, piece(fixture, HUB_REPLICA, 1, 3), NULL, NULL);
     hand_out(fixture, piece(fixture, HUB_REPLICA, 4, 6), NULL, NULL);
     hand_out(fixture, NULL, NULL, NULL);
@@ -166,7 +164,7 @@ static void a_hub_that_cannot_take_it_does_not_hold_up_the_session(void **state)
 {
     struct fixture *fixture = *state;
     const uint64_t watermarks[] = {0, 0, 0, 0};
-    catch_up(fixture);
+    read_groups(fixture);
     hand_out(fixture, piece(fixture, HUB_REPLICA, 1, 3), NULL, NULL);
     hand_out(fixture, NULL, NULL, NULL);
     agent_session_link_down(fixture->session, fixture->wall_ms);
@@ -182,7 +180,7 @@ static void a_hub_that_cannot_take_it_does_not_hold_up_the_session(void **state)
 static void that_there_is_more_is_heard_in_any_part(void **state)
 {
     struct fixture *fixture = *state;
-    catch_up(fixture);
+    read_groups(fixture);
     hand_out(fixture, NULL, NULL, NULL);
     const Hopnhat__Message *given_up = sent(fixture, HOPNHAT__MESSAGE__BODY_PULL);
     agent_session_poke(fixture->session, fixture->wall_ms);
@@ -200,7 +198,7 @@ static void a_large_piece_travels_in_parts(void **state)
     struct fixture *fixture = *state;
     const struct bytes whole = large_piece(fixture);
     const uint64_t watermarks[] = {0, 0, 0, 0};
-    catch_up(fixture);
+    read_groups(fixture);
     hand_out_part(fixture, whole, 0);
     hand_out_part(fixture, whole, PART_BYTES);
     close_agent(fixture);
@@ -234,7 +232,7 @@ static struct bytes large_piece_for_a_restored_hub(struct fixture *fixture)
 {
     const struct bytes whole = large_piece(fixture);
     const uint64_t watermarks[] = {0, 0, 0, 0};
-    catch_up(fixture);
+    read_groups(fixture);
     for (uint32_t at = 0; at < whole.size; at += PART_BYTES)
         hand_out_part(fixture, whole, at);
     agent_session_link_down(fixture->session, fixture->wall_ms);
@@ -264,7 +262,7 @@ static void crossed(struct fixture *fixture, size_t up_bytes, size_t down_bytes)
 static void pieces_keep_to_the_rate(void **state)
 {
     struct fixture *fixture = *state;
-    catch_up(fixture);
+    read_groups(fixture);
     fixture->agent->limits.down_bytes_per_second = 8000;
     crossed(fixture, 0, 20000);
     hand_out(fixture, piece(fixture, HUB_REPLICA, 1, 3), NULL, NULL);
@@ -303,7 +301,7 @@ static void pieces_wait_for_the_hours_of_the_link(void **state)
 {
     struct fixture *fixture = *state;
     const uint64_t watermarks[] = {0, 0, 0, 0};
-    catch_up(fixture);
+    read_groups(fixture);
     assert_takes(fixture, true);
     fixture->agent->limits.bulk_waits = true;
     hand_out(fixture, piece(fixture, HUB_REPLICA, 1, 3), NULL, NULL);
@@ -335,7 +333,7 @@ static void who_can_keep_no_more_asks_for_no_more(void **state)
     struct error error;
     struct key key;
     const uint8_t row[] = {0, 0, 0, 0, 0, 0, 0, 1, 's'};
-    catch_up(fixture);
+    read_groups(fixture);
     assert_true(agent_begin(fixture->agent, &transaction, &error));
     for (uint64_t i = 1; i < LIMIT_CUSTODY_PIECES; i++) {
         key_dot(&key, OTHER_HUB_REPLICA, i);
@@ -364,7 +362,7 @@ static void a_restored_hub_is_told_of_all_logs(void **state)
     struct error error;
     struct transaction transaction;
     const uint64_t watermarks[] = {0, 0, 0, 0};
-    catch_up(fixture);
+    read_groups(fixture);
     agent_session_link_down(fixture->session, fixture->wall_ms);
     assert_true(agent_begin(fixture->agent, &transaction, &error));
     struct own_log *log = agent_present_log(fixture->agent);
