@@ -2,13 +2,12 @@
 
 #include "agent/echo.h"
 #include "agent/erasure.h"
+#include "agent/feed_groups.h"
 #include "agent/feed_pieces.h"
 #include "agent/log.h"
 #include "agent/mirror.h"
 #include "base/defect.h"
 #include "base/log.h"
-
-#include <xxhash.h>
 
 /* A part on its way in. */
 struct part {
@@ -19,117 +18,9 @@ struct part {
     struct error *error;
 };
 
-struct agent_group *feed_group(struct agent *agent, uint32_t place)
-{
-    for (size_t i = 0; i < agent->group_count; i++)
-        if (agent->groups[i].listed && agent->groups[i].place == place)
-            return &agent->groups[i];
-    return NULL;
-}
-
-bool feed_needs_reconcile(struct agent *agent, struct agent_group **group)
-{
-    struct agent_group *found;
-    for (uint32_t place = 0; (found = feed_group(agent, place)); place++)
-        if (found->reconcile) {
-            if (group)
-                *group = found;
-            return true;
-        }
-    return false;
-}
-
-static uint32_t cursors_hash(struct agent *agent)
-{
-    uint8_t bytes[16 * AGENT_GROUPS];
-    const struct agent_group *group;
-    size_t size = 0;
-    for (uint32_t place = 0; (group = feed_group(agent, place)); place++) {
-        put_u64_le(bytes + size, group->base);
-        put_u64_le(bytes + size + 8, group->position);
-        size += 16;
-    }
-    return (uint32_t)XXH3_64bits(bytes, size);
-}
-
 static bool malformed(struct error *error, const char *what)
 {
     return error_set(error, ERROR_CORRUPT, "the hub sent a part of the feed with %s", what);
-}
-
-static bool group_is_named(const Hopnhat__Feed *feed, const char *name)
-{
-    for (size_t i = 0; i < feed->n_groups; i++)
-        if (strcmp(feed->groups[i], name) == 0)
-            return true;
-    return false;
-}
-
-static bool groups_are_sound(const Hopnhat__Feed *feed)
-{
-    if (feed->n_groups > LIMIT_GROUPS_PER_OFFICE)
-        return false;
-    for (size_t i = 0; i < feed->n_groups; i++) {
-        size_t size = strlen(feed->groups[i]);
-        if (size == 0 || size > LIMIT_GROUP_NAME_BYTES)
-            return false;
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(feed->groups[i], feed->groups[j]) == 0)
-                return false;
-    }
-    return true;
-}
-
-/* The office has left the group: its records go. */
-static void leave_group(struct part *part, struct agent_group *group)
-{
-    struct agent *agent = part->agent;
-    char name[LIMIT_GROUP_NAME_BYTES + 1];
-    memcpy(name, group->name, sizeof name);
-    mirror_remove_group(agent, &part->transaction, name, &part->marks);
-    group = agent_group(agent, name, false);
-    *group = (struct agent_group){.dirty = true};
-    memcpy(group->name, name, sizeof name);
-}
-
-/* Groups that are neither listed nor hold records make room for others. Their rows go at the commit. */
-static void drop_unused(struct part *part)
-{
-    static const struct digest nothing;
-    struct agent *agent = part->agent;
-    size_t kept = 0;
-    for (size_t i = 0; i < agent->group_count; i++) {
-        struct agent_group *group = &agent->groups[i];
-        if (group->listed || !digest_equal(&group->digest, &nothing)) {
-            agent->groups[kept++] = *group;
-            continue;
-        }
-        struct bytes key = bytes_of_string(group->name);
-        transaction_delete(&part->transaction, AGENT_CURSOR, key);
-        transaction_delete(&part->transaction, AGENT_DIGEST, key);
-    }
-    agent->group_count = kept;
-}
-
-/* `groups`, where present, is the office's list from now on. A new one starts at (0, 0). */
-static bool take_groups(struct part *part)
-{
-    const Hopnhat__Feed *feed = part->feed;
-    struct agent *agent = part->agent;
-    if (feed->n_groups == 0)
-        return true;
-    for (size_t i = 0; i < agent->group_count; i++)
-        if (!group_is_named(feed, agent->groups[i].name))
-            leave_group(part, &agent->groups[i]);
-    drop_unused(part);
-    for (uint32_t i = 0; i < feed->n_groups; i++) {
-        struct agent_group *group = agent_group(agent, feed->groups[i], true);
-        if (!group)
-            return error_set(part->error, ERROR_LIMIT, "the office is in too many groups");
-        group->listed = group->dirty = true;
-        group->place = i;
-    }
-    return true;
 }
 
 static void mark_mismatch(struct part *part, struct agent_group *group)
@@ -257,38 +148,6 @@ static bool apply_own(struct part *part, uint64_t head)
     return sound;
 }
 
-static bool set_cursor(struct part *part, struct agent_group *group, uint64_t base, uint64_t position)
-{
-    if (!group || base > position || position < group->position)
-        return malformed(part->error, "cursors that cannot be");
-    group->base = base;
-    group->position = position;
-    group->dirty = true;
-    return true;
-}
-
-/* All groups stand at one rev now: at the head. */
-static bool set_head(struct part *part, uint64_t rev)
-{
-    struct agent_group *group;
-    for (uint32_t place = 0; (group = feed_group(part->agent, place)); place++)
-        if (!set_cursor(part, group, rev, rev))
-            return false;
-    return true;
-}
-
-static bool move_cursors(struct part *part)
-{
-    const Hopnhat__Feed *feed = part->feed;
-    for (size_t i = 0; i < feed->n_after; i += 3) {
-        struct agent_group *group =
-            feed->after[i] < AGENT_GROUPS ? feed_group(part->agent, (uint32_t)feed->after[i]) : NULL;
-        if (feed->n_after % 3 || !set_cursor(part, group, feed->after[i + 1], feed->after[i + 2]))
-            return malformed(part->error, "cursors that cannot be");
-    }
-    return true;
-}
-
 /* How far what is urgent has been read: as the part says, and at the head all of it. */
 static void take_ahead(struct part *part, uint64_t head)
 {
@@ -314,7 +173,7 @@ static bool stands_there(struct part *part)
     const Hopnhat__Feed *feed = part->feed;
     if (feed->has_advance)
         return part->agent->at_head && feed->n_groups == 0;
-    return feed->has_from && cursors_hash(part->agent) == feed->from;
+    return feed->has_from && feed_cursors_hash(part->agent) == feed->from;
 }
 
 static bool take_digest(struct part *part, const Hopnhat__GroupDigest *told, bool *equal)
@@ -384,8 +243,12 @@ static enum feed_outcome apply_all(struct part *part)
         if (!apply_item(part, feed->items[i]))
             return FEED_MALFORMED;
     uint64_t head = head_of(part);
-    if (!apply_own(part, head) || !(head ? set_head(part, head) : move_cursors(part)))
+    if (!apply_own(part, head))
         return FEED_MALFORMED;
+    if (!feed_cursors_move(part->agent, feed, head)) {
+        malformed(part->error, "cursors that cannot be");
+        return FEED_MALFORMED;
+    }
     if (head) {
         draft_refresh_head(part->agent, &part->transaction, &part->marks);
         feed_pieces_forget(&part->transaction); /* of records that have changed since: nothing else is left */
@@ -439,13 +302,13 @@ enum feed_outcome feed_apply(struct agent *agent, const Hopnhat__Feed *feed, con
 {
     uint64_t acknowledged[LIMIT_LOGS_PER_AGENT];
     struct part part = {.agent = agent, .feed = feed, .error = error};
-    if (!find_marks(&part, replicas, replica_count, acknowledged) || !groups_are_sound(feed)) {
+    if (!find_marks(&part, replicas, replica_count, acknowledged) || !feed_groups_are_sound(feed)) {
         malformed(error, "watermarks or groups that cannot be");
         return FEED_MALFORMED;
     }
     if (!agent_begin(agent, &part.transaction, error))
         return FEED_FAILED;
-    if (!take_groups(&part))
+    if (!feed_groups_take(agent, &part.transaction, feed, &part.marks, error))
         return give_up(&part, FEED_MALFORMED);
     if (!stands_there(&part))
         return give_up(&part, FEED_LATE);
@@ -466,11 +329,13 @@ enum feed_outcome feed_apply(struct agent *agent, const Hopnhat__Feed *feed, con
 
 bool feed_fits(struct agent *agent, const Hopnhat__Feed *feed)
 {
+    const struct marks marks = {0};
+    struct transaction transaction;
     struct error error;
-    struct part part = {.agent = agent, .feed = feed, .error = &error};
-    if (!groups_are_sound(feed) || !agent_begin(agent, &part.transaction, &error))
+    if (!feed_groups_are_sound(feed) || !agent_begin(agent, &transaction, &error))
         return false;
-    bool fits = take_groups(&part) && feed->has_from && cursors_hash(agent) == feed->from;
-    agent_abort(agent, &part.transaction);
+    bool fits = feed_groups_take(agent, &transaction, feed, &marks, &error) && feed->has_from &&
+                feed_cursors_hash(agent) == feed->from;
+    agent_abort(agent, &transaction);
     return fits;
 }

@@ -24,10 +24,4 @@ enum feed_outcome feed_apply(struct agent *agent, const Hopnhat__Feed *feed, con
  * nothing. */
 bool feed_fits(struct agent *agent, const Hopnhat__Feed *feed);
 
-/* Whether a listed group has to be reconciled; *group is the first of them in the list (may be NULL). */
-bool feed_needs_reconcile(struct agent *agent, struct agent_group **group);
-
-/* The listed group at that place; NULL where there is none. */
-struct agent_group *feed_group(struct agent *agent, uint32_t place);
-
 #endif

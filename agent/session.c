@@ -1,4 +1,4 @@
-#include "agent/feed.h"
+#include "agent/feed_groups.h"
 #include "agent/session_state.h"
 #include "agent/trim.h"
 #include "base/defect.h"

@@ -1,7 +1,7 @@
 /* Headquarters' log in custody: telling the hub what is held here, giving back what it has lost, taking more.
  */
 #include "agent/custody.h"
-#include "agent/feed.h"
+#include "agent/feed_groups.h"
 #include "agent/session_state.h"
 
 void session_custody_begin(struct agent_session *session)

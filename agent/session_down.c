@@ -1,5 +1,6 @@
 /* Down: asking for the feed, and mending groups that are not what the hub has. */
 #include "agent/feed.h"
+#include "agent/feed_groups.h"
 #include "agent/session_state.h"
 #include "model/echo.h"
 #include "store/pieces.h"

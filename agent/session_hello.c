@@ -1,6 +1,6 @@
 /* The beginning of a session: Hello, Welcome, and what follows from them. */
 #include "agent/draft.h"
-#include "agent/feed.h"
+#include "agent/feed_groups.h"
 #include "agent/log.h"
 #include "agent/new_keys.h"
 #include "agent/reauthor.h"
