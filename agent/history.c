@@ -21,11 +21,6 @@ struct listing {
     struct error *error;
 };
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 /* A copy in the answer's arena; false without memory. */
 static bool put_value(struct listing *listing, struct bytes value, protobuf_c_boolean *has,
                       ProtobufCBinaryData *to)

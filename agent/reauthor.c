@@ -24,11 +24,6 @@ struct reauthor {
     struct error *error;
 };
 
-static bool out_of_memory(struct reauthor *reauthor)
-{
-    return error_set(reauthor->error, ERROR_MEMORY, "out of memory");
-}
-
 static const struct branch *branch_of(const struct reauthor *reauthor, struct dot dot)
 {
     for (size_t i = 0; i < reauthor->count; i++)
@@ -60,7 +55,7 @@ static bool list_add(struct reauthor *reauthor, struct list *list, struct entry_
         size_t capacity = list->capacity ? 2 * list->capacity : 16;
         struct entry_id *larger = arena_alloc(&reauthor->arena, capacity * sizeof *larger);
         if (!larger)
-            return out_of_memory(reauthor);
+            return out_of_memory(reauthor->error);
         if (list->entries.count)
             memcpy(larger, list->entries.ids, list->entries.count * sizeof *larger);
         list->entries.ids = larger;
@@ -115,7 +110,7 @@ static bool rename_tombstone(struct reauthor *reauthor, struct bytes *value)
     to.replicas = arena_alloc(arena, (from->n_replicas + 1) * sizeof *to.replicas);
     to.seen = arena_alloc(arena, from->n_seen * sizeof *to.seen);
     if (!to.replicas || !to.seen)
-        return out_of_memory(reauthor);
+        return out_of_memory(reauthor->error);
     for (size_t i = 0; i + 3 <= from->n_seen; i += 3) {
         if (from->seen[i] >= from->n_replicas)
             return true;
@@ -129,7 +124,7 @@ static bool rename_tombstone(struct reauthor *reauthor, struct bytes *value)
     }
     uint8_t *packed = arena_alloc(arena, hopnhat__tombstone__get_packed_size(&to));
     if (!packed)
-        return out_of_memory(reauthor);
+        return out_of_memory(reauthor->error);
     *value = bytes_of(packed, hopnhat__tombstone__pack(&to, packed));
     return true;
 }
@@ -155,7 +150,7 @@ static bool rename_edits(struct reauthor *reauthor, const struct change *change,
         memcpy(edits[i].record, edit->record.data, RECORD_ID_BYTES);
         edits[i].ops = arena_alloc(&reauthor->arena, edit->n_ops * sizeof *edits[i].ops);
         if (!edits[i].ops)
-            return out_of_memory(reauthor);
+            return out_of_memory(reauthor->error);
         for (size_t j = 0; j < edit->n_ops; j++)
             if (!rename_op(reauthor, change, i, j, &edits[i].ops[j]))
                 return false;
@@ -176,7 +171,7 @@ static bool erase_again(struct reauthor *reauthor, const struct change *change, 
 {
     bool *takes = arena_alloc(&reauthor->arena, change->op_count * sizeof *takes);
     if (!takes)
-        return out_of_memory(reauthor);
+        return out_of_memory(reauthor->error);
     for (size_t i = 0; i < change->op_count; i++)
         takes[i] = change_is_erased(change, i);
     return change_erase(made, takes, &reauthor->arena, stored, reauthor->error) &&
@@ -198,7 +193,7 @@ static bool author_again(struct reauthor *reauthor, struct dot old)
         return false;
     struct new_edit *edits = arena_alloc(&reauthor->arena, change.body->n_edits * sizeof *edits);
     if (!edits)
-        return out_of_memory(reauthor);
+        return out_of_memory(reauthor->error);
     if (!rename_edits(reauthor, &change, edits))
         return false;
     again.replica = reauthor->log->replica;
@@ -222,7 +217,7 @@ static bool author_branch(struct reauthor *reauthor, struct branch *branch)
     uint64_t length = branch->head - branch->common;
     branch->renamed = calloc((size_t)length + 1, sizeof *branch->renamed);
     if (!branch->renamed)
-        return out_of_memory(reauthor);
+        return out_of_memory(reauthor->error);
     for (uint64_t i = 0; i < length; i++) {
         struct dot old = {branch->replica, branch->common + 1 + i};
         arena_reset(&reauthor->arena);
@@ -256,7 +251,7 @@ static bool run(struct reauthor *reauthor)
     uint64_t replicas[LIMIT_LOGS_PER_AGENT], commons[LIMIT_LOGS_PER_AGENT];
     reauthor->log = agent_new_log(agent);
     if (!reauthor->log)
-        return out_of_memory(reauthor);
+        return out_of_memory(reauthor->error);
     for (size_t i = 0; i < reauthor->count; i++)
         if (!author_branch(reauthor, &reauthor->branches[i]))
             return false;
@@ -303,7 +298,7 @@ bool agent_reauthor(struct agent *agent, const struct fork *forks, size_t count,
     struct reauthor reauthor = {.agent = agent, .transaction = &transaction, .error = error};
     reauthor.branches = calloc(count + 1, sizeof *reauthor.branches);
     if (!reauthor.branches)
-        return out_of_memory(&reauthor);
+        return out_of_memory(reauthor.error);
     bool done = make_branches(&reauthor, forks, count) && agent_begin(agent, &transaction, error);
     if (done) {
         arena_init(&reauthor.arena, LIMIT_MESSAGE_ARENA_BYTES);

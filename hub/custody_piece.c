@@ -11,11 +11,6 @@
 
 #include <inttypes.h>
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 /* --- making --- */
 
 /* The chain's link before that change. False: it is not known any more. */

@@ -14,11 +14,6 @@
 
 enum { ERASING_ARENA_BYTES = 64 * 1024 * 1024, MOST_REASON_BYTES = 1000 };
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 Hopnhat__Record *hub_erasure(const struct hub *hub, struct transaction *transaction, uint32_t type,
                              const uint8_t id[RECORD_ID_BYTES], struct arena *arena)
 {

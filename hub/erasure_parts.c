@@ -16,11 +16,6 @@ struct logged {
     size_t edit; /* of the record */
 };
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 static bool store_failed(const struct taking *taking, struct error *error)
 {
     const struct transaction *transaction = &taking->admission->transaction;

@@ -11,11 +11,6 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 void feed_state_release(struct feed_state *state)
 {
     free(state->cursors);

@@ -1,11 +1,6 @@
 #include "hub/feed_part.h"
 #include "store/key.h"
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 enum { MOST_AHEAD_LOOKS = 10000 };
 
 /* Adds the row's record where it is still to come in a group of the reader; a large one piece by piece, in

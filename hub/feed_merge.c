@@ -18,11 +18,6 @@ struct merge {
     size_t count, capacity;
 };
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 static bool left_at(const struct stream *stream)
 {
     return stream->cursor.value.data[0] == HOPNHAT__ITEM_KIND__ITEM_LEFT;

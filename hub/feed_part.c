@@ -3,11 +3,6 @@
 #include "hub/admission.h"
 #include "store/key.h"
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 /* A part ends where it has so many own changes, or takes so much memory here: an echo is a few bytes on the
  * wire and a change of many records to find it by. */
 enum { MOST_ECHOES = 500, ECHO_BYTES = 9, PART_ARENA_BYTES = LIMIT_MESSAGE_ARENA_BYTES / 4 };

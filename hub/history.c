@@ -28,11 +28,6 @@ struct listing {
     struct error *error;
 };
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 static const Hopnhat__LogRow *log_row(struct transaction *snapshot, struct dot dot, struct arena *arena)
 {
     struct key key;

@@ -29,11 +29,6 @@ struct steps {
     size_t count, capacity;
 };
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 /* Room for one more in a malloc'd array of items of that size. */
 static bool grow(void **items, size_t size, size_t count, size_t *capacity, struct error *error)
 {

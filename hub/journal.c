@@ -10,11 +10,6 @@
 
 static const char JOURNAL_MERGED[] = "merged paragraph by paragraph";
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 /* The field's definition where several values in it would be a concurrency; else NULL. */
 static const Hopnhat__FieldDefinition *single_field(const struct catalog *catalog, uint32_t type_number,
                                                     uint32_t field)

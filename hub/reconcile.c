@@ -20,11 +20,6 @@ struct comparison {
     Hopnhat__Reconciled *answer;
 };
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 static bool is_sound(const Hopnhat__Reconcile *request)
 {
     return request->buckets > 0 && request->buckets <= LIMIT_RECONCILE_BUCKETS &&

@@ -9,11 +9,6 @@
 
 enum { OFFICE_ARENA_BYTES = 1024 * 1024 };
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 struct replica *registry_replica(const struct hub *hub, uint64_t number)
 {
     struct replica *replica;

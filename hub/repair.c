@@ -45,11 +45,6 @@ struct repair {
     struct error *error;
 };
 
-static bool out_of_memory(struct repair *repair)
-{
-    return error_set(repair->error, ERROR_MEMORY, "out of memory");
-}
-
 /* What nothing else in the store tells. */
 static bool is_vital(unsigned database)
 {
@@ -171,7 +166,7 @@ static bool merge_again(struct repair *repair, struct missing *one)
 {
     Hopnhat__Record *shell = record_new(&repair->arena, get_u32_be(one->key), one->key + 4);
     if (!shell)
-        return out_of_memory(repair);
+        return out_of_memory(repair->error);
     shell->last_replica = one->last.replica;
     shell->last_seq = one->last.seq;
     Hopnhat__Record *record =
@@ -251,7 +246,7 @@ static bool add_up(struct repair *repair)
         transaction_put(&repair->transaction, HUB_DIGEST, bytes_of_string(sum->name),
                         bytes_of(row, sizeof row));
     }
-    return done || out_of_memory(repair);
+    return done || out_of_memory(repair->error);
 }
 
 /* The journal by state, and how much of it is open. */

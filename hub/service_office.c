@@ -16,11 +16,6 @@ static const char OFFICE_PREFIX[] = "office:";
 
 enum { HOUR_MS = 3600 * 1000, ENROL_HOURS = 24, ENROL_MOST_HOURS = 366 * 24 };
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 static const struct catalog_type *office_type(const struct hub_service *service)
 {
     return catalog_type(service->hub->catalog, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE);

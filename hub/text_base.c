@@ -30,11 +30,6 @@ struct search {
     struct error *error;
 };
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 /* Fills in what the log says of the entry. Where it says nothing the search is lost. */
 static bool read_entry(struct search *search, struct ancestor *ancestor)
 {

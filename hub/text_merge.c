@@ -9,11 +9,6 @@
  * begins with a mark, and an empty line follows it; what has no mark in the result was never anybody's. */
 static const uint8_t MARK = '|';
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 static bool failed(struct error *error)
 {
     const git_error *last = git_error_last();

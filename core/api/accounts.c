@@ -3,11 +3,6 @@
 #include "base/limits.h"
 #include "store/rows.h"
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 static json_t *account_json(const Hopnhat__Account *account, struct arena *arena)
 {
     char *created = wall_text(account->created_ms, arena);

@@ -5,11 +5,6 @@
 
 #include <stdio.h>
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 static const struct {
     const char *key;
     enum assignment_kind kind;

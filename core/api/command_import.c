@@ -20,11 +20,6 @@ static long long number_of(const json_t *object, const char *key)
     return (long long)json_integer_value(json_object_get(object, key));
 }
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 /* What --map gave, as heading: field. A new reference. */
 static json_t *read_maps(const struct cli *cli, struct error *error)
 {

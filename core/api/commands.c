@@ -12,11 +12,6 @@ static const char *text_of(const json_t *object, const char *key)
     return text ? text : "";
 }
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 /* A request's body with the author in it. NULL with ERROR_MEMORY. */
 static json_t *new_body(struct error *error)
 {

@@ -14,11 +14,6 @@
 
 enum { FILE_BYTES = LIMIT_BUNDLE_BYTES + 64 * 1024 }; /* with header, signature and seal */
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 static bool decode(const char *text, struct arena *arena, struct bytes *file, struct error *error)
 {
     size_t size = strlen(text), decoded;

@@ -14,11 +14,6 @@ static const char *text_of(const json_t *object, const char *key)
     return text ? text : "";
 }
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 const char *command_path(struct cli *cli, const char *path, const char *const *options, struct error *error)
 {
     const char *value;

@@ -43,11 +43,6 @@ static json_t *text_or_null(const char *text)
     return text && *text ? bytes_json(bytes_of_string(text)) : json_null();
 }
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 /* Adds one of the values; take 0: it cannot be taken any more. */
 static bool add_value(struct showing *showing, json_t *values, const Hopnhat__Entry *entry,
                       const struct entry_origin *origin, size_t take, bool chosen)

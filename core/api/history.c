@@ -8,9 +8,9 @@
 
 enum { HISTORY_PAGE = 100, HISTORY_MOST = 500 };
 
-static json_t *out_of_memory(struct error *error)
+static json_t *no_memory(struct error *error)
 {
-    error_set(error, ERROR_MEMORY, "out of memory");
+    out_of_memory(error);
     return NULL;
 }
 
@@ -99,7 +99,7 @@ static json_t *changes_json(const struct catalog_type *type, const Hopnhat__Hist
     for (size_t i = 0; changes && i < answer->n_entries; i++)
         if (json_array_append_new(changes, entry_json(type, answer->entries[i], arena, error)) < 0) {
             json_decref(changes);
-            return error->code ? NULL : out_of_memory(error);
+            return error->code ? NULL : no_memory(error);
         }
     if (answer->more && answer->n_entries) {
         const Hopnhat__HistoryEntry *last = answer->entries[answer->n_entries - 1];
@@ -109,7 +109,7 @@ static json_t *changes_json(const struct catalog_type *type, const Hopnhat__Hist
                              "changes", changes, "next", *next ? next : NULL);
     if (json && answer->cut)
         json_object_set_new(json, "cut", json_true());
-    return json ? json : out_of_memory(error);
+    return json ? json : no_memory(error);
 }
 
 /* The record as it was: without a token, since nobody may write what was seen then. */

@@ -4,11 +4,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 static bool read_map(struct import *import, struct list_map **maps, size_t *count, struct error *error)
 {
     json_t *given = json_object_get(import->call->body, "map"), *value;

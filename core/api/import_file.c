@@ -11,7 +11,7 @@
 
 enum { READ_BYTES = 64 * 1024 };
 
-static bool out_of_memory(struct error *error)
+static bool no_memory(struct error *error)
 {
     return error_set(error, ERROR_MEMORY, "out of memory for the list");
 }
@@ -27,7 +27,7 @@ static bool read_all(FILE *from, const char *path, uint8_t **data, size_t *size,
             capacity = 2 * capacity + READ_BYTES;
             uint8_t *grown = realloc(*data, capacity);
             if (!grown)
-                return out_of_memory(error);
+                return no_memory(error);
             *data = grown;
         }
         got = fread(*data + *size, 1, READ_BYTES, from);
@@ -72,11 +72,11 @@ static bool note_start(struct conversion *conversion, struct error *error)
         size_t capacity = file->start_count ? 2 * file->start_count : 1;
         size_t *grown = realloc(file->starts, capacity * sizeof *grown);
         if (!grown)
-            return out_of_memory(error);
+            return no_memory(error);
         file->starts = grown;
     }
     if (fflush(conversion->to) != 0)
-        return out_of_memory(error);
+        return no_memory(error);
     for (; conversion->counted < conversion->made_size; conversion->counted++)
         conversion->line += conversion->made[conversion->counted] == '\n';
     file->starts[file->start_count++] = conversion->line;
@@ -122,11 +122,11 @@ static bool convert(struct cli *cli, const char *type, struct import_file *file,
     arena_init(&conversion.arena, LIMIT_MESSAGE_ARENA_BYTES);
     conversion.to = done ? open_memstream(&conversion.made, &conversion.made_size) : NULL;
     if (done && !conversion.to)
-        done = out_of_memory(error);
+        done = no_memory(error);
     done = done && export_csv_head(&conversion.columns, conversion.to, error) &&
            convert_lines(&conversion, error);
     if (conversion.to && fclose(conversion.to) != 0)
-        done = done && out_of_memory(error);
+        done = done && no_memory(error);
     arena_release(&conversion.arena);
     json_decref(conversion.catalog);
     if (!done) {

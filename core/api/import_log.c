@@ -42,11 +42,6 @@ struct former {
     struct error *error;
 };
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 static void add_value(Hopnhat__FormerField *former, struct bytes value)
 {
     /* protobuf-c has no pointers to const */

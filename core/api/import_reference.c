@@ -25,11 +25,6 @@ struct import_names {
     bool failed;
 };
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 static bool hash_title(struct bytes text, struct arena *arena, uint8_t hash[IMPORT_HASH_BYTES],
                        struct error *error)
 {

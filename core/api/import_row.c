@@ -4,11 +4,6 @@
 
 #include <stdio.h>
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 bool import_is_about_input(const struct error *error)
 {
     return error->code == ERROR_INPUT || error->code == ERROR_LIMIT || error->code == ERROR_REFUSED ||

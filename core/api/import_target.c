@@ -28,11 +28,6 @@ struct import_targets {
     bool failed;
 };
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 static struct import_entry *find(const struct import_targets *targets, const uint8_t key[IMPORT_HASH_BYTES])
 {
     struct import_entry *entry;

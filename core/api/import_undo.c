@@ -7,11 +7,6 @@
 
 enum { LISTED_IMPORTS = 1000 };
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 static json_t *import_json(const struct catalog *catalog, const Hopnhat__Import *row, struct arena *arena)
 {
     const struct catalog_type *type = catalog_type(catalog, row->type);

@@ -20,11 +20,6 @@ struct import_memo {
     } * entries;
 };
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 void import_memo_free(struct import_memo *memo)
 {
     struct memo_entry *entry, *next;

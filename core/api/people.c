@@ -9,11 +9,6 @@
 
 enum { AUDIT_PAGE = 1000, CALL_ARENA_BYTES = 64 * 1024 };
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 bool people_identify(struct people *people, struct api_call *call, struct error *error)
 {
     bool is_cookie;

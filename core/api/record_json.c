@@ -7,9 +7,9 @@
 
 #include <stdlib.h>
 
-static void *out_of_memory(struct error *error)
+static void *no_memory(struct error *error)
 {
-    error_set(error, ERROR_MEMORY, "out of memory");
+    out_of_memory(error);
     return NULL;
 }
 
@@ -39,7 +39,7 @@ json_t *value_json(const Hopnhat__FieldDefinition *definition, struct bytes valu
         json = json_boolean(strcmp(text, "true") == 0);
     else
         json = bytes_json(bytes_of_string(text));
-    return json ? json : out_of_memory(error);
+    return json ? json : no_memory(error);
 }
 
 static json_t *reading_json(const Hopnhat__FieldDefinition *definition, const struct reading *reading,
@@ -49,12 +49,12 @@ static json_t *reading_json(const Hopnhat__FieldDefinition *definition, const st
         return value_json(definition, reading->values[0], arena, error);
     json_t *array = json_array();
     if (!array)
-        return out_of_memory(error);
+        return no_memory(error);
     for (size_t i = 0; i < reading->count; i++) {
         json_t *value = value_json(definition, reading->values[i], arena, error);
         if (!value || json_array_append_new(array, value) < 0) {
             json_decref(array);
-            return value ? out_of_memory(error) : NULL;
+            return value ? no_memory(error) : NULL;
         }
     }
     return array;
@@ -100,7 +100,7 @@ json_t *record_json(const struct catalog_type *type, const Hopnhat__Record *reco
         bool made = fields && open;
         json_decref(fields);
         json_decref(open);
-        return made ? NULL : out_of_memory(error);
+        return made ? NULL : no_memory(error);
     }
     memcpy(id.bytes, record->id.data, sizeof id.bytes);
     record_id_format(&id, id_text);
@@ -110,11 +110,11 @@ json_t *record_json(const struct catalog_type *type, const Hopnhat__Record *reco
                              "id", id_text, "owner", bytes_json(owner), "group", bytes_json(group), "rev",
                              (json_int_t)record->rev, "token", token, "fields", fields, "open", open);
     if (!json)
-        return out_of_memory(error);
+        return no_memory(error);
     if ((deleted && json_object_set_new(json, "deleted", json_true()) < 0) ||
         (revived && json_object_set_new(json, "revived", json_true()) < 0)) {
         json_decref(json);
-        return out_of_memory(error);
+        return no_memory(error);
     }
     return json;
 }

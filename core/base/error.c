@@ -13,6 +13,11 @@ bool error_set(struct error *error, enum error_code code, const char *format, ..
     return false;
 }
 
+bool out_of_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "out of memory");
+}
+
 bool error_prefix(struct error *error, const char *format, ...)
 {
     char before[sizeof error->text], whole[2 * sizeof error->text + 2];

@@ -32,6 +32,9 @@ struct error {
 bool error_set(struct error *error, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same with ERROR_MEMORY, for an allocation that failed. Returns false. */
+bool out_of_memory(struct error *error);
+
 /* Puts the formatted text and ": " before what *error says already; its code stays. Returns false. */
 bool error_prefix(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -3,11 +3,6 @@
 #include "base/defect.h"
 #include "model/decimal.h"
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 static bool was_shown(const Hopnhat__Entry *entry, const struct shown *shown)
 {
     if (DEFECT(SEEN_IS_ALL))

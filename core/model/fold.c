@@ -5,11 +5,6 @@
 
 #include <stdlib.h>
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 static bool is_later(const Hopnhat__Entry *a, const Hopnhat__Entry *b)
 {
     return a->time != b->time ? a->time > b->time : entry_id_compare(entry_id_of(a), entry_id_of(b)) > 0;

@@ -4,11 +4,6 @@
 #include "base/limits.h"
 #include "model/decimal.h"
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 /* A field holds no more, present and absent, that could be superseded. */
 enum { MOST_WORK = LIMIT_ENTRIES_PER_FIELD + LIMIT_ABSENT_PER_FIELD };
 

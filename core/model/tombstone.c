@@ -5,11 +5,6 @@
 
 #include <stdlib.h>
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 static int by_id(const void *a, const void *b)
 {
     const struct entry_id *left = a, *right = b;

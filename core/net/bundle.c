@@ -16,11 +16,6 @@ struct layout {
     struct bytes signed_part, header, signature, sealed;
 };
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 bool bundle_start(struct bundle *bundle, struct error *error)
 {
     *bundle = (struct bundle){.codec = frame_codec_new(error)};

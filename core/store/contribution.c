@@ -7,11 +7,6 @@
 
 enum { ROW_HEADER_BYTES = 3 };
 
-static bool out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory");
-}
-
 bool field_is_indexed(const Hopnhat__FieldDefinition *field)
 {
     if (field->number == HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER)

@@ -4,11 +4,6 @@
 
 enum { GROUP_MOST = 20000 }; /* records whose values begin alike for longer than a key */
 
-static bool out_of_memory(struct list_run *run)
-{
-    return error_set(run->error, ERROR_MEMORY, "out of memory");
-}
-
 static void field_prefix(struct key *key, uint32_t type, const Hopnhat__FieldDefinition *field)
 {
     key->size = 0;
@@ -79,7 +74,7 @@ static bool place_tail(struct list_run *run)
     const Hopnhat__Record *record;
     run->tail = arena_alloc(&run->kept, query->tail_count * sizeof *run->tail);
     if (!run->tail)
-        return out_of_memory(run);
+        return out_of_memory(run->error);
     for (size_t i = 0; i < query->tail_count; i++) {
         struct list_entry *entry = &run->tail[run->tail_count];
         if (!list_read(run, query->tail[i].id, &record))
@@ -204,7 +199,7 @@ static bool walk_group(struct walk *walk, const struct list_entry *first)
     const Hopnhat__Record *record;
     struct list_entry entry, *group = malloc(GROUP_MOST * sizeof *group);
     size_t count = 0;
-    bool done = group || out_of_memory(run);
+    bool done = group || out_of_memory(run->error);
     for (; done && walk_entry(walk, &entry) && sort_key_compare(&entry.key, &first->key) == 0;
          walk_on(walk)) {
         if (query_is_in_tail(run->query, run->type, entry.id))

@@ -28,11 +28,6 @@ struct report_run {
     struct error *error;
 };
 
-static bool out_of_memory(struct report_run *run)
-{
-    return error_set(run->error, ERROR_MEMORY, "out of memory");
-}
-
 /* The values of one record, by group. */
 struct combination {
     struct bytes *values[LIMIT_REPORT_GROUPS];
@@ -47,7 +42,7 @@ static bool name_of(struct report_run *run, const struct combination *combinatio
         size += 4 + combination->chosen[i].size;
     uint8_t *data = arena_alloc(&run->scratch, size), *at = data;
     if (!data)
-        return out_of_memory(run);
+        return out_of_memory(run->error);
     for (size_t i = 0; i < run->request->group_count; i++) {
         put_u32_be(at, (uint32_t)combination->chosen[i].size);
         if (combination->chosen[i].size)
@@ -65,13 +60,13 @@ static bool fill_group(struct report_run *run, const struct combination *combina
     group->row.values = arena_alloc(run->arena, count * sizeof *group->row.values);
     group->keys = arena_alloc(run->arena, count * sizeof *group->keys);
     if (!group->row.values || !group->keys)
-        return out_of_memory(run);
+        return out_of_memory(run->error);
     for (size_t i = 0; i < count; i++) {
         struct bytes value = combination->chosen[i];
         const Hopnhat__FieldDefinition *definition = path_definition(&run->request->groups[i]);
         group->row.values[i] = bytes_of(arena_copy(run->arena, value.data, value.size), value.size);
         if (!group->row.values[i].data)
-            return out_of_memory(run);
+            return out_of_memory(run->error);
         if (!sort_key_make(run->query->querier->collation, definition, value, &group->keys[i], run->error))
             return false;
     }
@@ -84,7 +79,7 @@ static struct group *new_group(struct report_run *run, const struct combination 
     struct group *group = arena_alloc(run->arena, sizeof *group);
     uint8_t *copy = arena_copy(run->arena, name.data, name.size);
     if (!group || !copy) {
-        out_of_memory(run);
+        out_of_memory(run->error);
         return NULL;
     }
     group->name = bytes_of(copy, name.size);
@@ -92,7 +87,7 @@ static struct group *new_group(struct report_run *run, const struct combination 
         return NULL;
     HASH_ADD_KEYPTR(hh, run->groups, group->name.data, group->name.size, group);
     if (!group->hh.tbl) {
-        out_of_memory(run);
+        out_of_memory(run->error);
         return NULL;
     }
     run->count++;
@@ -209,7 +204,7 @@ static bool sort_rows(struct report_run *run)
     run->report->rows = arena_alloc(run->arena, run->count * sizeof *run->report->rows);
     if (!sorted || !run->report->rows) {
         free(sorted);
-        return out_of_memory(run);
+        return out_of_memory(run->error);
     }
     for (struct group *group = run->groups; group; group = group->hh.next)
         sorted[count++] = group;
