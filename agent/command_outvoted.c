@@ -6,12 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
 /* A value in quotes, so that it can be told from a cleared one; NULL: out of memory. */
 static char *quoted(const json_t *value)
 {
@@ -26,26 +20,26 @@ static char *quoted(const json_t *value)
 static void print_deletion(const struct cli *cli, const json_t *row, const char *own)
 {
     const json_t *winner = json_object_get(row, "winner");
-    const char *by = text_of(row, "by"), *office = text_of(winner, "office"), *type = text_of(row, "type"),
-               *id = text_of(row, "id"), *program = cli->program->name;
+    const char *by = client_text(row, "by"), *office = client_text(winner, "office"),
+               *type = client_text(row, "type"), *id = client_text(row, "id"), *program = cli->program->name;
     office = *office ? office : "another office";
     if (strcmp(by, "edit") == 0) {
-        printf("%s \"%s\" was deleted here, and stands\n", type, text_of(row, "title"));
-        if (*text_of(winner, "time"))
+        printf("%s \"%s\" was deleted here, and stands\n", type, client_text(row, "title"));
+        if (*client_text(winner, "time"))
             printf("    written to by %s, %s, which had not been seen here\n", office,
-                   text_of(winner, "time"));
+                   client_text(winner, "time"));
         printf("    delete it again: %s delete %s %s\n\n", program, type, id);
         return;
     }
-    printf("%s of %s \"%s\"\n    written here: %s\n", text_of(row, "field"), type, text_of(row, "title"),
-           own);
+    printf("%s of %s \"%s\"\n    written here: %s\n", client_text(row, "field"), type,
+           client_text(row, "title"), own);
     if (strcmp(by, "purge") == 0)
         printf("    deleted by somebody who had not seen that, and %s is not here any more\n"
                "    show it no more: %s outvoted dismiss %s %s %s\n\n",
-               id, program, type, id, text_of(row, "field"));
+               id, program, type, id, client_text(row, "field"));
     else
         printf("    deleted by %s, %s, which had not seen that\n    bring it back: %s undelete %s %s\n\n",
-               office, text_of(winner, "time"), program, type, id);
+               office, client_text(winner, "time"), program, type, id);
 }
 
 static bool is_of_deletion(const char *by)
@@ -62,18 +56,19 @@ static bool print_row(void *user, json_t *row, struct error *error)
         return true;
     }
     char *own = quoted(json_object_get(row, "value")), *read = quoted(json_object_get(winner, "value"));
-    const char *by = text_of(row, "by"), *office = text_of(winner, "office");
+    const char *by = client_text(row, "by"), *office = client_text(winner, "office");
     if (own && read && is_of_deletion(by))
         print_deletion(cli, row, own);
     else if (own && read)
         printf("%s of %s \"%s\"\n    written here: %s\n    read is:      %s of %s, %s%s\n"
                "    bring it back: %s outvoted take-back %s %s %s\n\n",
-               text_of(row, "field"), text_of(row, "type"), text_of(row, "title"), own, read,
-               *office ? office : "another office", text_of(winner, "time"),
+               client_text(row, "field"), client_text(row, "type"), client_text(row, "title"), own, read,
+               *office ? office : "another office", client_text(winner, "time"),
                strcmp(by, "person") == 0 ? ", settled"
                : strcmp(by, "open") == 0 ? ", not settled yet"
                                          : "",
-               cli->program->name, text_of(row, "type"), text_of(row, "id"), text_of(row, "field"));
+               cli->program->name, client_text(row, "type"), client_text(row, "id"),
+               client_text(row, "field"));
     bool done = (own && read) || error_set(error, ERROR_MEMORY, "out of memory");
     free(own);
     free(read);

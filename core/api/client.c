@@ -139,6 +139,12 @@ static bool call_here(struct client *client, const char *method, const char *pat
     return made && (response->body || error_set(error, ERROR_MEMORY, "out of memory"));
 }
 
+const char *client_text(const json_t *answer, const char *key)
+{
+    const char *text = json_string_value(json_object_get(answer, key));
+    return text ? text : "";
+}
+
 static bool read_answer(int status, struct bytes body, json_t **answer, struct error *error)
 {
     json_error_t wrong;
@@ -151,9 +157,9 @@ static bool read_answer(int status, struct bytes body, json_t **answer, struct e
         return true;
     }
     const json_t *described = json_object_get(json, "error");
-    const char *code = json_string_value(json_object_get(described, "code"));
-    const char *text = json_string_value(json_object_get(described, "text"));
-    error_set(error, api_error_code(code ? code : ""), "%s", text ? text : "the daemon gave no reason");
+    const char *text = client_text(described, "text");
+    error_set(error, api_error_code(client_text(described, "code")), "%s",
+              *text ? text : "the daemon gave no reason");
     json_decref(json);
     return false;
 }

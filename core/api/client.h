@@ -32,6 +32,9 @@ bool client_has_daemon(const struct client *client);
 bool client_call(struct client *client, const char *method, const char *path_and_query, const json_t *body,
                  json_t **answer, struct error *error);
 
+/* The text under the key of an answer or of a part of it, borrowed from it; "" where there is none. */
+const char *client_text(const json_t *answer, const char *key);
+
 /* For who found a store held by another process (ERROR_UNAVAILABLE) and wants it for itself: waits a moment,
  * as a command may hold it that is soon done, and returns whether to try again: false where a daemon answers
  * there, or where *waited_ms (0 at first) has come to an end. */

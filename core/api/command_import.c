@@ -9,12 +9,6 @@
 
 enum { STATUS_LEFT_OUT = 3, REASON_WIDTH = 400 };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
 static long long number_of(const json_t *object, const char *key)
 {
     return (long long)json_integer_value(json_object_get(object, key));
@@ -86,8 +80,8 @@ static bool print_rejected(const json_t *rejected, struct error *error)
         const json_t *row = json_array_get(rejected, i);
         char line[24];
         snprintf(line, sizeof line, "%lld", number_of(row, "line"));
-        done = table_add(table, (const char *const[]){line, text_of(row, "field"), text_of(row, "reason")},
-                         error);
+        done = table_add(
+            table, (const char *const[]){line, client_text(row, "field"), client_text(row, "reason")}, error);
     }
     if (done)
         table_print(table, stdout);
@@ -109,7 +103,7 @@ static void print_joined(const char *what, const json_t *values)
 /* How the file was read: its encoding and form. */
 static void print_form(const struct import_file *file, const json_t *answer)
 {
-    const char *separator = text_of(answer, "separator");
+    const char *separator = client_text(answer, "separator");
     printf("%s: %s%s, ", file->name, file->encoding,
            file->assumed ? " (assumed from the letters; --encoding says otherwise)" : "");
     if (file->starts)
@@ -189,9 +183,10 @@ static bool print_kept(const json_t *kept, struct error *error)
     bool done = table || out_of_memory(error);
     for (size_t i = 0; done && i < json_array_size(kept); i++) {
         const json_t *row = json_array_get(kept, i);
-        done = table_add(
-            table, (const char *const[]){text_of(row, "id"), text_of(row, "field"), text_of(row, "reason")},
-            error);
+        done = table_add(table,
+                         (const char *const[]){client_text(row, "id"), client_text(row, "field"),
+                                               client_text(row, "reason")},
+                         error);
     }
     if (done)
         table_print(table, stdout);
@@ -232,9 +227,9 @@ static bool show_imports(struct cli *cli, struct error *error)
             cli_print_json(row);
         } else {
             printf("%lld  %s  %s  %s  %s: %lld added, %lld changed%s%s", number_of(row, "import"),
-                   text_of(row, "time"), text_of(row, "author"), text_of(row, "type"), text_of(row, "file"),
-                   number_of(row, "added"), number_of(row, "changed"),
-                   *text_of(row, "undone") ? ", taken back " : "", text_of(row, "undone"));
+                   client_text(row, "time"), client_text(row, "author"), client_text(row, "type"),
+                   client_text(row, "file"), number_of(row, "added"), number_of(row, "changed"),
+                   *client_text(row, "undone") ? ", taken back " : "", client_text(row, "undone"));
             if (kept)
                 printf(" (%lld kept)", kept);
             printf("\n");

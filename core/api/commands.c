@@ -6,12 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
 /* A request's body with the author in it. NULL with ERROR_MEMORY. */
 static json_t *new_body(struct error *error)
 {
@@ -197,8 +191,8 @@ void command_print_object(json_t *object)
 static void print_operation(const json_t *edit, const json_t *operation)
 {
     char *value = table_text(json_object_get(operation, "value"));
-    printf("    %s %s: %s %s %s\n", text_of(edit, "type"), text_of(edit, "id"),
-           text_of(operation, "operation"), text_of(operation, "field"), value ? value : "");
+    printf("    %s %s: %s %s %s\n", client_text(edit, "type"), client_text(edit, "id"),
+           client_text(operation, "operation"), client_text(operation, "field"), value ? value : "");
     free(value);
 }
 
@@ -211,9 +205,9 @@ bool command_print_refusal(void *user, json_t *refusal, struct error *error)
         cli_print_json(refusal);
         return true;
     }
-    printf("%s.%lld  %s  %s  %s\n    %s\n", text_of(refusal, "replica"),
-           (long long)json_integer_value(json_object_get(refusal, "seq")), text_of(refusal, "time"),
-           text_of(refusal, "office"), text_of(refusal, "author"), text_of(refusal, "text"));
+    printf("%s.%lld  %s  %s  %s\n    %s\n", client_text(refusal, "replica"),
+           (long long)json_integer_value(json_object_get(refusal, "seq")), client_text(refusal, "time"),
+           client_text(refusal, "office"), client_text(refusal, "author"), client_text(refusal, "text"));
     for (size_t i = 0; i < json_array_size(edits); i++) {
         const json_t *edit = json_array_get(edits, i), *operations = json_object_get(edit, "operations");
         for (size_t j = 0; j < json_array_size(operations); j++)

@@ -5,12 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
 /* The value between these quotes, or that it was erased, which the key says, or does not fit the link.
  * Malloc'd; NULL without memory.
  */
@@ -37,7 +31,7 @@ static char *old_text(const json_t *superseded)
     for (size_t i = 0; all && i < count; i++) {
         const json_t *old = json_array_get(superseded, i);
         char *shown = value_text(old, "erased", "\""), *longer = NULL;
-        const char *office = count > 1 ? text_of(old, "office") : "";
+        const char *office = count > 1 ? client_text(old, "office") : "";
         if (!shown ||
             asprintf(&longer, "%s%s%s%s%s", all, i ? ", " : "", shown, *office ? " of " : "", office) < 0)
             longer = NULL;
@@ -50,7 +44,7 @@ static char *old_text(const json_t *superseded)
 
 static bool print_field(const json_t *field, struct error *error)
 {
-    const char *operation = text_of(field, "operation"), *name = text_of(field, "field");
+    const char *operation = client_text(field, "operation"), *name = client_text(field, "field");
     const json_t *superseded = json_object_get(field, "superseded");
     char *shown = value_text(field, "withheld", strcmp(operation, "add") == 0 ? "" : "\""),
          *old = old_text(superseded);
@@ -82,14 +76,14 @@ static bool print_change(void *user, json_t *change, struct error *error)
         cli_print_json(change);
         return true;
     }
-    const char *author = text_of(change, "author");
-    printf("%s  %s%s%s  %s.%lld%s%s\n", text_of(change, "time"),
-           *text_of(change, "office") ? text_of(change, "office") : "?", *author ? "  " : "", author,
-           text_of(change, "replica"), (long long)json_integer_value(json_object_get(change, "seq")),
+    const char *author = client_text(change, "author");
+    printf("%s  %s%s%s  %s.%lld%s%s\n", client_text(change, "time"),
+           *client_text(change, "office") ? client_text(change, "office") : "?", *author ? "  " : "", author,
+           client_text(change, "replica"), (long long)json_integer_value(json_object_get(change, "seq")),
            json_is_true(json_object_get(change, "pending")) ? "  (not at the hub yet)" : "",
            json_is_true(json_object_get(change, "refused")) ? "  (refused)" : "");
-    if (*text_of(change, "note"))
-        printf("    note: %s\n", text_of(change, "note"));
+    if (*client_text(change, "note"))
+        printf("    note: %s\n", client_text(change, "note"));
     for (size_t i = 0; done && i < json_array_size(fields); i++)
         done = print_field(json_array_get(fields, i), error);
     return done;
@@ -114,8 +108,8 @@ static bool list_changes(struct cli *cli, struct error *error)
         for (size_t i = 0; done && i < json_array_size(changes); i++)
             done = print_change(cli, json_array_get(changes, i), error);
         left -= json_array_size(changes) < left ? json_array_size(changes) : left;
-        if (done && !cli->json && !before && strcmp(text_of(page, "source"), "here") == 0)
-            printf("(%s: only what is known here)\n", text_of(page, "why"));
+        if (done && !cli->json && !before && strcmp(client_text(page, "source"), "here") == 0)
+            printf("(%s: only what is known here)\n", client_text(page, "why"));
         if (done && !cli->json && json_is_true(json_object_get(page, "cut")))
             printf("(what was before is not this office's to know)\n");
         free(before);

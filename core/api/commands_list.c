@@ -8,12 +8,6 @@
 
 enum { LIST_COLUMNS = 7 };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
 /* A list for people: all records are kept until the columns are known. */
 struct listing {
     struct cli *cli;
@@ -28,7 +22,7 @@ static const json_t *type_of(const json_t *catalog, const char *name)
 {
     const json_t *types = json_object_get(catalog, "types");
     for (size_t i = 0; i < json_array_size(types); i++)
-        if (strcmp(text_of(json_array_get(types, i), "name"), name) == 0)
+        if (strcmp(client_text(json_array_get(types, i), "name"), name) == 0)
             return json_array_get(types, i);
     return NULL;
 }
@@ -52,18 +46,18 @@ static bool begin_csv(struct listing *listing, struct error *error)
     csv_add(&listing->csv, "owner");
     csv_add(&listing->csv, "group");
     for (size_t i = 0; i < json_array_size(listing->fields); i++)
-        csv_add(&listing->csv, text_of(json_array_get(listing->fields, i), "name"));
+        csv_add(&listing->csv, client_text(json_array_get(listing->fields, i), "name"));
     csv_end_line(&listing->csv);
     return true;
 }
 
 static bool print_csv(struct listing *listing, const json_t *record, struct error *error)
 {
-    csv_add(&listing->csv, text_of(record, "id"));
-    csv_add(&listing->csv, text_of(record, "owner"));
-    csv_add(&listing->csv, text_of(record, "group"));
+    csv_add(&listing->csv, client_text(record, "id"));
+    csv_add(&listing->csv, client_text(record, "owner"));
+    csv_add(&listing->csv, client_text(record, "group"));
     for (size_t i = 0; i < json_array_size(listing->fields); i++) {
-        const char *name = text_of(json_array_get(listing->fields, i), "name");
+        const char *name = client_text(json_array_get(listing->fields, i), "name");
         char *text = table_text(json_object_get(json_object_get(record, "fields"), name));
         if (!text)
             return error_set(error, ERROR_MEMORY, "out of memory");
@@ -102,7 +96,7 @@ static size_t choose_columns(const json_t *catalog, const char *type, const json
     const json_t *fields = json_object_get(type_of(catalog, type), "fields");
     for (size_t i = 0; i < json_array_size(fields) && count < LIST_COLUMNS; i++) {
         const json_t *field = json_array_get(fields, i);
-        const char *policy = text_of(field, "policy"), *name = text_of(field, "name");
+        const char *policy = client_text(field, "policy"), *name = client_text(field, "name");
         if (strcmp(policy, "text") != 0 && strcmp(policy, "thread") != 0 && is_used(records, name))
             columns[count++] = name;
     }
@@ -114,7 +108,7 @@ static bool add_row(struct table *table, const json_t *record, const char *const
 {
     char *cells[LIST_COLUMNS + 1] = {0};
     bool done = true;
-    cells[0] = strdup(text_of(record, "id"));
+    cells[0] = strdup(client_text(record, "id"));
     for (size_t i = 0; i < count; i++)
         cells[i + 1] = table_text(json_object_get(json_object_get(record, "fields"), columns[i]));
     for (size_t i = 0; i <= count; i++)
@@ -140,7 +134,7 @@ static bool print_list(struct cli *cli, const json_t *records, struct error *err
     }
     if (!cli_call(cli, "GET", NULL, &catalog, error, "/v1/catalog"))
         return false;
-    const char *type = text_of(json_array_get(records, 0), "type");
+    const char *type = client_text(json_array_get(records, 0), "type");
     size_t count = choose_columns(catalog, type, records, headings + 1);
     struct table *table = table_new(headings, count + 1, TABLE_CELL_WIDTH);
     bool done = table != NULL || error_set(error, ERROR_MEMORY, "out of memory");

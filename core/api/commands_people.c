@@ -114,12 +114,6 @@ static bool run_list(struct cli *cli, struct error *error)
     return done;
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
 static bool print_entry(void *user, json_t *entry, struct error *error)
 {
     const struct cli *cli = user;
@@ -128,8 +122,8 @@ static bool print_entry(void *user, json_t *entry, struct error *error)
         cli_print_json(entry);
     else
         printf("%lld  %s  %s  %s  %s\n", (long long)json_integer_value(json_object_get(entry, "number")),
-               text_of(entry, "time"), text_of(entry, "actor"), text_of(entry, "act"),
-               text_of(entry, "detail"));
+               client_text(entry, "time"), client_text(entry, "actor"), client_text(entry, "act"),
+               client_text(entry, "detail"));
     return true;
 }
 

@@ -8,12 +8,6 @@
 
 enum { REPORT_COLUMNS = 10 };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
 const char *command_path(struct cli *cli, const char *path, const char *const *options, struct error *error)
 {
     const char *value;
@@ -40,8 +34,8 @@ static char *title_of(const struct finding *finding, const json_t *record)
     const json_t *types = json_object_get(finding->catalog, "types");
     const char *title = "";
     for (size_t i = 0; i < json_array_size(types); i++)
-        if (strcmp(text_of(json_array_get(types, i), "name"), text_of(record, "type")) == 0)
-            title = text_of(json_array_get(types, i), "title");
+        if (strcmp(client_text(json_array_get(types, i), "name"), client_text(record, "type")) == 0)
+            title = client_text(json_array_get(types, i), "title");
     return table_text(json_object_get(json_object_get(record, "fields"), title));
 }
 
@@ -53,11 +47,12 @@ static bool take_found(void *user, json_t *record, struct error *error)
         return true;
     }
     char *title = title_of(finding, record);
-    bool done = title ? table_add(finding->table,
-                                  (const char *const[]){text_of(record, "id"), text_of(record, "type"),
-                                                        text_of(record, "owner"), title},
-                                  error)
-                      : out_of_memory(error);
+    bool done = title
+                    ? table_add(finding->table,
+                                (const char *const[]){client_text(record, "id"), client_text(record, "type"),
+                                                      client_text(record, "owner"), title},
+                                error)
+                    : out_of_memory(error);
     free(title);
     finding->count++;
     return done;

@@ -5,12 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
 /* Whether the array of strings holds the text. */
 static bool holds(const json_t *array, const char *text)
 {
@@ -108,16 +102,17 @@ static bool add_candidate(struct table *table, const json_t *value, bool erased,
     char *number = table_text(json_object_get(value, "take")),
          *text = table_text(json_object_get(value, "value"));
     bool chosen = json_is_true(json_object_get(value, "chosen"));
-    bool done = number && text
-                    ? table_add(table,
-                                (const char *const[]){number,
-                                                      *text    ? text
-                                                      : erased ? "(erased)"
-                                                               : "(cleared)",
-                                                      text_of(value, "office"), text_of(value, "author"),
-                                                      text_of(value, "time"), chosen ? "is read" : ""},
-                                error)
-                    : error_set(error, ERROR_MEMORY, "out of memory");
+    bool done =
+        number && text
+            ? table_add(table,
+                        (const char *const[]){number,
+                                              *text    ? text
+                                              : erased ? "(erased)"
+                                                       : "(cleared)",
+                                              client_text(value, "office"), client_text(value, "author"),
+                                              client_text(value, "time"), chosen ? "is read" : ""},
+                        error)
+            : error_set(error, ERROR_MEMORY, "out of memory");
     free(number);
     free(text);
     return done;
@@ -127,11 +122,11 @@ static bool add_candidate(struct table *table, const json_t *value, bool erased,
 static void print_end(const struct cli *cli, const json_t *conflict)
 {
     const json_t *settled = json_object_get(conflict, "settled");
-    const char *state = text_of(conflict, "state"), *note = text_of(conflict, "note");
+    const char *state = client_text(conflict, "state"), *note = client_text(conflict, "note");
     if (settled) {
         char *value = table_text(json_object_get(settled, "value"));
-        const char *author = text_of(settled, "author");
-        printf("settled %s by %s%s%s", text_of(settled, "time"), text_of(settled, "office"),
+        const char *author = client_text(settled, "author");
+        printf("settled %s by %s%s%s", client_text(settled, "time"), client_text(settled, "office"),
                *author ? " " : "", author);
         if (!json_is_true(json_object_get(conflict, "erased")))
             printf(": \"%s\"", value ? value : "");
@@ -142,12 +137,12 @@ static void print_end(const struct cli *cli, const json_t *conflict)
         printf("note: %s\n", note);
     if (strcmp(state, "open") == 0)
         printf("settle it: %s resolve %s %s %s --take N --seen %s\n", cli->program->name,
-               text_of(conflict, "type"), text_of(conflict, "id"), text_of(conflict, "field"),
-               text_of(conflict, "token"));
+               client_text(conflict, "type"), client_text(conflict, "id"), client_text(conflict, "field"),
+               client_text(conflict, "token"));
     else if (strcmp(state, "deleted") == 0)
         printf("the record is deleted\n");
     else if (strcmp(state, "by_rule") == 0)
-        printf("read by rule: %s\n", text_of(conflict, "policy"));
+        printf("read by rule: %s\n", client_text(conflict, "policy"));
     printf("\n");
 }
 
@@ -160,10 +155,10 @@ static bool print_conflict(void *user, json_t *conflict, struct error *error)
         return true;
     }
     bool erased = json_is_true(json_object_get(conflict, "erased"));
-    const char *type = text_of(conflict, "type"), *field = text_of(conflict, "field");
-    printf("%s of %s \"%s\", %s since %s\n", field, type, text_of(conflict, "title"),
-           strcmp(text_of(conflict, "state"), "open") == 0 ? "open" : "side by side",
-           text_of(conflict, "opened"));
+    const char *type = client_text(conflict, "type"), *field = client_text(conflict, "field");
+    printf("%s of %s \"%s\", %s since %s\n", field, type, client_text(conflict, "title"),
+           strcmp(client_text(conflict, "state"), "open") == 0 ? "open" : "side by side",
+           client_text(conflict, "opened"));
     struct table *table = table_new((const char *const[]){"take", "value", "office", "author", "written", ""},
                                     6, TABLE_CELL_WIDTH);
     bool done = table != NULL || error_set(error, ERROR_MEMORY, "out of memory");

@@ -1,20 +1,15 @@
 #include "api/export.h"
 
+#include "api/client.h"
 #include "lists/cell.h"
 
 #include <string.h>
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
 
 static const json_t *find_type(const json_t *catalog, const char *type)
 {
     const json_t *types = json_object_get(catalog, "types");
     for (size_t i = 0; i < json_array_size(types); i++)
-        if (strcmp(text_of(json_array_get(types, i), "name"), type) == 0)
+        if (strcmp(client_text(json_array_get(types, i), "name"), type) == 0)
             return json_array_get(types, i);
     return NULL;
 }
@@ -36,7 +31,7 @@ bool export_columns(const json_t *catalog, const char *type, struct export_colum
         const json_t *field = json_array_get(fields, i);
         if (json_is_true(json_object_get(field, "retired")))
             continue;
-        columns->items[columns->count].name = text_of(field, "name");
+        columns->items[columns->count].name = client_text(field, "name");
         columns->items[columns->count++].field = field;
     }
     return true;
@@ -44,7 +39,7 @@ bool export_columns(const json_t *catalog, const char *type, struct export_colum
 
 bool export_is_number(const struct export_column *column)
 {
-    const char *kind = text_of(column->field, "kind");
+    const char *kind = client_text(column->field, "kind");
     return strcmp(kind, "integer") == 0 || strcmp(kind, "decimal") == 0;
 }
 
@@ -62,12 +57,12 @@ static const char *scalar(const json_t *value, struct arena *arena)
 const char *export_cell(const struct export_column *column, const json_t *record, struct arena *arena)
 {
     if (!column->field)
-        return text_of(record, column->name);
+        return client_text(record, column->name);
     const json_t *value = json_object_get(json_object_get(record, "fields"), column->name);
     if (!json_is_array(value))
         return scalar(value, arena);
     Hopnhat__FieldDefinition definition = HOPNHAT__FIELD_DEFINITION__INIT;
-    definition.policy = strcmp(text_of(column->field, "policy"), "thread") == 0
+    definition.policy = strcmp(client_text(column->field, "policy"), "thread") == 0
                             ? HOPNHAT__MERGE_POLICY__THREAD
                             : HOPNHAT__MERGE_POLICY__UNION;
     const char **values = arena_alloc(arena, json_array_size(value) * sizeof *values);
