@@ -56,9 +56,7 @@ static bool scan(void *context, uint32_t type, bool (*visit)(void *user, const H
         arena_reset(&arena);
     agent_scan_close(&rows);
     arena_release(&arena);
-    if (service->operation.failed)
-        *error = service->operation.error;
-    return !service->operation.failed;
+    return transaction_is_sound(&service->operation, error);
 }
 
 static bool check(void *context, const struct new_edit *edit, const Hopnhat__Record *before,

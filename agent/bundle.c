@@ -151,10 +151,7 @@ static bool welcome_fits(struct taking *taking, const Hopnhat__Welcome *welcome,
         fits = mark_fits(taking->agent, &transaction, welcome->logs[i], arena, error);
         taking->replicas[taking->replica_count++] = welcome->logs[i]->replica;
     }
-    if (transaction.failed) {
-        *error = transaction.error;
-        fits = false;
-    }
+    fits = transaction_is_sound(&transaction, error) && fits;
     transaction_abort(&transaction);
     return fits;
 }

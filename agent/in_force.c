@@ -38,9 +38,7 @@ bool in_force_load(struct agent *agent, struct transaction *transaction, struct 
     if (!load_catalog(agent, transaction, error))
         return false;
     in_force_read_office(agent, transaction);
-    if (transaction->failed)
-        *error = transaction->error;
-    return !transaction->failed;
+    return transaction_is_sound(transaction, error);
 }
 
 static void assume_office(struct agent *agent, struct transaction *transaction)

@@ -65,9 +65,7 @@ bool agent_progress(struct agent *agent, struct agent_progress *progress, struct
         return false;
     for (size_t i = 0; i < agent->log_count; i++)
         progress->bytes_to_send += bytes_pending(&transaction, &agent->logs[i]);
-    bool failed = transaction.failed;
-    if (failed)
-        *error = transaction.error;
+    bool sound = transaction_is_sound(&transaction, error);
     transaction_abort(&transaction);
     int64_t up = seconds_for(progress->bytes_to_send, bounded(pace->up_bytes_per_second,
                                                               agent->limits.up_bytes_per_second, &pace->up));
@@ -78,7 +76,7 @@ bool agent_progress(struct agent *agent, struct agent_progress *progress, struct
     progress->waits_for = waits_for(agent, progress->records_to_come);
     if (*progress->waits_for)
         progress->seconds_to_go = -1;
-    return !failed;
+    return sound;
 }
 
 bool agent_progress_status(struct agent *agent, json_t *status, struct error *error)

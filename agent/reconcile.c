@@ -70,9 +70,7 @@ Hopnhat__Reconcile *reconcile_ask(struct agent *agent, const struct reconciliati
     if (!agent_read(agent, &transaction, error))
         return NULL;
     sum_buckets(agent, &transaction, round, sums);
-    bool failed = transaction.failed;
-    if (failed)
-        *error = transaction.error;
+    bool sound = transaction_is_sound(&transaction, error);
     transaction_abort(&transaction);
     hopnhat__reconcile__init(question);
     question->group = group;
@@ -82,7 +80,7 @@ Hopnhat__Reconcile *reconcile_ask(struct agent *agent, const struct reconciliati
     question->digests = (ProtobufCBinaryData){8 * (size_t)count, digests};
     for (uint32_t i = 0; i < count; i++)
         put_u64_le(digests + 8 * (size_t)i, sums[round->next + i].low);
-    return failed ? NULL : question;
+    return sound ? question : NULL;
 }
 
 /* An answer on its way in. */

@@ -142,9 +142,7 @@ bool agent_status(struct agent *agent, struct agent_status *status, struct error
     status->caught_up = agent->hub_online && agent->at_head && status->digests_equal &&
                         status->pending == 0 && status->drafts == 0 &&
                         memcmp(agent->hub_catalog, catalog_hash(agent->catalog), CATALOG_HASH_BYTES) == 0;
-    bool failed = transaction.failed;
-    if (failed)
-        *error = transaction.error;
+    bool sound = transaction_is_sound(&transaction, error);
     transaction_abort(&transaction);
-    return !failed;
+    return sound;
 }

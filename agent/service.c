@@ -32,20 +32,12 @@ static void end(void *context)
     transaction_abort(&service->transaction);
 }
 
-/* Whether the snapshot is sound so far. */
-static bool is_sound(const struct agent_service *service, struct error *error)
-{
-    if (service->transaction.failed)
-        *error = service->transaction.error;
-    return !service->transaction.failed;
-}
-
 static const Hopnhat__Record *get(void *context, uint32_t type, const uint8_t id[RECORD_ID_BYTES],
                                   struct arena *arena, struct error *error)
 {
     struct agent_service *service = context;
     const Hopnhat__Record *record = agent_record(&service->transaction, type, id, arena);
-    if (!record && is_sound(service, error))
+    if (!record && transaction_is_sound(&service->transaction, error))
         error_set(error, ERROR_NOT_FOUND, "there is no such record");
     return record;
 }
@@ -88,7 +80,7 @@ static bool conflicts(void *context, const struct conflict_filter *filter, struc
             break;
     }
     cursor_close(&cursor);
-    return is_sound(service, error);
+    return transaction_is_sound(&service->transaction, error);
 }
 
 /* The row of an own log; NULL where it is not there (any more). */
@@ -124,7 +116,7 @@ static bool known_history(struct agent_service *service, const Hopnhat__History 
     if (!begin(service, error))
         return false;
     bool done = history_here(service->agent, &service->transaction, request, arena, answer, error);
-    done = is_sound(service, error) && done;
+    done = transaction_is_sound(&service->transaction, error) && done;
     end(service);
     return done;
 }
@@ -249,7 +241,7 @@ static bool list_refusals(struct agent_service *service, const struct key *after
         }
     }
     cursor_close(&cursor);
-    return is_sound(service, error) && done;
+    return transaction_is_sound(&service->transaction, error) && done;
 }
 
 static json_t *handle_rejected(struct api_call *call, struct error *error)

@@ -84,11 +84,9 @@ static bool take_links(struct agent_session *session, const Hopnhat__Compared *c
             log->parted = seq;
     }
     log->rounds++;
-    bool failed = transaction.failed;
-    if (failed)
-        *error = transaction.error;
+    bool sound = transaction_is_sound(&transaction, error);
     transaction_abort(&transaction);
-    return !failed;
+    return sound;
 }
 
 void session_take_compared(struct agent_session *session, const Hopnhat__Compared *compared, uint64_t wall_ms)

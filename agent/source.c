@@ -8,13 +8,6 @@
 
 enum { SCAN_BYTES = 256 * 1024 * 1024 };
 
-static bool failed(const struct transaction *snapshot, struct error *error)
-{
-    if (snapshot->failed)
-        *error = snapshot->error;
-    return snapshot->failed;
-}
-
 /* A store made before there were logs that go on from others is named by its one present log. */
 static void head(struct transaction *snapshot, struct source_head *head)
 {
@@ -54,7 +47,7 @@ static bool next(struct transaction *snapshot, uint64_t after, struct source_row
     cursor_close(&cursor);
     if (!sound)
         return error_set(error, ERROR_CORRUPT, "a row of the local feed cannot be read: run verify");
-    return !failed(snapshot, error);
+    return transaction_is_sound(snapshot, error);
 }
 
 static bool unreadable(struct error *error)
@@ -89,7 +82,7 @@ static bool read_record(struct transaction *snapshot, uint32_t type, const uint8
         return unpack_draft(row, arena, record, error);
     if (transaction_get(snapshot, AGENT_MIRROR, key_bytes(&key), &row))
         return unpack_mirror(row, arena, record, error);
-    return !failed(snapshot, error);
+    return transaction_is_sound(snapshot, error);
 }
 
 /* Mirror and drafts side by side. */
@@ -149,7 +142,7 @@ static bool scan(struct transaction *snapshot, uint32_t type, const uint8_t *aft
     cursor_close(&rows.mirror);
     cursor_close(&rows.draft);
     arena_release(&arena);
-    return done && !failed(snapshot, error);
+    return done && transaction_is_sound(snapshot, error);
 }
 
 struct record_source agent_source(struct environment *environment)

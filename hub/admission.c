@@ -360,9 +360,7 @@ bool admission_release(struct admission *admission, struct dot dot, bool again, 
     if (!writer_of(admission, replica, &writer))
         return error_set(error, ERROR_REFUSED, "there is no office %s any more", replica->office);
     bool done = release_change(admission, &change, &writer, again, row, error);
-    if (admission->transaction.failed)
-        *error = admission->transaction.error;
-    return done && !admission->transaction.failed;
+    return transaction_is_sound(&admission->transaction, error) && done;
 }
 
 /* A change that is well formed. */

@@ -58,9 +58,7 @@ bool backups_load(struct hub *hub, struct transaction *transaction, struct error
     for (struct replica *replica = hub->replicas; replica; replica = replica->hh.next)
         if (replica->in_backups < hub->backups)
             replica->safe = 0;
-    if (transaction->failed)
-        *error = transaction->error;
-    return !transaction->failed;
+    return transaction_is_sound(transaction, error);
 }
 
 /* Whether every mark is one that this store has reached. */

@@ -63,9 +63,7 @@ static bool scan(void *context, uint32_t type, bool (*visit)(void *user, const H
     }
     cursor_close(&cursor);
     arena_release(&arena);
-    if (transaction->failed)
-        *error = transaction->error;
-    return !transaction->failed;
+    return transaction_is_sound(transaction, error);
 }
 
 static bool check(void *context, const struct new_edit *edit, const Hopnhat__Record *before,

@@ -16,14 +16,6 @@ struct logged {
     size_t edit; /* of the record */
 };
 
-static bool store_failed(const struct taking *taking, struct error *error)
-{
-    const struct transaction *transaction = &taking->admission->transaction;
-    if (transaction->failed)
-        *error = transaction->error;
-    return transaction->failed;
-}
-
 /* Reads a change that may touch the record. False: it does not, or it cannot be read. */
 static bool read_logged(struct taking *taking, struct dot dot, struct arena *arena, struct logged *logged)
 {
@@ -56,7 +48,7 @@ bool erasing_takes_entry(struct taking *taking, struct entry_id id, bool *goes, 
             *goes = change_is_erased(&logged.change, id.index) ||
                     erasure_takes(taking->erasure, &logged.change, edit->ops[id.index - first]);
     }
-    return !store_failed(taking, error);
+    return transaction_is_sound(&taking->admission->transaction, error);
 }
 
 typedef bool take_increment_function(void *context, const Hopnhat__Op *op, struct bytes value,
@@ -170,7 +162,7 @@ bool erasing_take_logged(struct taking *taking, take_increment_function *take_in
     while (done && (row = next_row(taking, HUB_QUARANTINE, &key, &hopnhat__quarantined__descriptor, &arena)))
         done = take_refused(taking, row, &arena, error);
     arena_release(&arena);
-    return done && !store_failed(taking, error);
+    return done && transaction_is_sound(&taking->admission->transaction, error);
 }
 
 /* Whether the row shows a value that goes: those of writers who had been told of the erasure stay. */
@@ -234,7 +226,7 @@ bool erasing_take_journal(struct taking *taking, struct error *error)
            memcmp(key.data, prefix.data, prefix.size) == 0)
         done = take_row(taking, row, error);
     arena_release(&arena);
-    return done && !store_failed(taking, error);
+    return done && transaction_is_sound(&taking->admission->transaction, error);
 }
 
 static bool covers(void *context, uint32_t field)
@@ -246,5 +238,5 @@ bool erasing_take_imports(struct taking *taking, struct error *error)
 {
     import_log_forget(&taking->admission->transaction, HUB_IMPORT, taking->id, covers,
                       (void *)(uintptr_t)taking->erasure);
-    return !store_failed(taking, error);
+    return transaction_is_sound(&taking->admission->transaction, error);
 }

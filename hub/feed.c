@@ -419,10 +419,7 @@ bool feed_part(struct hub *hub, const struct feed_reader *reader, const struct f
     if (read && scope == HOPNHAT__PULL_SCOPE__PULL_NO_BULK && is_bulk(part.feed))
         read = read_without_bulk(&part, hub, reader, state, next);
     arena_release(&part.scratch);
-    if (transaction.failed) {
-        *error = transaction.error;
-        read = false;
-    }
+    read = transaction_is_sound(&transaction, error) && read;
     transaction_abort(&transaction);
     *feed = part.feed;
     return read;

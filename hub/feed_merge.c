@@ -201,8 +201,7 @@ bool feed_merge_next(struct transaction *snapshot, uint64_t after, struct source
     }
     *all = merge.count == 0;
     release(&merge);
-    if (done && snapshot->failed)
-        done = error_set(error, snapshot->error.code, "%s", snapshot->error.text);
+    done = done && transaction_is_sound(snapshot, error);
     if (done)
         *count = drop_left(rows, left, *count);
     free(left);

@@ -195,9 +195,7 @@ static bool read_office(struct hub *hub, const uint8_t id[RECORD_ID_BYTES], stru
     if (!transaction_begin(&transaction, hub->environment, false, error))
         return false;
     *record = hub_record(&transaction, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, id, arena);
-    if (transaction.failed)
-        *error = transaction.error;
-    bool done = !transaction.failed;
+    bool done = transaction_is_sound(&transaction, error);
     transaction_abort(&transaction);
     return done;
 }

@@ -39,10 +39,8 @@ bool history_step(struct transaction *snapshot, const Hopnhat__Record *record, s
                   struct arena *arena, struct history_step *step, struct error *error)
 {
     const Hopnhat__LogRow *row = log_row(snapshot, dot, arena);
-    if (!row && snapshot->failed) {
-        *error = snapshot->error;
+    if (!row && !transaction_is_sound(snapshot, error))
         return false;
-    }
     if (!row)
         return error_set(error, ERROR_INPUT, "there is no such change in the record's history");
     if (!change_unpack(&step->change, dot, bytes_of(row->logged.data, row->logged.len), arena, error))
@@ -266,8 +264,8 @@ bool history_answer(const struct hub *hub, struct transaction *snapshot, const s
     if (request->record.len == RECORD_ID_BYTES)
         listing.record = hub_record(snapshot, request->type, request->record.data, arena);
     if (!listing.record)
-        return snapshot->failed ? error_set(error, snapshot->error.code, "%s", snapshot->error.text)
-                                : error_set(error, ERROR_NOT_FOUND, "there is no such record");
+        return transaction_is_sound(snapshot, error) &&
+               error_set(error, ERROR_NOT_FOUND, "there is no such record");
     if (!judge_reader(reader, listing.record, &listing.from, error))
         return false;
     if (request->has_as_of_ms)

@@ -261,9 +261,7 @@ static bool purge_some(struct hub *hub, const struct purge_rules *rules, uint64_
         return false;
     bool full = transaction_count(&snapshot, HUB_PURGED) + PURGED_AT_ONCE > LIMIT_PURGED;
     bool done = full || find_doomed(hub, &snapshot, rules, now_ms, most, pass, &doomed, error);
-    if (snapshot.failed)
-        *error = snapshot.error;
-    done = done && !snapshot.failed;
+    done = transaction_is_sound(&snapshot, error) && done;
     transaction_abort(&snapshot);
     if (full) {
         log_warning("%d purged records are remembered, and no more can be: deleted ones stay", LIMIT_PURGED);

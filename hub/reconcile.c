@@ -181,10 +181,7 @@ bool reconcile_group(struct hub *hub, const struct feed_reader *reader, const Ho
         return false;
     arena_init(&comparison.records, LIMIT_MESSAGE_ARENA_BYTES);
     bool compared = compare(&comparison, error);
-    if (comparison.transaction.failed) {
-        *error = comparison.transaction.error;
-        compared = false;
-    }
+    compared = transaction_is_sound(&comparison.transaction, error) && compared;
     transaction_abort(&comparison.transaction);
     arena_release(&comparison.records);
     *answer = comparison.answer;

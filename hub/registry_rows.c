@@ -202,11 +202,7 @@ bool registry_load(struct hub *hub, struct transaction *transaction, struct erro
     hub->purged = transaction_count(transaction, HUB_PURGED) > 0;
     hub->erasures = any_of_type(transaction, HOPNHAT__BUILT_IN_TYPE__TYPE_ERASURE);
     arena_release(&arena);
-    if (transaction->failed) {
-        *error = transaction->error;
-        return false;
-    }
-    return loaded;
+    return transaction_is_sound(transaction, error) && loaded;
 }
 
 static void save_replica(struct replica *replica, struct transaction *transaction)

@@ -40,20 +40,12 @@ static void end(void *context)
     transaction_abort(&service->transaction);
 }
 
-/* Whether the snapshot is sound so far. */
-static bool is_sound(const struct hub_service *service, struct error *error)
-{
-    if (service->transaction.failed)
-        *error = service->transaction.error;
-    return !service->transaction.failed;
-}
-
 static const Hopnhat__Record *get(void *context, uint32_t type, const uint8_t id[RECORD_ID_BYTES],
                                   struct arena *arena, struct error *error)
 {
     struct hub_service *service = context;
     const Hopnhat__Record *record = hub_record(&service->transaction, type, id, arena);
-    if (!record && is_sound(service, error))
+    if (!record && transaction_is_sound(&service->transaction, error))
         error_set(error, ERROR_NOT_FOUND, "there is no such record");
     return record;
 }
@@ -144,7 +136,7 @@ static bool history(void *context, const Hopnhat__History *request, struct arena
     if (!begin(service, error))
         return false;
     bool done = history_answer(service->hub, &service->transaction, NULL, request, arena, answer, error) &&
-                is_sound(service, error);
+                transaction_is_sound(&service->transaction, error);
     end(service);
     return done;
 }
@@ -172,7 +164,7 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
     uint64_t records = transaction_count(&service->transaction, HUB_RECORD);
     uint64_t purged = transaction_count(&service->transaction, HUB_PURGED);
     bool erased = rewrite_is_due(&service->transaction, HUB_META);
-    bool sound = is_sound(service, error);
+    bool sound = transaction_is_sound(&service->transaction, error);
     end(service);
     if (!sound)
         return NULL;

@@ -57,7 +57,5 @@ bool hub_conflicts(void *context, const struct conflict_filter *filter, struct b
             break;
     }
     cursor_close(&cursor);
-    if (service->transaction.failed)
-        *error = service->transaction.error;
-    return !service->transaction.failed;
+    return transaction_is_sound(&service->transaction, error);
 }

@@ -72,9 +72,7 @@ static bool list_rows(struct hub_service *service, const struct key *from, bool 
         }
     }
     cursor_close(&cursor);
-    if (service->transaction.failed)
-        *error = service->transaction.error;
-    return done && !service->transaction.failed;
+    return transaction_is_sound(&service->transaction, error) && done;
 }
 
 json_t *handle_quarantine(struct api_call *call, struct error *error)

@@ -176,8 +176,7 @@ static bool read_links(struct hub *hub, const Hopnhat__Compare *compare, struct 
             row_get(&transaction, HUB_LOG, key_bytes(&key), &hopnhat__log_row__descriptor, arena);
         answer->links[answer->n_links++] = row ? row->link : (ProtobufCBinaryData){0, NULL};
     }
-    bool read = !transaction.failed;
-    *error = transaction.error;
+    bool read = transaction_is_sound(&transaction, error);
     transaction_abort(&transaction);
     return read;
 }

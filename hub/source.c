@@ -41,7 +41,7 @@ static bool read_record(struct transaction *snapshot, uint32_t type, const uint8
     key_record(&key, type, id);
     if (transaction_get(snapshot, HUB_RECORD, key_bytes(&key), &row))
         return unpack(row, arena, record, error);
-    return !snapshot->failed || error_set(error, snapshot->error.code, "%s", snapshot->error.text);
+    return transaction_is_sound(snapshot, error);
 }
 
 enum { SCAN_BYTES = 256 * 1024 * 1024 };
@@ -70,9 +70,7 @@ static bool scan(struct transaction *snapshot, uint32_t type, const uint8_t *aft
     }
     cursor_close(&cursor);
     arena_release(&arena);
-    if (done && snapshot->failed)
-        return error_set(error, snapshot->error.code, "%s", snapshot->error.text);
-    return done;
+    return done && transaction_is_sound(snapshot, error);
 }
 
 struct record_source hub_source(struct environment *environment)

@@ -174,7 +174,5 @@ bool texts_merge(struct admission *admission, struct error *error)
     }
     arena_release(&arena);
     texts_forget(admission);
-    if (admission->transaction.failed)
-        *error = admission->transaction.error;
-    return !admission->transaction.failed;
+    return transaction_is_sound(&admission->transaction, error);
 }

@@ -30,9 +30,7 @@ static bool list_imports(struct api_call *call, struct transaction *transaction,
         if (row && (!json || json_array_append_new(list, json) < 0))
             return out_of_memory(error);
     }
-    if (transaction->failed)
-        *error = transaction->error;
-    return !transaction->failed;
+    return transaction_is_sound(transaction, error);
 }
 
 json_t *handle_imports(struct api_call *call, struct error *error)

@@ -90,8 +90,7 @@ static bool read_account(struct api_call *call, const char *name, Hopnhat__Accou
     if (!transaction_begin(&snapshot, people->environment, false, error))
         return false;
     *account = account_get(&snapshot, people->accounts, name, call->arena);
-    bool done = !snapshot.failed;
-    *error = snapshot.error;
+    bool done = transaction_is_sound(&snapshot, error);
     transaction_abort(&snapshot);
     return done;
 }

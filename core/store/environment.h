@@ -109,6 +109,9 @@ bool transaction_commit(struct transaction *transaction, struct error *error);
 /* Ends it without effect. Does nothing where it has ended. */
 void transaction_abort(struct transaction *transaction);
 
+/* Whether it has not failed so far; else *error is why. */
+bool transaction_is_sound(const struct transaction *transaction, struct error *error);
+
 /* Makes it fail with *error, unless it had failed before. */
 void transaction_fail(struct transaction *transaction, const struct error *error);
 

@@ -21,8 +21,7 @@ static bool read_number(struct environment *environment, const struct format *fo
     if (!transaction_begin(&snapshot, environment, false, error))
         return false;
     *number = meta_number(&snapshot, format->meta, NAME, 0);
-    bool read = !snapshot.failed;
-    *error = snapshot.error;
+    bool read = transaction_is_sound(&snapshot, error);
     transaction_abort(&snapshot);
     return read;
 }

@@ -232,11 +232,7 @@ bool query_list(struct query *query, const struct list_query *list, list_visit *
     bool done = find_after(&run) && choose(&run);
     arena_release(&run.kept);
     arena_release(&run.scratch);
-    if (done && query->store.failed)
-        return error_set(error, query->store.error.code, "%s", query->store.error.text);
-    if (done && query->views.failed)
-        return error_set(error, query->views.error.code, "%s", query->views.error.text);
-    return done;
+    return done && transaction_is_sound(&query->store, error) && transaction_is_sound(&query->views, error);
 }
 
 void list_place_format(const struct list_place *place, char text[LIST_PLACE_TEXT_BYTES])

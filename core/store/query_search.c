@@ -226,9 +226,5 @@ bool query_search(struct query *query, const struct search_query *search, search
         done = query->indexed ? search_index(&run) : search_all(&run);
     arena_release(&run.kept);
     arena_release(&run.scratch);
-    if (done && query->store.failed)
-        return error_set(error, query->store.error.code, "%s", query->store.error.text);
-    if (done && query->views.failed)
-        return error_set(error, query->views.error.code, "%s", query->views.error.text);
-    return done;
+    return done && transaction_is_sound(&query->store, error) && transaction_is_sound(&query->views, error);
 }

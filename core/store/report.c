@@ -244,7 +244,5 @@ bool query_report(struct query *query, const struct report_query *request, struc
                 sort_rows(&run);
     HASH_CLEAR(hh, run.groups);
     arena_release(&run.scratch);
-    if (done && query->store.failed)
-        return error_set(error, query->store.error.code, "%s", query->store.error.text);
-    return done;
+    return done && transaction_is_sound(&query->store, error);
 }

@@ -89,6 +89,13 @@ static void keep_trouble(struct environment *environment, const struct error *er
     pthread_mutex_unlock(&environment->mutex);
 }
 
+bool transaction_is_sound(const struct transaction *transaction, struct error *error)
+{
+    if (transaction->failed)
+        *error = transaction->error;
+    return !transaction->failed;
+}
+
 bool transaction_commit(struct transaction *transaction, struct error *error)
 {
     if (!transaction->handle)

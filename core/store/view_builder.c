@@ -179,9 +179,7 @@ static bool step_in(struct view_builder *builder, struct transaction *transactio
 {
     struct source_head head;
     builder->views->source.head(snapshot, &head);
-    if (snapshot->failed)
-        return error_set(error, snapshot->error.code, "%s", snapshot->error.text);
-    if (!take_catalog(builder, snapshot, head.catalog_tag, error))
+    if (!transaction_is_sound(snapshot, error) || !take_catalog(builder, snapshot, head.catalog_tag, error))
         return false;
     begin_state(builder, transaction, &head, state);
     view_changes_reset(&builder->changes);
