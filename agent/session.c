@@ -129,6 +129,12 @@ void session_lose_link(struct agent_session *session, const char *why)
     session->outlet.drop_link(session->outlet.context, why);
 }
 
+void session_store_failed(struct agent_session *session, const struct error *error)
+{
+    session_trouble(session, "%s", error->text);
+    session_lose_link(session, "the store failed");
+}
+
 Hopnhat__PullScope session_scope(const struct agent_session *session)
 {
     /* what is not known to be the hub's is mended in bulk, and not read on before */

@@ -97,8 +97,7 @@ void session_take_compared(struct agent_session *session, const Hopnhat__Compare
         session_trouble(session, "the hub compared another log than was asked");
         session_hello(session, wall_ms);
     } else if (!take_links(session, compared, &error)) {
-        session_trouble(session, "%s", error.text);
-        session_lose_link(session, "the store failed");
+        session_store_failed(session, &error);
     } else if (log->equal >= log->parted) {
         session_trouble(session, "the hub's answers about a log contradict each other");
         session_hello(session, wall_ms);

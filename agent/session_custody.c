@@ -51,13 +51,11 @@ static void ask(struct agent_session *session, uint64_t wall_ms)
         custody_list(&transaction, &custody, &session->message);
         if (session->want.replica)
             given = custody_give(&transaction, &session->want, up_bytes, &custody, &session->message);
-        read = !transaction.failed;
-        error = transaction.error;
+        read = transaction_is_sound(&transaction, &error);
         transaction_abort(&transaction);
     }
     if (!read) {
-        session_trouble(session, "%s", error.text);
-        session_lose_link(session, "the store failed");
+        session_store_failed(session, &error);
         return;
     }
     session->custody_due = false;
@@ -129,8 +127,7 @@ void session_take_custody(struct agent_session *session, const struct request *r
     }
     measure(session, request, custody, before.replica);
     if (!custody_take(session->agent, custody, &session->custody_full, &error)) {
-        session_trouble(session, "%s", error.text);
-        session_lose_link(session, "the store failed");
+        session_store_failed(session, &error);
         return;
     }
     for (size_t i = 0; i + 1 < custody->n_want && !session->want.replica; i += 2) {

@@ -149,8 +149,7 @@ void session_take_feed(struct agent_session *session, const struct request *requ
         session_hello(session, wall_ms);
         break;
     default:
-        session_trouble(session, "%s", error.text);
-        session_lose_link(session, "the store failed");
+        session_store_failed(session, &error);
     }
 }
 
@@ -162,12 +161,6 @@ static bool begin_round(struct agent_session *session, struct error *error)
     if (!feed_needs_reconcile(session->agent, &group))
         return true;
     return reconcile_begin(session->agent, &session->round, group->name, error);
-}
-
-static void store_failed(struct agent_session *session, const struct error *error)
-{
-    session_trouble(session, "%s", error->text);
-    session_lose_link(session, "the store failed");
 }
 
 /* All are done: the hub learns the new cursors by a Hello. Where that did not help, it is tried less often.
@@ -195,7 +188,7 @@ void session_reconcile(struct agent_session *session, uint64_t wall_ms)
         !allowance_is_left(&session->may_take, session->agent->limits.down_bytes_per_second, session->now_ms))
         return;
     if (!begin_round(session, &error)) {
-        store_failed(session, &error);
+        session_store_failed(session, &error);
         return;
     }
     if (!session->round.group[0]) {
@@ -213,7 +206,7 @@ void session_reconcile(struct agent_session *session, uint64_t wall_ms)
     if (message.reconcile)
         session_ask(session, &message, REQUEST_RECONCILE, wall_ms);
     else
-        store_failed(session, &error);
+        session_store_failed(session, &error);
 }
 
 void session_take_reconciled(struct agent_session *session, const Hopnhat__Reconciled *reconciled,
@@ -227,7 +220,7 @@ void session_take_reconciled(struct agent_session *session, const Hopnhat__Recon
         session_trouble(session, "%s", error.text);
         session_hello(session, wall_ms);
     } else {
-        store_failed(session, &error);
+        session_store_failed(session, &error);
     }
 }
 
@@ -236,5 +229,5 @@ void session_group_refused(struct agent_session *session, uint64_t wall_ms)
     struct error error;
     (void)wall_ms;
     if (session->round.group[0] && !reconcile_give_up(session->agent, &session->round, &error))
-        store_failed(session, &error);
+        session_store_failed(session, &error);
 }

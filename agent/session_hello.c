@@ -265,8 +265,7 @@ static void open_session(struct agent_session *session, uint64_t wall_ms)
     bool restored = welcome->epoch != session->agent->epoch;
     const uint32_t said_key = next_hub_key(session->agent);
     if (!session_take_over(session->agent, welcome, session->welcome_sent_wall_ms, wall_ms, &error)) {
-        session_trouble(session, "%s", error.text);
-        session_lose_link(session, "the store failed");
+        session_store_failed(session, &error);
         return;
     }
     /* logs that were not named may be missing there by now; and the hub changes to its next key once it knows
@@ -319,12 +318,10 @@ static void author_again(struct agent_session *session, uint64_t wall_ms)
     struct fork forks[LIMIT_LOGS_PER_AGENT];
     struct error error;
     size_t count = find_forks(session, forks);
-    if (agent_reauthor(session->agent, forks, count, &error)) {
+    if (agent_reauthor(session->agent, forks, count, &error))
         session_hello(session, wall_ms);
-        return;
-    }
-    session_trouble(session, "%s", error.text);
-    session_lose_link(session, "the store failed");
+    else
+        session_store_failed(session, &error);
 }
 
 void session_go_on(struct agent_session *session, uint64_t wall_ms)
@@ -391,13 +388,10 @@ void session_take_welcome(struct agent_session *session, const struct request *r
     }
     for (size_t i = 0; i < session->log_count && !transaction.failed; i++)
         judge(session, &transaction, i);
-    bool failed = transaction.failed;
-    error = transaction.error;
+    bool sound = transaction_is_sound(&transaction, &error);
     transaction_abort(&transaction);
-    if (!failed) {
+    if (sound)
         session_go_on(session, wall_ms);
-        return;
-    }
-    session_trouble(session, "%s", error.text);
-    session_lose_link(session, "the store failed");
+    else
+        session_store_failed(session, &error);
 }

@@ -172,6 +172,9 @@ void session_trouble(struct agent_session *session, const char *format, ...)
 /* The link is of no use, or the store failed: everything under way is forgotten. */
 void session_lose_link(struct agent_session *session, const char *why);
 
+/* The same, where the own store failed so. */
+void session_store_failed(struct agent_session *session, const struct error *error);
+
 /* Says Hello, now or when it is time; a session that there was ends. */
 void session_hello(struct agent_session *session, uint64_t wall_ms);
 

@@ -408,8 +408,7 @@ void session_take_ack(struct agent_session *session, const struct request *reque
         return;
     }
     if (!take_over(session, request, ack, watermark, wall_ms, &error)) {
-        session_trouble(session, "%s", error.text);
-        session_lose_link(session, "the store failed");
+        session_store_failed(session, &error);
         return;
     }
     session_progress(session);
