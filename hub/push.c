@@ -96,6 +96,18 @@ static uint32_t retry_for(const struct error *error)
     return error->code == ERROR_FULL || error->code == ERROR_STORE ? RETRY_FULL_MS : RETRY_SOON_MS;
 }
 
+/* Opens a turn for a batch; where that fails, its agent is told to come again. */
+static bool open_turn_for(struct hub *hub, const struct batch *batch, uint32_t request, uint64_t wall_ms,
+                          const struct hub_outlet *outlet)
+{
+    struct error error;
+    if (open_turn(hub, wall_ms, &error))
+        return true;
+    log_error("cannot take changes in: %s", error.text);
+    reply_busy(outlet, &batch->session->peer, request, retry_for(&error));
+    return false;
+}
+
 static bool add_refusal(struct push_turn *turn, Hopnhat__Ack *ack, const Hopnhat__Refusal *refusal)
 {
     if (ack->n_refusals >= LIMIT_REFUSALS_PER_MESSAGE)
@@ -273,11 +285,8 @@ static void take_checked(struct hub *hub, struct batch *batch, uint32_t request,
     struct link_peer peer = batch->session->peer;
     batch->end = batch->push->n_changes;
     batch_find_reading(batch, clock_reading(&hub->clock, wall_ms));
-    if (!open_turn(hub, wall_ms, &error)) {
-        log_error("cannot take changes in: %s", error.text);
-        reply_busy(outlet, &peer, request, retry_for(&error));
+    if (!open_turn_for(hub, batch, request, wall_ms, outlet))
         return;
-    }
     if (take_batch(hub, batch, request, NULL, outlet, &error)) {
         if (hub->turn->size_bytes >= LIMIT_TURN_BYTES)
             push_commit(hub, outlet);
@@ -306,17 +315,12 @@ static void refuse_batch(struct hub *hub, const struct batch *batch, uint32_t re
 static void take_known(struct hub *hub, struct batch *batch, uint32_t request, uint64_t wall_ms,
                        const struct hub_outlet *outlet)
 {
-    struct error error;
-    const struct link_peer *peer = &batch->session->peer;
-    if (!open_turn(hub, wall_ms, &error)) {
-        log_error("cannot take changes in: %s", error.text);
-        reply_busy(outlet, peer, request, retry_for(&error));
+    if (!open_turn_for(hub, batch, request, wall_ms, outlet))
         return;
-    }
     if (batch_is_known(batch, &hub->turn->admission.transaction))
         take_checked(hub, batch, request, wall_ms, outlet);
     else
-        reply_error(outlet, peer, request, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO,
+        reply_error(outlet, &batch->session->peer, request, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO,
                     "other changes are known here under these numbers");
 }
 
@@ -344,7 +348,6 @@ static void take_whole(struct hub *hub, struct batch *batch, uint32_t request, u
 static void take_piece(struct hub *hub, struct batch *batch, uint32_t request, uint64_t wall_ms,
                        const struct hub_outlet *outlet)
 {
-    struct error error;
     const Hopnhat__Piece *piece = batch->push->piece;
     Hopnhat__Push all = *batch->push;
     ProtobufCBinaryData change = {0};
@@ -352,11 +355,8 @@ static void take_piece(struct hub *hub, struct batch *batch, uint32_t request, u
     bool known = all.first <= batch->replica->watermark;
     all.changes = &change;
     all.n_changes = 1;
-    if (!open_turn(hub, wall_ms, &error)) {
-        log_error("cannot take changes in: %s", error.text);
-        reply_busy(outlet, &batch->session->peer, request, retry_for(&error));
+    if (!open_turn_for(hub, batch, request, wall_ms, outlet))
         return;
-    }
     struct transaction *transaction = &hub->turn->admission.transaction;
     struct bytes whole = bytes_of(NULL, 0);
     hub->turn->size_bytes += piece->data.len;
@@ -390,18 +390,14 @@ static void take_brief(struct hub *hub, struct batch *batch, uint32_t request, u
     Hopnhat__Push all = *batch->push;
     ProtobufCBinaryData change = {0};
     struct bytes whole = bytes_of(NULL, 0);
-    const struct link_peer *peer = &batch->session->peer;
     all.changes = &change;
     all.n_changes = 1;
-    if (!open_turn(hub, wall_ms, &error)) {
-        log_error("cannot take changes in: %s", error.text);
-        reply_busy(outlet, peer, request, retry_for(&error));
+    if (!open_turn_for(hub, batch, request, wall_ms, outlet))
         return;
-    }
     if (all.first > batch->replica->watermark &&
         !brief_read(&hub->turn->admission.transaction, batch->session, batch->replica->number, batch->push,
                     &batch->arena, &whole, &error)) {
-        reply_error(outlet, peer, request, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO, error.text);
+        reply_error(outlet, &batch->session->peer, request, HOPNHAT__ERROR_CODE__ERROR_SAY_HELLO, error.text);
         return;
     }
     change = (ProtobufCBinaryData){whole.size, (uint8_t *)(uintptr_t)whole.data};
