@@ -178,7 +178,7 @@ static bool is_yes_or_no(const struct cli_option *row)
 static const char *option_value(const struct cli_option *row, int argc, char **argv)
 {
     if (!is_yes_or_no(row))
-        return optarg ? optarg : "";
+        return optarg ? optarg : "yes";
     const char *value = optarg ? optarg : optind < argc ? argv[optind] : "";
     bool known = strcmp(value, "yes") == 0 || strcmp(value, "no") == 0;
     if (known && !optarg)

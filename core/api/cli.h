@@ -56,7 +56,7 @@ struct cli {
 /* Runs the program: returns its exit status. */
 int cli_main(const struct cli_program *program, int argc, char **argv);
 
-/* The value of an option as given last ("" for one without argument), or NULL. */
+/* The value of an option as given last ("yes" for one without argument), or NULL. */
 const char *cli_option(const struct cli *cli, const char *name);
 
 /* The value given at `place` among those of a repeated option, or NULL. */

@@ -41,8 +41,9 @@ bool command_each(struct cli *cli, const char *path, const char *key,
                   bool (*take)(void *user, json_t *item, struct error *error), void *user,
                   struct error *error);
 
-/* The path with those of the options (NULL-ended) that were given as its query, each as often as given; in
- * the cli's arena. NULL (also where the path is): ERROR_MEMORY. */
+/* The path with those of the options (NULL-ended) that were given as its query, in the cli's arena. NULL:
+ * ERROR_MEMORY (also where the path is), ERROR_USAGE: an empty value, or a second one of what is asked for
+ * once (all but --where). */
 const char *command_path(struct cli *cli, const char *path, const char *const *options, struct error *error);
 
 /* For command_each with the cli as user: prints a refused change, as JSON or for people. */

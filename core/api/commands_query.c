@@ -12,9 +12,15 @@ const char *command_path(struct cli *cli, const char *path, const char *const *o
 {
     const char *value;
     for (; *options; options++)
-        for (size_t i = 0; path && (value = cli_option_at(cli, *options, i)); i++)
+        for (size_t i = 0; path && (value = cli_option_at(cli, *options, i)); i++) {
+            if (!*value || (i > 0 && strcmp(*options, "where") != 0)) {
+                error_set(error, ERROR_USAGE, *value ? "--%s is given twice" : "--%s needs a value",
+                          *options);
+                return NULL;
+            }
             path = arena_format(&cli->arena, "%s%c%s=%s", path, strchr(path, '?') ? '&' : '?', *options,
-                                cli_escape(cli, *value ? value : "yes"));
+                                cli_escape(cli, value));
+        }
     if (!path)
         out_of_memory(error);
     return path;

@@ -3,14 +3,47 @@
 #include "model/fold.h"
 #include "model/value.h"
 
+static bool is_quarter(const char *text)
+{
+    return strspn(text, "0123456789") == 4 && strncmp(text + 4, "-Q", 2) == 0 &&
+           strspn(text + 6, "1234") == 1 && text[7] == '\0';
+}
+
+/* A part of a date, as path_values tells it: years and months also as people write them. */
+static bool parse_part(struct condition *condition, const char *text, struct arena *arena,
+                       struct error *error)
+{
+    static const char *const forms[] = {
+        [PATH_YEAR] = "year (YYYY)", [PATH_QUARTER] = "quarter (YYYY-Q1)", [PATH_MONTH] = "month (YYYY-MM)"};
+    const enum path_part part = condition->path.part;
+    Hopnhat__FieldDefinition date = *condition->path.field;
+    struct bytes *value = &condition->value;
+    date.kind = HOPNHAT__VALUE_KIND__KIND_DATE;
+    date.least = date.most = NULL;
+    date.yearly = false;
+    if (part == PATH_QUARTER && is_quarter(text)) {
+        const char *copy = arena_string(arena, text, strlen(text));
+        *value = bytes_of_string(copy ? copy : "");
+        return copy || error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    bool read = value_parse(arena, &date, text, value, error);
+    if (read && (value->size == 0 || (part != PATH_QUARTER && value->size == (part == PATH_YEAR ? 4 : 7))))
+        return true;
+    if (!read && error->code == ERROR_MEMORY)
+        return false;
+    return error_set(error, ERROR_INPUT, "%s: \"%.60s\" is no %s", condition->path.text, text, forms[part]);
+}
+
 static bool parse_value(struct condition *condition, const char *text, struct arena *arena,
                         struct error *error)
 {
     const struct path *path = &condition->path;
-    if (path->part == PATH_WHOLE && !path->cluster)
+    if (path->part != PATH_WHOLE)
+        return parse_part(condition, text, arena, error);
+    if (!path->cluster)
         return value_parse(arena, path->field, text, &condition->value, error);
     static const char prefix[] = "cluster:";
-    if (path->cluster && strncmp(text, prefix, sizeof prefix - 1) == 0)
+    if (strncmp(text, prefix, sizeof prefix - 1) == 0)
         text += sizeof prefix - 1;
     const char *copy = arena_string(arena, text, strlen(text));
     if (!copy)

@@ -98,10 +98,18 @@ def test_wrong_questions_are_named(bench):
                           (("list", "partner", "--where", "nothing=1"), "where: nothing"),
                           (("search", "!"), "no words"),
                           (("report", "partner", "--group-by", "nothing"), "group-by: nothing"),
+                          (("list", "partner", "--where", "since:year=21"), "no year (YYYY)"),
+                          (("report", "partner", "--where", "since:month=2021"), "no month (YYYY-MM)"),
+                          (("report", "partner", "--where", "since:quarter=Q2/2021"), "no quarter (YYYY-Q1)"),
                           (("report", "partner", "--sum", "name"), "no number")):
         result = office.call(*command)
         equal(result.status, 1, f"{command}: exit status")
         check(part in result.err, f"{command}: says {result.err!r}")
+    for command, part in ((("report", "partner", "--group-by", "country", "--group-by", "status"), "twice"),
+                          (("list", "partner", "--sort", "name", "--sort", "country"), "twice"),
+                          (("report", "partner", "--sum", ""), "--sum needs a value")):
+        result = office.call(*command)
+        check(result.status == 2 and part in result.err, f"{command}: {result.describe()}")
 
 
 def test_a_list_sorted_without_an_index_holds_up_nobody(bench):
