@@ -23,11 +23,35 @@ static uint64_t former_rev(const Hopnhat__Record *former, uint32_t field, const 
     return same && same->has_rev ? same->rev : 0;
 }
 
+static bool has_lost(const Hopnhat__Field *field, const Hopnhat__Field *former)
+{
+    for (size_t i = 0; i < former->n_entries; i++)
+        if (!bag_find(field, entry_id_of(former->entries[i])))
+            return true;
+    return false;
+}
+
+/* Notes when entries left the field; where new ones came these tell it. */
+static void number_loss(Hopnhat__Field *field, const Hopnhat__Record *former, uint64_t next)
+{
+    const Hopnhat__Field *bag = former ? record_field(former, field->number) : NULL;
+    if (!bag)
+        return;
+    bool came = false;
+    for (size_t i = 0; i < field->n_entries; i++)
+        came = came || field->entries[i]->rev == next;
+    uint64_t changed = !came && has_lost(field, bag) ? next : bag->changed;
+    if (changed <= field->changed)
+        return;
+    field->has_changed = true;
+    field->changed = changed;
+}
+
 void mirror_number(const struct agent *agent, Hopnhat__Record *record, const Hopnhat__Record *former,
                    const Hopnhat__Record *other)
 {
     for (size_t i = 0; i < record->n_fields; i++) {
-        const Hopnhat__Field *field = record->fields[i];
+        Hopnhat__Field *field = record->fields[i];
         for (size_t j = 0; j < field->n_entries; j++) {
             Hopnhat__Entry *entry = field->entries[j];
             if (entry->has_rev)
@@ -38,6 +62,7 @@ void mirror_number(const struct agent *agent, Hopnhat__Record *record, const Hop
             entry->has_rev = true;
             entry->rev = rev ? rev : agent->local_rev + 1;
         }
+        number_loss(field, other ? other : former, agent->local_rev + 1);
     }
 }
 

@@ -168,6 +168,8 @@ static bool reads_so(const struct import *import, const Hopnhat__Record *before,
 static bool is_newer(const Hopnhat__Record *before, uint32_t field, const struct shown *shown)
 {
     const Hopnhat__Field *bag = record_field(before, field);
+    if (bag && bag->has_changed && bag->changed > shown->rev) /* members and posts are taken away, too */
+        return true;
     for (size_t i = 0; bag && i < bag->n_entries; i++)
         if (bag->entries[i]->rev > shown->rev)
             return true;
@@ -230,7 +232,7 @@ bool import_read_values(struct import *import, const struct list_row *row, const
             return false;
         if (so)
             continue;
-        if (has_token && assignment->kind == ASSIGN_SET && is_newer(before, field->number, &shown))
+        if (has_token && is_newer(before, field->number, &shown))
             import_problem_add(problem, field->name, "was written anew since this list was exported");
         list->count++;
     }

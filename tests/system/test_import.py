@@ -192,6 +192,24 @@ Misereor,DE,,,,
     equal([row["import"] for row in hue.do("import", "--imports", "--json").lines()], [2, 1], "imports")
 
 
+def check_stale_exports(bench, sides, record):
+    """What somebody has taken away since does not come back by an export of before."""
+    taken = {"notes": "-1; 2", "sectors": "c\\d", "contacts": "@lan"}
+    for place, (field, value) in enumerate(taken.items()):
+        sides.sync()
+        stale = {}
+        for side in (sides["hue"], sides.hub):
+            stale[side] = bench.path(f"stale-{side.name}.csv")
+            side.do("export", "partner", "--out", stale[side])
+        sides["da-nang" if place else "hue"].do("set", "partner", record, f"{field}-={value}")
+        sides.sync()
+        for side, path in stale.items():
+            answer = bring(side, "partner", path, status=3)
+            equal((counts(answer), answer["rejected"][0]["field"]), ((0, 0, 1, 1), field), side.name)
+            left = side.record("partner", record)["fields"].get(field, [])
+            check(value not in left, f"{field} at {side.name}: {left}")
+
+
 def test_an_own_export_changes_nothing(bench):
     sides = Federation(bench, "hue", "da-nang")
     hue = sides["hue"]
@@ -230,6 +248,7 @@ def test_an_own_export_changes_nothing(bench):
     answer = bring(hue, "partner", write(bench, "edited.csv", edited), status=3)
     equal(counts(answer), (0, 1, 0, 1), "one edited row; one field that somebody else has written since")
     equal(answer["rejected"][0]["field"], "website", "which")
+    check_stale_exports(bench, sides, record)
 
 
 def test_what_a_workbook_cannot_hold(bench):
