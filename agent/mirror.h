@@ -20,7 +20,8 @@ Hopnhat__Record *mirror_get(struct transaction *transaction, uint32_t type, cons
 
 /* Numbers the entries of a record that has come from the hub, or been merged here, and have no rev yet: those
  * that `former` or `other` (either may be NULL) has keep the local rev under which they came, the others get
- * the next. So what somebody was shown can be told from what came later (model/edit.h). */
+ * the next. So what somebody was shown can be told from what came later (model/edit.h). A field that has lost
+ * entries of what people saw (`other`, else `former`), and got none, is marked with the next as well. */
 void mirror_number(const struct agent *agent, Hopnhat__Record *record, const Hopnhat__Record *former,
                    const Hopnhat__Record *other);
 

@@ -37,26 +37,28 @@ static json_t *read_maps(const struct cli *cli, struct error *error)
     return maps;
 }
 
-/* What --key gave, each name apart. A new reference; NULL: memory. */
-static json_t *read_keys(const struct cli *cli)
+/* What --key gave, each name apart. A new reference. */
+static json_t *read_keys(const struct cli *cli, struct error *error)
 {
     json_t *keys = json_array();
     const char *given;
     for (size_t i = 0; keys && (given = cli_option_at(cli, "key", i)); i++)
-        while (*given) {
-            size_t size = strcspn(given, ",");
-            if (size && json_array_append_new(keys, json_stringn(given, size)) < 0)
-                break;
-            given += size + (given[size] == ',');
+        for (size_t size; given; given = given[size] ? given + size + 1 : NULL) {
+            size = strcspn(given, ",");
+            if (size && json_array_append_new(keys, json_stringn(given, size)) == 0)
+                continue;
+            json_decref(keys);
+            error_set(error, ERROR_USAGE, "--key: \"%.80s\" is not FIELD,...", given);
+            return NULL;
         }
+    if (!keys)
+        out_of_memory(error);
     return keys;
 }
 
 static json_t *make_body(struct cli *cli, const struct import_file *file, struct error *error)
 {
-    json_t *maps = read_maps(cli, error), *keys = maps ? read_keys(cli) : NULL;
-    if (maps && !keys)
-        out_of_memory(error);
+    json_t *maps = read_maps(cli, error), *keys = maps ? read_keys(cli, error) : NULL;
     if (!keys) {
         json_decref(maps);
         return NULL;

@@ -188,7 +188,8 @@ static bool run(struct import *import, bool *written, struct error *error)
     if (!transaction)
         return false;
     import_log_start(&import->log, transaction, import->bulk->imports);
-    bool done = import_targets_start(import, error) && take_rows(import, error);
+    bool done =
+        import_targets_start(import, error) && import_names_start(import, error) && take_rows(import, error);
     *written = done && !import->dry_run && import->first.seq;
     if (*written) {
         store_import(import);

@@ -106,6 +106,9 @@ bool import_may_go_on(struct error *error);
 bool import_read_values(struct import *import, const struct list_row *row, const Hopnhat__Record *before,
                         struct assignment_list *list, struct import_problem *problem, struct error *error);
 
+/* Whether records are found by the field: what a row says there tells which one it is about. */
+bool import_is_key(const struct import *import, const Hopnhat__FieldDefinition *field);
+
 /* One cell's text as a value of the field, remembered for the next time. */
 bool import_parse(struct import *import, const Hopnhat__FieldDefinition *field, const char *text,
                   struct bytes *value, struct error *error);
@@ -115,6 +118,10 @@ void import_memo_free(struct import_memo *memo);
  * value of a field that refers to such records. ERROR_INPUT where none, or several, are called so. */
 bool import_parse_reference(struct import *import, const Hopnhat__FieldDefinition *field, const char *text,
                             struct bytes *value, struct error *error);
+
+/* Before the first row: where the list refers to records of its own type, these are those that are there now.
+ * Else it would depend on how many rows have been written what a row finds, and a dry run writes none. */
+bool import_names_start(struct import *import, struct error *error);
 void import_names_free(struct import_names *names);
 
 /* import_target.c: which record a row is about. */

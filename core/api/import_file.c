@@ -49,6 +49,8 @@ static bool decode(struct bytes raw, const char *wanted, struct import_file *fil
                          wanted);
     if (!wanted && !encoding_detect(raw, &encoding, &file->assumed, error))
         return false;
+    if (encoding == LIST_UTF16LE && raw.size > 1 && memcmp(raw.data, "\xFE\xFF", 2) == 0)
+        encoding = LIST_UTF16BE; /* "utf-16" says nothing of the order: its mark does */
     file->encoding = encoding_name(encoding);
     file->text = encoding_read(raw, encoding, &file->size, error);
     return file->text != NULL;

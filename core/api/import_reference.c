@@ -112,6 +112,17 @@ void import_names_free(struct import_names *names)
     }
 }
 
+bool import_names_start(struct import *import, struct error *error)
+{
+    const char *own = type_definition(import->type)->name;
+    for (size_t i = 0; i < import->head.count; i++) {
+        const Hopnhat__FieldDefinition *field = import->head.columns[i].field;
+        if (field && field->reference && strcmp(field->reference, own) == 0)
+            return names_of(import, import->type, error) != NULL;
+    }
+    return true;
+}
+
 bool import_parse_reference(struct import *import, const Hopnhat__FieldDefinition *field, const char *text,
                             struct bytes *value, struct error *error)
 {

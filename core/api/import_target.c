@@ -182,12 +182,16 @@ static bool row_key(struct import *import, const struct list_row *row, uint8_t k
     return true;
 }
 
-static void row_hash(const struct list_row *row, uint8_t hash[IMPORT_HASH_BYTES])
+/* Of what the row says about its record: not of columns that are left out, such as its number in the list. */
+static void row_hash(const struct import *import, const struct list_row *row, uint8_t hash[IMPORT_HASH_BYTES])
 {
     crypto_generichash_state state;
     crypto_generichash_init(&state, NULL, 0, IMPORT_HASH_BYTES);
-    for (size_t i = 0; i < row->count; i++)
-        hash_part(&state, text_trim(row->cells[i]));
+    for (size_t i = 0; i < import->head.count; i++) {
+        const struct list_column *column = &import->head.columns[i];
+        if (column->kind == COLUMN_FIELD && !import_is_key(import, column->field))
+            hash_part(&state, text_trim(row->cells[i]));
+    }
     crypto_generichash_final(&state, hash, IMPORT_HASH_BYTES);
 }
 
@@ -205,14 +209,14 @@ static void new_id(struct import *import, uint8_t id[RECORD_ID_BYTES])
 }
 
 /* A former row about the same record has to say the same. */
-static void compare_rows(const struct list_row *row, struct import_target *target,
-                         struct import_problem *problem)
+static void compare_rows(const struct import *import, const struct list_row *row,
+                         struct import_target *target, struct import_problem *problem)
 {
     uint8_t said[IMPORT_HASH_BYTES];
     char reason[120];
     if (!target->entry || target->entry->line == 0)
         return;
-    row_hash(row, said);
+    row_hash(import, row, said);
     target->repeats = memcmp(said, target->entry->said, sizeof said) == 0;
     if (target->repeats)
         return;
@@ -297,15 +301,14 @@ bool import_find_target(struct import *import, const struct list_row *row, struc
         new_id(import, target->id);
     }
     if (!*problem->reason)
-        compare_rows(row, target, problem);
+        compare_rows(import, row, target, problem);
     return true;
 }
 
 void import_target_taken(struct import *import, const struct list_row *row, struct import_target *target)
 {
-    (void)import;
     if (!target->entry)
         return;
     target->entry->line = row->line;
-    row_hash(row, target->entry->said);
+    row_hash(import, row, target->entry->said);
 }

@@ -70,9 +70,8 @@ bool import_parse(struct import *import, const Hopnhat__FieldDefinition *field, 
         return true;
     }
     struct record_id id;
-    struct bytes trimmed = text_trim(bytes_of_string(text));
-    if (field->kind == HOPNHAT__VALUE_KIND__KIND_REFERENCE && trimmed.size && !record_id_parse(text, &id) &&
-        trimmed.size != RECORD_ID_TEXT_BYTES - 1)
+    if (field->kind == HOPNHAT__VALUE_KIND__KIND_REFERENCE && text_trim(bytes_of_string(text)).size &&
+        !record_id_parse(text, &id))
         return import_parse_reference(import, field, text, value, error);
     if (!value_parse_date(&import->edits, field, text, import->present_year, value, error))
         return false;
@@ -194,7 +193,7 @@ static bool row_token(const struct import *import, const struct list_row *row, c
     return false;
 }
 
-static bool is_key(const struct import *import, const Hopnhat__FieldDefinition *field)
+bool import_is_key(const struct import *import, const Hopnhat__FieldDefinition *field)
 {
     for (size_t i = 0; i < import->key_count; i++)
         if (import->keys[i] == field)
@@ -216,7 +215,7 @@ bool import_read_values(struct import *import, const struct list_row *row, const
         struct assignment *assignment = &list->items[list->count];
         struct bytes *values = NULL;
         bool so = false;
-        if (!field || (before && is_key(import, field)))
+        if (!field || (before && import_is_key(import, field)))
             continue;
         *assignment = (struct assignment){
             .definition = field,
