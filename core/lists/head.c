@@ -102,7 +102,15 @@ static size_t count_uneven(const struct place *place, const struct search *searc
     return uneven;
 }
 
-/* The best place for the headings under that separator. */
+static size_t count_used(const struct list_row *row)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < row->count; i++)
+        used += text_trim(row->cells[i]).size > 0;
+    return used;
+}
+
+/* The best place for the headings under that separator. A title may read like one of them. */
 static struct place best_place(struct bytes text, char separator, const struct search *search)
 {
     struct place best = {.separator = separator};
@@ -110,7 +118,7 @@ static struct place best_place(struct bytes text, char separator, const struct s
     struct list_row row;
     for (int i = 0; i < LOOKED_AT && next_row(&reader, search, &row); i++) {
         size_t count = count_named(search, &row);
-        if (count <= best.named)
+        if (count < best.named || (count == best.named && count_used(&row) <= count_used(&best.row)))
             continue;
         best.named = count;
         best.row = row;
@@ -231,7 +239,9 @@ bool list_find_head(struct bytes text, const struct catalog_type *type, const st
         struct place place = best_place(text, *separator, &search);
         if (error->code != ERROR_NONE)
             return false;
-        if (place.named > best.named || (place.named == best.named && place.uneven < best.uneven))
+        if (place.named > best.named || (place.named == best.named && place.uneven < best.uneven) ||
+            (place.named == best.named && place.uneven == best.uneven &&
+             count_used(&place.row) > count_used(&best.row)))
             best = place;
     }
     if (best.named == 0)

@@ -92,6 +92,13 @@ static void title_lines_are_passed_over(void **state)
     finds("DANH SÁCH ĐỐI TÁC\t\t\n\nĐối tác\n\t\nTên tổ chức\tNước\tNăm\nPlan\tPháp\t1999\n", NULL, 0);
     assert_int_equal(head.separator, '\t');
     assert_int_equal(head.line, 5);
+    static const char *const titled[] = {"ĐỐI TÁC\nSTT;Tên tổ chức\n1;Plan\n2;Oxfam\n",
+                                         "ĐỐI TÁC;\nSTT;Tên tổ chức\n1;Plan\n2;Oxfam\n"};
+    for (size_t i = 0; i < sizeof titled / sizeof *titled; i++) { /* like a heading */
+        finds(titled[i], NULL, 0);
+        assert_int_equal(head.line, 2);
+        assert_string_equal(field_at(1), "name");
+    }
     finds("\"a title;\nof two lines\"\nname;country\n", NULL, 0);
     assert_int_equal(head.line, 3);
 }
