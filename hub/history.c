@@ -18,7 +18,9 @@ struct listing {
     const struct hub *hub;
     struct transaction *snapshot;
     const Hopnhat__Record *record;
-    uint64_t from; /* the rev from which on the reader may know */
+    uint64_t from;                /* the rev from which on the reader may know; 0: all */
+    const Hopnhat__Record *found; /* the record as it came to the reader's group (NULL: cannot be told), */
+    bool looked;                  /* once that was asked for */
     struct arena *arena;
     Hopnhat__HistoryAnswer *answer;
     size_t most_bytes;  /* of the answer */
@@ -82,9 +84,28 @@ static void put_value(struct bytes value, protobuf_c_boolean *has, ProtobufCBina
     *to = (ProtobufCBinaryData){value.size, (uint8_t *)(uintptr_t)value.data};
 }
 
+/* Whether the value ever stood where the reader could see it: when the record came to the reader's group, or
+ * since. What was superseded before by one may be named later by another, who had not seen that. */
+static bool was_visible(struct listing *listing, uint32_t field, struct entry_id id)
+{
+    const struct history_span until_from = {.as_of_ms = UINT64_MAX, .until_rev = listing->from};
+    struct history_step written;
+    struct error unreadable; /* refused, or not known any more: nobody could see it */
+    if (!history_step(listing->snapshot, listing->record, id.dot, listing->arena, &written, &unreadable))
+        return false;
+    if (written.rev >= listing->from)
+        return true;
+    if (!listing->looked)
+        listing->found =
+            history_replay(listing->snapshot, listing->record, &until_from, listing->arena, &unreadable);
+    listing->looked = true;
+    const Hopnhat__Field *bag = listing->found ? record_field(listing->found, field) : NULL;
+    return bag && bag_find(bag, id);
+}
+
 /* A value that the step superseded. */
 static Hopnhat__HistoryValue *old_value(struct listing *listing, const struct history_step *step,
-                                        struct entry_id id)
+                                        uint32_t field, struct entry_id id)
 {
     Hopnhat__HistoryValue *old = arena_alloc(listing->arena, sizeof *old);
     struct change change;
@@ -100,9 +121,8 @@ static Hopnhat__HistoryValue *old_value(struct listing *listing, const struct hi
     old->index = id.index;
     old->office = office_of(listing, id.dot.replica);
     old->has_withheld = old->withheld = true;
-    if (step->rev <= listing->from &&
-        listing->from) /* it was there before the record came to the reader's group */
-        return old;
+    if (listing->from && (step->rev <= listing->from || !was_visible(listing, field, id)))
+        return old; /* it was there before the record came to the reader's group, and not since */
     const Hopnhat__LogRow *row = log_row(listing->snapshot, id.dot, listing->arena);
     if (!row ||
         !change_unpack(&change, id.dot, bytes_of(row->logged.data, row->logged.len), listing->arena,
@@ -153,7 +173,7 @@ static Hopnhat__HistoryOp *op_of(struct listing *listing, const struct history_s
         add_value(listing, change_value(&step->change, number), op);
     op->superseded = old;
     for (size_t i = 0; i < count && from->field != HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED; i++) {
-        if (!(old[i] = old_value(listing, step, op_superseded(&step->change, from, i))))
+        if (!(old[i] = old_value(listing, step, from->field, op_superseded(&step->change, from, i))))
             return NULL;
         op->n_superseded++;
     }
@@ -234,8 +254,9 @@ static bool judge_reader(const struct office *reader, const Hopnhat__Record *rec
 static bool answer_as_of(const struct listing *listing, uint64_t as_of_ms)
 {
     Hopnhat__HistoryAnswer *answer = listing->answer;
-    answer->record = history_replay(listing->snapshot, listing->record, as_of_ms, listing->from,
-                                    listing->arena, listing->error);
+    const struct history_span span = {.as_of_ms = as_of_ms, .until_rev = UINT64_MAX, .from = listing->from};
+    answer->record =
+        history_replay(listing->snapshot, listing->record, &span, listing->arena, listing->error);
     if (answer->record && hopnhat__record__get_packed_size(answer->record) > listing->whole_bytes) {
         answer->record = NULL;
         return error_set(listing->error, ERROR_LIMIT,

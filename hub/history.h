@@ -21,10 +21,18 @@ bool history_answer(const struct hub *hub, struct transaction *snapshot, const s
                     const Hopnhat__History *request, struct arena *arena, Hopnhat__HistoryAnswer *answer,
                     struct error *error);
 
-/* For history.c: the record as of request->as_of_ms; NULL on error. Only changes from the rev `from` on may
- * be its last. */
+/* Which of a record's changes are merged again. */
+struct history_span {
+    uint64_t as_of_ms;  /* those admitted up to then, */
+    uint64_t until_rev; /* of these, those up to this rev */
+    uint64_t from;      /* the rev by which the record came into the reader's group (0: all may be read): what
+                           lacks any change up to it the reader never saw, and may not see now */
+};
+
+/* The record as those changes make it, in the arena; NULL on error: ERROR_NOT_FOUND (there are none),
+ * ERROR_REFUSED (by span->from), ERROR_LIMIT, ERROR_MEMORY, ERROR_CORRUPT, the store's. */
 Hopnhat__Record *history_replay(struct transaction *snapshot, const Hopnhat__Record *record,
-                                uint64_t as_of_ms, uint64_t from, struct arena *arena, struct error *error);
+                                const struct history_span *span, struct arena *arena, struct error *error);
 
 /* A change in the list of those that touched a record. */
 struct history_step {

@@ -93,30 +93,35 @@ static bool note_released(struct replay *replay, struct dot dot, struct arena *a
     return true;
 }
 
-/* The changes up to the time, newest first. *last is the rev of the newest. */
-static bool collect(struct transaction *snapshot, const Hopnhat__Record *record, uint64_t as_of_ms,
-                    struct steps *steps, uint64_t *last, struct arena *scratch, struct error *error)
+/* The changes of the span, newest first. */
+static bool collect(struct transaction *snapshot, const Hopnhat__Record *record,
+                    const struct history_span *span, struct steps *steps, struct arena *scratch,
+                    struct error *error)
 {
     struct history_step step;
     struct dot dot = {record->last_replica, record->last_seq};
+    bool before_joining = false;
     for (; dot.seq; dot = step.previous) {
         void *items = steps->dots;
         arena_reset(scratch);
         if (!history_step(snapshot, record, dot, scratch, &step, error))
             return false;
-        if (time_ms(step.time) > as_of_ms)
+        if (time_ms(step.time) > span->as_of_ms || step.rev > span->until_rev) {
+            before_joining = before_joining || step.rev <= span->from;
             continue;
+        }
         if (steps->count == HISTORY_REPLAYED)
             return error_set(error, ERROR_LIMIT, "the record has more than %d changes up to then",
                              HISTORY_REPLAYED);
         if (!grow(&items, sizeof *steps->dots, steps->count, &steps->capacity, error))
             return false;
         steps->dots = items;
-        if (steps->count == 0)
-            *last = step.rev;
         steps->dots[steps->count++] = dot;
     }
-    return true;
+    if (steps->count == 0)
+        return error_set(error, ERROR_NOT_FOUND, "the record was not there yet");
+    return !before_joining ||
+           error_set(error, ERROR_REFUSED, "the record came into this office's group later");
 }
 
 static bool replay_steps(struct replay *replay, const Hopnhat__Record *record, const struct steps *steps,
@@ -140,21 +145,16 @@ static bool replay_steps(struct replay *replay, const Hopnhat__Record *record, c
 }
 
 Hopnhat__Record *history_replay(struct transaction *snapshot, const Hopnhat__Record *record,
-                                uint64_t as_of_ms, uint64_t from, struct arena *arena, struct error *error)
+                                const struct history_span *span, struct arena *arena, struct error *error)
 {
     struct replay replay = {.snapshot = snapshot};
     struct steps steps = {0};
     struct arena scratch;
-    uint64_t last = 0;
     Hopnhat__Record *result = record_new(arena, record->type, record->id.data);
     arena_init(&scratch, STEP_ARENA_BYTES);
     bool done = (result || out_of_memory(error)) &&
-                collect(snapshot, record, as_of_ms, &steps, &last, &scratch, error);
-    if (done && steps.count == 0)
-        done = error_set(error, ERROR_NOT_FOUND, "the record was not there yet");
-    if (done && last < from)
-        done = error_set(error, ERROR_REFUSED, "the record came into this office's group later");
-    done = done && replay_steps(&replay, record, &steps, result, &scratch, arena, error);
+                collect(snapshot, record, span, &steps, &scratch, error) &&
+                replay_steps(&replay, record, &steps, result, &scratch, arena, error);
     arena_release(&scratch);
     free(steps.dots);
     free(replay.replicas);

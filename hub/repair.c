@@ -169,8 +169,9 @@ static bool merge_again(struct repair *repair, struct missing *one)
         return out_of_memory(repair->error);
     shell->last_replica = one->last.replica;
     shell->last_seq = one->last.seq;
+    const struct history_span all = {.as_of_ms = UINT64_MAX, .until_rev = UINT64_MAX};
     Hopnhat__Record *record =
-        history_replay(&repair->transaction, shell, UINT64_MAX, 0, &repair->arena, repair->error);
+        history_replay(&repair->transaction, shell, &all, &repair->arena, repair->error);
     if (!record)
         return false;
     if (record->rev > one->rev || !bytes_equal(fold_group(record), bytes_of_string(one->group)))

@@ -111,9 +111,9 @@ static void compare_record(struct comparison *comparison, const Hopnhat__Record 
 /* All changes of the record merged again, as its history lists them, are the record. */
 static void check_history(struct comparison *comparison, const Hopnhat__Record *record)
 {
+    const struct history_span all = {.as_of_ms = UINT64_MAX, .until_rev = UINT64_MAX};
     struct error error;
-    const Hopnhat__Record *again =
-        history_replay(&comparison->hub, record, UINT64_MAX, 0, &comparison->arena, &error);
+    const Hopnhat__Record *again = history_replay(&comparison->hub, record, &all, &comparison->arena, &error);
     if (!again || !same_bags(record, again))
         world_fail(comparison->world, "the history of %02x%02x… merged again is not the record (%s)",
                    record->id.data[0], record->id.data[1], again ? "content" : error.text);

@@ -158,6 +158,32 @@ def test_a_group_knows_only_its_own_time(bench):
     equal(call_http(world.hub, "GET", path + "0123456789abcdef.1")[0], 400, "before another's change")
 
 
+def test_what_a_group_never_saw_is_not_told_by_a_late_change(bench):
+    """A second machine of the owner, which did not know that the record moved, names what was replaced."""
+    world = Federation(bench, "hue", "da-nang")
+    late = world.join("hue", "late")
+    record = add(world["hue"], "partner", "name=Known", "address=Secret", "group=office:hue")
+    world.sync()
+    late.stop()
+    late.do("set", "partner", record, "address=Second", "website=w")
+    now()
+    between = now()
+    world["hue"].do("set", "partner", record, "address=Here", "group=everyone")
+    world.sync("hue", "da-nang")
+    late.start()
+    world.sync()
+    came, move = history(world["da-nang"], record)
+    equal([op(change, "address")["value"] for change in (came, move)], ["Second", "Here"], "what was written")
+    text = world["da-nang"].do("history", "partner", record, "--json").out
+    check("Secret" not in text, f"what was replaced before: {text!r}")
+    result = world["da-nang"].do("history", "partner", record, "--as-of", between, status=1)
+    check("later" in result.err, f"as of before: {result.err!r}")
+    for daemon in (world["hue"], world.hub):
+        equal(olds(history(daemon, record)[0], "address"), ["Secret"], f"{daemon.name} knows all")
+        then = daemon.do("history", "partner", record, "--as-of", between).out
+        check("Second" in then, f"also as of then: {then!r}")
+
+
 def test_long_histories_come_in_pages(bench):
     world = Federation(bench, "hue")
     record = add(world["hue"], "partner", "name=0")
