@@ -28,6 +28,14 @@ static struct bytes value_at(const struct check *check, size_t op)
     return change_value(check->change, check->change->first_op[check->edit] + op);
 }
 
+/* Whether the edit was made under this catalog. Who wrote under another one could not know that this one
+ * requires a field, reads a set as one value or has no more new records of a type: that is taken as it was
+ * right there. */
+static bool knew_catalog(const struct check *check)
+{
+    return check->change->body->catalog == catalog_tag(check->catalog);
+}
+
 /* The value that the edit puts into a system field; empty where it does not. */
 static struct bytes value_put(const struct change *change, size_t edit, uint32_t field)
 {
@@ -141,17 +149,19 @@ static bool check_owner(const struct check *check, struct bytes value)
                      (int)(value.size > 80 ? 80 : value.size), (const char *)value.data);
 }
 
-static bool policy_knows(const Hopnhat__FieldDefinition *definition, Hopnhat__OpKind kind)
+static bool policy_knows(const struct check *check, const Hopnhat__FieldDefinition *definition,
+                         Hopnhat__OpKind kind)
 {
-    bool many = definition->policy == HOPNHAT__MERGE_POLICY__UNION ||
-                definition->policy == HOPNHAT__MERGE_POLICY__THREAD;
+    bool counter = definition->policy == HOPNHAT__MERGE_POLICY__SUM;
     switch (kind) {
     case HOPNHAT__OP_KIND__ADD:
-        return definition->policy == HOPNHAT__MERGE_POLICY__SUM;
+        return counter;
     case HOPNHAT__OP_KIND__DROP:
-        return many || definition->number == HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED;
+        if (definition->number < FIRST_CATALOG_NUMBER)
+            return definition->number == HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED;
+        return !counter && (!fold_reads_one(definition->policy) || !knew_catalog(check));
     default:
-        return definition->policy != HOPNHAT__MERGE_POLICY__SUM;
+        return !counter;
     }
 }
 
@@ -177,7 +187,7 @@ static bool check_value(const struct check *check, const Hopnhat__FieldDefinitio
         return error_set(check->error, ERROR_INPUT, "a purge has no value");
     if (is_left_as_is(check, definition, value))
         return true;
-    if (definition->required && kind == HOPNHAT__OP_KIND__PUT && value.size == 0)
+    if (definition->required && kind == HOPNHAT__OP_KIND__PUT && value.size == 0 && knew_catalog(check))
         return error_set(check->error, ERROR_INPUT, "%s is required and cannot be cleared", definition->name);
     if (kind == HOPNHAT__OP_KIND__ADD && value.size == 0)
         return error_set(check->error, ERROR_INPUT, "%s: how much is added?", definition->name);
@@ -200,7 +210,7 @@ static bool check_op(const struct check *check, size_t place, Hopnhat__RefusalRe
     if (!definition)
         return error_set(check->error, ERROR_INPUT, "the type %s has no field number %u",
                          type_definition(check->type)->name, op->field);
-    if (!policy_knows(definition, op->kind))
+    if (!policy_knows(check, definition, op->kind))
         return error_set(check->error, ERROR_INPUT, "%s: not an operation of this field's policy",
                          definition->name);
     if (change_is_erased(check->change, check->change->first_op[check->edit] + place)
@@ -254,10 +264,12 @@ static bool check_order(const struct check *check)
 static bool check_new(const struct check *check)
 {
     const Hopnhat__TypeDefinition *type = type_definition(check->type);
-    if (type->retired)
-        return error_set(check->error, ERROR_INPUT, "the type %s is retired: no new records", type->name);
     if (!has_value(check, HOPNHAT__SYSTEM_FIELD__SYSTEM_OWNER))
         return error_set(check->error, ERROR_INPUT, "a new %s needs an owner", type->name);
+    if (!knew_catalog(check))
+        return true;
+    if (type->retired)
+        return error_set(check->error, ERROR_INPUT, "the type %s is retired: no new records", type->name);
     for (size_t i = 0; i < type->n_fields; i++)
         if (type->fields[i]->required && !type->fields[i]->retired &&
             !has_value(check, type->fields[i]->number))

@@ -186,6 +186,31 @@ def test_offices_work_on_across_two_versions(bench):
     equal(world["hue"].status()["refused"], 0, "nothing was refused")
 
 
+def test_what_was_right_before_the_catalog_came_is_taken(bench):
+    """hue is away while a set becomes a field of one value, and another field is required."""
+    world = Federation(bench, "hue", "da-nang")
+    record = add(world["hue"], "partner", "name=One", "sectors+=health", "sectors+=water")
+    world.sync()
+    world["hue"].stop()
+    world["hue"].do("set", "partner", record, "sectors-=water", "address=Hue")
+    mine = add(world["hue"], "partner", "name=Two")
+    world.hub.do("catalog", "apply", altered(
+        bench, ("name: sectors, policy: union,", "name: sectors, policy: review,"),
+        ("name: website,", "name: website, required: true,")))
+    row, = world.hub.do("conflicts", "--json").lines()
+    equal(row["field"], "sectors", "open since the set is read as one value")
+    world["hue"].start()
+    world.sync()
+    for daemon in (world.hub, world["hue"], world["da-nang"]):
+        got = fields(daemon, "partner", record)
+        equal((got["sectors"], got["address"]), ("health", "Hue"), f"what hue did, at {daemon.name}")
+        equal(fields(daemon, "partner", mine)["name"], "Two", f"the new one at {daemon.name}")
+    equal(world.hub.do("conflicts").out, "", "the one that is left was settled by who removed the other")
+    equal((world["hue"].status()["refused"], world.hub.status()["quarantined"]), (0, 0), "refused")
+    result = world["hue"].do("add", "partner", "name=Three", status=1)
+    check("website is required" in result.err, f"now that hue knows: {result.err!r}")
+
+
 def test_an_office_is_ahead_of_the_hub(bench):
     """The hub comes back from before version 2; an office goes on under it."""
     world = Federation(bench, "hue", "da-nang")

@@ -39,6 +39,7 @@ static const char RULES[] =
 
 static struct arena arena;
 static struct catalog *catalog;
+static uint32_t made_under; /* the tag of the catalog under which the changes are made */
 static struct error error;
 
 static const char *const hue_groups[] = {"everyone", "office:hue", "cluster:3"};
@@ -56,6 +57,7 @@ static int setup(void **state)
     (void)state;
     arena_init(&arena, 4 * TEST_ARENA_BYTES);
     catalog = catalog_of(RULES);
+    made_under = catalog_tag(catalog);
     return 0;
 }
 
@@ -92,6 +94,7 @@ static struct verdict check(const struct office *office, const Hopnhat__Record *
     struct verdict verdict = {0};
     struct new_op *copy = arena_copy(&arena, ops, count * sizeof *ops);
     struct change change = change_of_ops(&arena, 9, 9, type, copy, count);
+    change.body->catalog = made_under;
     error.code = ERROR_NONE;
     verdict.allowed =
         check_edit(catalog, &change, 0, before, &(struct writer){office}, &verdict.reason, &error);
@@ -378,6 +381,27 @@ static void each_policy_knows_its_operations(void **state)
     REFUSED(&hue, record, ANYBODYS, wrong, ADD(DELETED, "3"));
 }
 
+/* Since then the name has become a required field that reads one value, and the type old was retired. */
+static void what_was_right_under_another_catalog_is_taken(void **state)
+{
+    (void)state;
+    const Hopnhat__Record *record = record_in(ANYBODYS, "everyone");
+    made_under = ~catalog_tag(catalog);
+    ALLOWED(&hue, NULL, ANYBODYS, NEW("everyone", "hue"));
+    ALLOWED(&hue, record, ANYBODYS, PUT(NAME, ""));
+    ALLOWED(&hue, record, ANYBODYS, DROP(NAME));
+    ALLOWED(&hue, NULL, RETIRED, NEW("everyone", "hue"));
+    REFUSED(&hue, NULL, ANYBODYS, wrong, PUT(GROUP, "everyone"));
+    REFUSED(&hue, record, ANYBODYS, wrong, DROP(GROUP));
+    REFUSED(&hue, record, ANYBODYS, wrong, DROP(OWNER));
+    REFUSED(&hue, record, ANYBODYS, wrong, DROP(20));
+    REFUSED(&hue, record, ANYBODYS, wrong, PUT(20, "3"));
+    REFUSED(&hue, record, ANYBODYS, wrong, ADD(NAME, "3"));
+    REFUSED(&hue, record, ANYBODYS, wrong, PUT(21, "yesterday"));
+    REFUSED(&hanoi, record, ANYBODYS, rights, DROP(18));
+    made_under = catalog_tag(catalog);
+}
+
 static void a_deletion_is_one_that_can_be_read(void **state)
 {
     (void)state;
@@ -429,6 +453,7 @@ int main(void)
         cmocka_unit_test(what_headquarters_writes_stays_where_it_put_it),
         cmocka_unit_test(nobody_owns_a_record_before_it_is_made),
         cmocka_unit_test(required_fields_are_there_and_stay),
+        cmocka_unit_test(what_was_right_under_another_catalog_is_taken),
         cmocka_unit_test(what_the_catalog_does_not_know_is_refused),
         cmocka_unit_test(each_policy_knows_its_operations),
         cmocka_unit_test(a_full_field_is_told_by_its_name),
