@@ -46,7 +46,7 @@ void erasure_come(struct agent *agent, struct transaction *transaction, const Ho
 static void put_clean(struct transaction *transaction, struct dot dot, Hopnhat__LogRow *row,
                       struct bytes stored, struct arena *arena)
 {
-    static char gone[] = "refused; the reason quoted what has been erased since";
+    static char gone[] = "refused; the reason is not kept, since it may quote what has been erased";
     struct key key;
     key_dot(&key, dot.replica, dot.seq);
     row->logged = (ProtobufCBinaryData){stored.size, (uint8_t *)(uintptr_t)stored.data};

@@ -116,7 +116,7 @@ static bool take_history(struct taking *taking, take_increment_function *take_in
 static bool take_refused(struct taking *taking, const Hopnhat__Quarantined *read, struct arena *arena,
                          struct error *error)
 {
-    static char gone[] = "refused; the reason quoted what has been erased since";
+    static char gone[] = "refused; the reason is not kept, since it may quote what has been erased";
     Hopnhat__Quarantined row = *read;
     struct dot dot = {row.refusal->replica, row.refusal->seq};
     struct logged logged;

@@ -1,6 +1,7 @@
 #include "api/cli.h"
 
 #include "api/cli_help.h"
+#include "api/table.h"
 #include "base/limits.h"
 #include "net/http_request.h"
 #include "net/keys.h"
@@ -125,13 +126,19 @@ static const char *path_of(struct cli *cli, const char *path_format, va_list arg
     return path;
 }
 
-static bool call(struct cli *cli, const char *method, const char *path, json_t *body, json_t **answer,
-                 struct error *error)
+bool cli_call_path(struct cli *cli, const char *method, const char *path, const json_t *body, json_t **answer,
+                   struct error *error)
 {
     struct client *client = path ? cli_client(cli, error) : NULL;
     if (!path)
         return error_set(error, ERROR_MEMORY, "out of memory");
-    return client && client_call(client, method, path, body, answer, error);
+    if (!client || !client_call(client, method, path, body, answer, error))
+        return false;
+    if (cli->json || table_clean(*answer, error))
+        return true;
+    json_decref(*answer);
+    *answer = NULL;
+    return false;
 }
 
 bool cli_call(struct cli *cli, const char *method, json_t *body, json_t **answer, struct error *error,
@@ -141,7 +148,7 @@ bool cli_call(struct cli *cli, const char *method, json_t *body, json_t **answer
     va_start(arguments, path_format);
     const char *path = path_of(cli, path_format, arguments);
     va_end(arguments);
-    return call(cli, method, path, body, answer, error);
+    return cli_call_path(cli, method, path, body, answer, error);
 }
 
 bool cli_send(struct cli *cli, const char *method, json_t *body, struct error *error, const char *path_format,
@@ -152,7 +159,7 @@ bool cli_send(struct cli *cli, const char *method, json_t *body, struct error *e
     va_start(arguments, path_format);
     const char *path = path_of(cli, path_format, arguments);
     va_end(arguments);
-    bool done = body ? call(cli, method, path, body, &answer, error)
+    bool done = body ? cli_call_path(cli, method, path, body, &answer, error)
                      : error_set(error, ERROR_USAGE, "what was given is no UTF-8 text");
     json_decref(body);
     if (done && cli->json)

@@ -67,11 +67,15 @@ bool cli_number(const struct cli *cli, const char *name, uint64_t absent, uint64
                 struct error *error);
 
 /* Sends a request to the daemon, or to the store itself; path_and_query is a format, each of whose arguments
- * is a string that is escaped first. As client_call. */
+ * is a string that is escaped first. As client_call; an answer for people is cleaned as table_clean does. */
 bool cli_call(struct cli *cli, const char *method, json_t *body, json_t **answer, struct error *error,
               const char *path_format, ...) __attribute__((format(printf, 6, 7)));
 
-/* The same where only a program reads the answer: it is printed with --json. Takes the body; NULL: it could
+/* The same with a path and query as they are (NULL: ERROR_MEMORY). */
+bool cli_call_path(struct cli *cli, const char *method, const char *path, const json_t *body, json_t **answer,
+                   struct error *error);
+
+/* cli_call where only a program reads the answer: it is printed with --json. Takes the body; NULL: it could
  * not be made of what was given, ERROR_USAGE. */
 bool cli_send(struct cli *cli, const char *method, json_t *body, struct error *error, const char *path_format,
               ...) __attribute__((format(printf, 5, 6)));

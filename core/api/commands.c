@@ -191,8 +191,9 @@ void command_print_object(json_t *object)
 static void print_operation(const json_t *edit, const json_t *operation)
 {
     char *value = table_text(json_object_get(operation, "value"));
+    const char *shown = json_is_true(json_object_get(operation, "erased")) ? "(erased)" : value;
     printf("    %s %s: %s %s %s\n", client_text(edit, "type"), client_text(edit, "id"),
-           client_text(operation, "operation"), client_text(operation, "field"), value ? value : "");
+           client_text(operation, "operation"), client_text(operation, "field"), shown ? shown : "");
     free(value);
 }
 

@@ -228,8 +228,7 @@ static bool run_report(struct cli *cli, struct error *error)
         return error_set(error, ERROR_USAGE, "give one of --csv and --json");
     const char *path = arena_format(&cli->arena, "/v1/report/%s", cli_escape(cli, cli->arguments[0]));
     path = command_path(cli, path, asked, error);
-    struct client *client = path ? cli_client(cli, error) : NULL;
-    bool done = client && client_call(client, "GET", path, NULL, &report, error) &&
+    bool done = path && cli_call_path(cli, "GET", path, NULL, &report, error) &&
                 (cli->json ? print_report_json(report, error) : print_report(cli, report, error));
     json_decref(report);
     return done;

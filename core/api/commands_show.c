@@ -82,8 +82,7 @@ bool command_each(struct cli *cli, const char *path, const char *key,
         const char *joint = !after ? "" : strchr(path, '?') ? "&after=" : "?after=";
         if (asprintf(&whole, "%s%s%s", path, joint, after ? after : "") < 0)
             whole = NULL;
-        struct client *client = whole ? cli_client(cli, error) : NULL;
-        done = client && client_call(client, "GET", whole, NULL, &page, error);
+        done = cli_call_path(cli, "GET", whole, NULL, &page, error);
         free(whole);
         const json_t *items = json_object_get(page, key), *next = json_object_get(page, "next");
         for (size_t i = 0; done && i < json_array_size(items); i++)

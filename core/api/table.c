@@ -152,6 +152,40 @@ void table_print_text(const char *text, FILE *to)
     }
 }
 
+static bool clean_text(json_t *text, struct error *error)
+{
+    char *copy = strdup(json_string_value(text)), *to = copy;
+    struct glyph glyph;
+    for (const char *from = copy; from && *from; from += glyph.bytes) {
+        glyph = next_glyph(from);
+        if (glyph.plain || *from == '\n' || *from == '\t') {
+            memmove(to, from, glyph.bytes);
+            to += glyph.bytes;
+        } else {
+            *to++ = ' ';
+        }
+    }
+    if (to)
+        *to = '\0';
+    bool done = copy && json_string_set(text, copy) == 0;
+    free(copy);
+    return done || error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+bool table_clean(json_t *value, struct error *error)
+{
+    const char *name;
+    json_t *part;
+    bool done = !json_is_string(value) || clean_text(value, error);
+    json_object_foreach(value, name, part)
+    {
+        done = done && table_clean(part, error);
+    }
+    for (size_t i = 0; done && i < json_array_size(value); i++)
+        done = table_clean(json_array_get(value, i), error);
+    return done;
+}
+
 static char *join(const json_t *array)
 {
     char *joined = strdup("");

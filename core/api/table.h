@@ -26,6 +26,10 @@ void table_print(const struct table *table, FILE *to);
 /* Prints the text as a cell shows it: control characters as blanks. */
 void table_print_text(const char *text, FILE *to);
 
+/* Makes blanks of the control characters in all texts of the value, but for line feeds and tabs: others wrote
+ * them, and a terminal would obey. ERROR_MEMORY. */
+bool table_clean(json_t *value, struct error *error);
+
 /* A JSON value as a cell: arrays joined by "; ", null empty. Malloc'd; NULL: out of memory. */
 char *table_text(const json_t *value);
 

@@ -59,6 +59,18 @@ def test_a_conflict_from_open_to_settled(bench):
     world.hub.do("verify")
 
 
+def test_a_note_does_not_command_the_terminal(bench):
+    world, record = start(bench, "hue", "da-nang")
+    apart(world, record, hue="status=active", da_nang="status=dormant")
+    world["hue"].machine = {"HOPNHAT_AUTHOR": "an\x1b[31m"}
+    resolve(world["hue"], record, "status", "--take", "1", "--note", "two\nlines\x1b[2J\x9b1m")
+    world.sync()
+    for command in (("conflicts", "--settled"), ("history", "partner", record)):
+        text = world.hub.do(*command).out
+        check("two\nlines [2J 1m" in text and "an [31m" in text, f"{command[0]}: {text!r}")
+    equal(conflicts(world.hub, "--settled")[0]["note"], "two\nlines\x1b[2J\x9b1m", "for programs as it came")
+
+
 def test_two_offices_settle_differently(bench):
     world, record = start(bench, "hue", "da-nang")
     apart(world, record, hue="status=active", da_nang="status=dormant")

@@ -79,6 +79,16 @@ def test_what_was_superseded_stays_so(bench):
         equal(fields(daemon, "partner", record)["address"], "Both seen", f"the address at {daemon.name}")
 
 
+def test_what_was_erased_of_it_is_said_so(bench):
+    world, record, dot = moved_away(bench)
+    world.hub.do("erase", "partner", record, "address", "--reason", "case 1")
+    world.sync()
+    for daemon, command in ((world.hub, ("quarantine", "show", dot)), (world["da-nang"], ("rejected",))):
+        text = daemon.do(*command).out
+        check("put address (erased)" in text and "put website w" in text, f"what: {text!r}")
+        check("may quote what has been erased" in text, f"why: {text!r}")
+
+
 def test_drop_keeps_it_on_record(bench):
     world, record, dot = moved_away(bench)
     world.hub.do("quarantine", "drop", dot, "--note", "no")

@@ -79,12 +79,26 @@ static void json_becomes_text(void **state)
     }
 }
 
+static void a_terminal_is_not_told_what_to_do(void **state)
+{
+    (void)state;
+    struct error error;
+    json_t *json = json_pack("{s:[s, i], s:{s:s}}", "texts", "a\x1b[2J\x7f\xc2\x9b\rb", 7, "deep", "note",
+                             "Đà\n\tNẵng\x07");
+    json_t *wanted = json_pack("{s:[s, i], s:{s:s}}", "texts", "a [2J   b", 7, "deep", "note", "Đà\n\tNẵng ");
+    assert_true(table_clean(json, &error));
+    assert_true(json_equal(json, wanted));
+    json_decref(json);
+    json_decref(wanted);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_align_by_width),
         cmocka_unit_test(wide_cells_are_cut),
         cmocka_unit_test(json_becomes_text),
+        cmocka_unit_test(a_terminal_is_not_told_what_to_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
