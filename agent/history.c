@@ -1,5 +1,6 @@
 #include "agent/history.h"
 
+#include "agent/erasure.h"
 #include "agent/log.h"
 #include "agent/records.h"
 #include "agent/whose.h"
@@ -13,7 +14,8 @@ enum { STEP_ARENA_BYTES = 64 * 1024 * 1024, MOST_ENTRIES = 1000 };
 struct listing {
     const struct agent *agent;
     struct transaction *snapshot;
-    const Hopnhat__Record *record; /* as people see it */
+    const Hopnhat__Record *record;  /* as people see it */
+    const Hopnhat__Record *erasure; /* what was erased of it; NULL: nothing */
     struct whose whose;
     struct arena *arena, scratch; /* scratch: of one row */
     Hopnhat__HistoryAnswer *answer;
@@ -81,7 +83,10 @@ static Hopnhat__HistoryOp *op_of(struct listing *listing, const struct change *c
     if (!put_value(listing, change_value(change, number), &op->has_value, &op->value))
         return NULL;
     for (size_t i = 0; i < count; i++) {
-        if (!(old[i] = old_value(listing, op_superseded(change, from, i))))
+        struct entry_id id = op_superseded(change, from, i);
+        if (erasure_has(listing->erasure, id))
+            continue;
+        if (!(old[op->n_superseded] = old_value(listing, id)))
             return NULL;
         op->n_superseded++;
     }
@@ -234,6 +239,7 @@ bool history_here(const struct agent *agent, struct transaction *snapshot, const
                          "how a record was is known at the hub only, and the hub is away");
     listing.limit = request->has_limit && request->limit < MOST_ENTRIES ? request->limit : MOST_ENTRIES;
     listing.record = agent_record(snapshot, request->type, request->record.data, arena);
+    listing.erasure = agent_erasure(snapshot, request->type, request->record.data, arena);
     answer->entries = arena_alloc(arena, MOST_ENTRIES * sizeof(Hopnhat__HistoryEntry *));
     if (!listing.record)
         return error_set(error, ERROR_NOT_FOUND, "there is no such record here");

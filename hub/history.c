@@ -103,17 +103,32 @@ static bool was_visible(struct listing *listing, uint32_t field, struct entry_id
     return bag && bag_find(bag, id);
 }
 
-/* A value that the step superseded. */
-static Hopnhat__HistoryValue *old_value(struct listing *listing, const struct history_step *step,
-                                        uint32_t field, struct entry_id id)
+/* Whether the op is one of an erasure, which is named in another record by who had been told of it. */
+static bool is_of_erasure(const struct listing *listing, const struct change *change, uint32_t number)
 {
-    Hopnhat__HistoryValue *old = arena_alloc(listing->arena, sizeof *old);
+    size_t edit = change->body->n_edits - 1;
+    while (change->first_op[edit] > number)
+        edit--;
+    return change->body->edits[edit]->type == HOPNHAT__BUILT_IN_TYPE__TYPE_ERASURE &&
+           listing->record->type != HOPNHAT__BUILT_IN_TYPE__TYPE_ERASURE;
+}
+
+/* A value that the step's op superseded. */
+static bool add_old_value(struct listing *listing, const struct history_step *step, struct entry_id id,
+                          Hopnhat__HistoryOp *op)
+{
     struct change change;
     struct error unreadable;
-    if (!old) {
-        out_of_memory(listing->error);
-        return NULL;
-    }
+    const Hopnhat__LogRow *row = log_row(listing->snapshot, id.dot, listing->arena);
+    bool known = row &&
+                 change_unpack(&change, id.dot, bytes_of(row->logged.data, row->logged.len), listing->arena,
+                               &unreadable) &&
+                 id.index < change.op_count;
+    if (known && is_of_erasure(listing, &change, id.index))
+        return true;
+    Hopnhat__HistoryValue *old = arena_alloc(listing->arena, sizeof *old);
+    if (!old)
+        return out_of_memory(listing->error);
     hopnhat__history_value__init(old);
     old->replica = id.dot.replica;
     old->seq = id.dot.seq;
@@ -121,24 +136,17 @@ static Hopnhat__HistoryValue *old_value(struct listing *listing, const struct hi
     old->index = id.index;
     old->office = office_of(listing, id.dot.replica);
     old->has_withheld = old->withheld = true;
-    if (listing->from && (step->rev <= listing->from || !was_visible(listing, field, id)))
-        return old; /* it was there before the record came to the reader's group, and not since */
-    const Hopnhat__LogRow *row = log_row(listing->snapshot, id.dot, listing->arena);
-    if (!row ||
-        !change_unpack(&change, id.dot, bytes_of(row->logged.data, row->logged.len), listing->arena,
-                       &unreadable) ||
-        id.index >= change.op_count)
-        return old;
+    op->superseded[op->n_superseded++] = old;
+    if (!known || (listing->from && (step->rev <= listing->from || !was_visible(listing, op->field, id))))
+        return true; /* not known, or only before the record came to the reader's group */
     old->has_erased = old->erased = change_is_erased(&change, id.index);
-    if (old->erased)
-        return old;
     struct bytes value = change_value(&change, id.index);
-    if (listing->old_bytes + value.size > OLD_BYTES || !fits(listing, value))
-        return old;
+    if (old->erased || listing->old_bytes + value.size > OLD_BYTES || !fits(listing, value))
+        return true;
     listing->old_bytes += value.size;
     old->has_withheld = old->withheld = false;
     put_value(value, &old->has_value, &old->value);
-    return old;
+    return true;
 }
 
 /* The value that was written, where it fits. */
@@ -158,8 +166,8 @@ static Hopnhat__HistoryOp *op_of(struct listing *listing, const struct history_s
     /* what an increment takes over goes on counting */
     size_t count = from->kind == HOPNHAT__OP_KIND__ADD ? 0 : op_superseded_count(from);
     Hopnhat__HistoryOp *op = arena_alloc(listing->arena, sizeof *op);
-    Hopnhat__HistoryValue **old = arena_alloc(listing->arena, count * sizeof(Hopnhat__HistoryValue *));
-    if (!op || !old) {
+    Hopnhat__HistoryValue **superseded = arena_alloc(listing->arena, count * sizeof(Hopnhat__HistoryValue *));
+    if (!op || !superseded) {
         out_of_memory(listing->error);
         return NULL;
     }
@@ -171,12 +179,10 @@ static Hopnhat__HistoryOp *op_of(struct listing *listing, const struct history_s
     op->has_withheld = op->withheld = change_is_erased(&step->change, number);
     if (from->field != HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED && !op->withheld)
         add_value(listing, change_value(&step->change, number), op);
-    op->superseded = old;
-    for (size_t i = 0; i < count && from->field != HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED; i++) {
-        if (!(old[i] = old_value(listing, step, from->field, op_superseded(&step->change, from, i))))
+    op->superseded = superseded;
+    for (size_t i = 0; i < count && from->field != HOPNHAT__SYSTEM_FIELD__SYSTEM_DELETED; i++)
+        if (!add_old_value(listing, step, op_superseded(&step->change, from, i), op))
             return NULL;
-        op->n_superseded++;
-    }
     return op;
 }
 

@@ -78,6 +78,12 @@ bool erasure_covers(const Hopnhat__Record *erasure, uint32_t field)
     return next_erasure(erasure, field, &place) != NULL;
 }
 
+bool erasure_has(const Hopnhat__Record *erasure, struct entry_id id)
+{
+    const Hopnhat__Field *all = erasure ? record_field(erasure, ERASURE_FIELDS) : NULL;
+    return all && bag_find(all, id);
+}
+
 static bool op_names(const struct change *change, const Hopnhat__Op *op, const Hopnhat__Entry *entry)
 {
     for (size_t i = 0; i < op_superseded_count(op); i++)

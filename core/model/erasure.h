@@ -36,6 +36,9 @@ bool erasure_target(const Hopnhat__Record *erasure, uint32_t *type, uint8_t id[R
  */
 bool erasure_covers(const Hopnhat__Record *erasure, uint32_t field);
 
+/* Whether the entry is one of the erasure's, named in the other record by who had been told. */
+bool erasure_has(const Hopnhat__Record *erasure, struct entry_id id);
+
 /* Whether an op has a value, and its author had not been told of an erasure of its field: the value goes. */
 bool erasure_takes(const Hopnhat__Record *erasure, const struct change *change, const Hopnhat__Op *op);
 

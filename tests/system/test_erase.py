@@ -91,6 +91,14 @@ def test_values_leave_every_file(bench):
     world["hue"].do("set", "partner", person, "address=+1")
     world.sync()
     equal(fields(world["da-nang"], "partner", person)["address"], "+1", "a new phone")
+    world["hue"].do("set", "partner", person, "address=+2")
+    world.sync()
+    world.hub.stop()
+    for daemon in (world.hub, world["hue"]):  # hue without the hub: by its own log
+        newest, new = daemon.do("history", "partner", person, "--json", "--limit", "2").lines()
+        equal([[old["value"] for field in change["fields"] for old in field["superseded"]]
+               for change in (newest, new)], [["+1"], []], f"what the new ones replaced, at {daemon.name}")
+    world.start_hub()
 
 
 def test_what_was_written_before_being_told_goes_too(bench):
