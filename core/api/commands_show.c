@@ -42,6 +42,12 @@ static bool fill_record(struct table *table, json_t *record, struct error *error
         if (!add_pair(table, name, value, holds(open, name) ? "   (open conflict)" : "", error))
             return false;
     }
+    for (size_t i = 0; i < json_array_size(open); i++) { /* also where it reads cleared for now */
+        name = json_string_value(json_array_get(open, i));
+        if (!json_object_get(json_object_get(record, "fields"), name) &&
+            !add_pair(table, name, NULL, "(cleared)   (open conflict)", error))
+            return false;
+    }
     return true;
 }
 

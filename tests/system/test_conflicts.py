@@ -59,6 +59,14 @@ def test_a_conflict_from_open_to_settled(bench):
     world.hub.do("verify")
 
 
+def test_a_field_that_reads_cleared_is_shown_as_open(bench):
+    world, record = start(bench, "hue", "da-nang")
+    apart(world, record, hue="status=active", da_nang="status=")
+    for daemon in (world.hub, world["hue"]):
+        shown = [line.split() for line in daemon.do("get", "partner", record).out.splitlines()]
+        check(["status", "(cleared)", "(open", "conflict)"] in shown, f"at {daemon.name}: {shown}")
+
+
 def test_a_note_does_not_command_the_terminal(bench):
     world, record = start(bench, "hue", "da-nang")
     apart(world, record, hue="status=active", da_nang="status=dormant")
