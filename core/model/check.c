@@ -4,7 +4,7 @@
 #include "model/fold.h"
 #include "model/value.h"
 
-enum { FIRST_CATALOG_NUMBER = 16 }; /* of fields; below are those of the system */
+enum { FIRST_CATALOG_NUMBER = 16 }; /* of types and fields; below are those of the system */
 
 struct check {
     const struct catalog *catalog;
@@ -30,10 +30,11 @@ static struct bytes value_at(const struct check *check, size_t op)
 
 /* Whether the edit was made under this catalog. Who wrote under another one could not know that this one
  * requires a field, reads a set as one value or has no more new records of a type: that is taken as it was
- * right there. */
+ * right there. Built-in types are the same in all. */
 static bool knew_catalog(const struct check *check)
 {
-    return check->change->body->catalog == catalog_tag(check->catalog);
+    return type_definition(check->type)->number < FIRST_CATALOG_NUMBER ||
+           check->change->body->catalog == catalog_tag(check->catalog);
 }
 
 /* The value that the edit puts into a system field; empty where it does not. */

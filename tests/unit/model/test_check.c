@@ -399,6 +399,9 @@ static void what_was_right_under_another_catalog_is_taken(void **state)
     REFUSED(&hue, record, ANYBODYS, wrong, ADD(NAME, "3"));
     REFUSED(&hue, record, ANYBODYS, wrong, PUT(21, "yesterday"));
     REFUSED(&hanoi, record, ANYBODYS, rights, DROP(18));
+    const Hopnhat__Record *office = record_in(HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, "everyone");
+    REFUSED(hub, NULL, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, wrong, NEW("everyone", "hue"));
+    REFUSED(hub, office, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, wrong, DROP(16));
     made_under = catalog_tag(catalog);
 }
 

@@ -132,6 +132,18 @@ static void fields_are_covered_one_by_one_or_all(void **state)
     assert_false(erasure_covers(record_new(&arena, HOPNHAT__BUILT_IN_TYPE__TYPE_ERASURE, TEST_ID), NAME));
 }
 
+static void its_entries_are_told_from_others(void **state)
+{
+    (void)state;
+    const Hopnhat__Record *erasure = erasure_of("16", 1);
+    struct entry_id id = entry_id_of(record_field(erasure, ERASURE_FIELDS)->entries[0]), other = id;
+    other.dot.seq++;
+    assert_true(erasure_has(erasure, id));
+    assert_false(erasure_has(erasure, other));
+    assert_false(erasure_has(NULL, id));
+    assert_false(erasure_has(record_new(&arena, HOPNHAT__BUILT_IN_TYPE__TYPE_ERASURE, TEST_ID), id));
+}
+
 static void who_has_been_told_keeps_what_he_wrote(void **state)
 {
     (void)state;
@@ -230,6 +242,7 @@ int main(void)
         cmocka_unit_test(only_erased_fields_explain_what_is_gone),
         cmocka_unit_test(what_was_seen_stays_named),
         cmocka_unit_test(fields_are_covered_one_by_one_or_all),
+        cmocka_unit_test(its_entries_are_told_from_others),
         cmocka_unit_test(who_has_been_told_keeps_what_he_wrote),
         cmocka_unit_test(a_form_from_before_is_told),
         cmocka_unit_test(erasing_leaves_the_link),
