@@ -134,7 +134,7 @@ static void child_ended(void *user)
         schedule->due_ms = loop_now_ms() + schedule->options.settings->backup_interval_h * HOUR_MS;
         log_with(LOG_LEVEL_INFO, "HOPNHAT_FILE", schedule->path, "wrote the backup %s", schedule->path);
     } else if (WIFSIGNALED(status)) {
-        snprintf(text, sizeof text, "it was ended by signal %d", WTERMSIG(status));
+        snprintf(text, sizeof text, "it was ended by signal %d: run verify", WTERMSIG(status));
         failed(schedule, text);
     } else {
         failed(schedule, text);

@@ -47,6 +47,15 @@ static bool judge(const struct verify *verify, const char *what, struct error *e
                      what, verify->breaks, verify->rows);
 }
 
+/* What is damaged is looked at, and mended, when the daemon starts the next time. */
+static void note_damage(const struct cli *cli, struct error *error)
+{
+    if (error->code != ERROR_CORRUPT)
+        return;
+    recovery_suspect(cli->data);
+    error_prefix(error, "the daemon mends what it can when it is started again");
+}
+
 static bool given_key(struct cli *cli, struct recovery_key *key, bool *given, struct error *error)
 {
     const char *file = cli_option(cli, "recovery-key");
@@ -62,10 +71,14 @@ static bool make_backup(struct cli *cli, const struct backup_program *program, c
     struct recovery_key key;
     bool given;
     header->made_ms = wall_now_ms();
-    if (!given_key(cli, &key, &given, error) || !environment_copy_beside(work->live, work->copy, error) ||
-        !program->verify(work->store, false, &verify, header, note, &cli->arena, error) ||
-        !judge(&verify, "the store", error))
+    if (!given_key(cli, &key, &given, error))
         return false;
+    if (!environment_copy_beside(work->live, work->copy, error) ||
+        !program->verify(work->store, false, &verify, header, note, &cli->arena, error) ||
+        !judge(&verify, "the store", error)) {
+        note_damage(cli, error);
+        return false;
+    }
     static char software[] = HOPNHAT_VERSION;
     const uint8_t *seal = given                      ? key.public_key
                           : header->has_recovery_key ? header->recovery_key.data
@@ -241,10 +254,7 @@ bool command_verify(struct cli *cli, const struct backup_program *program, struc
                                 .proved = cli_option(cli, "chains") ? print_proved : NULL};
     if (store_check_run(&check, error))
         return true;
-    if (error->code == ERROR_CORRUPT) {
-        recovery_suspect(cli->data);
-        error_prefix(error, "the daemon mends what it can when it is started again");
-    }
+    note_damage(cli, error);
     return false;
 }
 

@@ -170,9 +170,10 @@ static void drop_views(const char *data)
             unlink(path);
 }
 
-/* Whether this is the second crash on a store that verify finds sound; the first leaves a mark. What verify
- * does not read, as LMDB's list of free pages, is wrong then, and a store that is made anew has another. */
-static bool crashed_again(const char *data)
+/* Whether this is the second time that the daemon crashed, or came upon damage, in a store that verify finds
+ * sound; the first leaves a mark. What verify does not read, as the branches of LMDB's trees, is wrong then,
+ * and a store that is made anew has others. */
+static bool stumbled_again(const char *data)
 {
     char path[4096];
     if (snprintf(path, sizeof path, "%s/crashed", data) >= (int)sizeof path || unlink(path) == 0)
@@ -181,13 +182,13 @@ static bool crashed_again(const char *data)
     return false;
 }
 
-/* Looks at the store that has become suspect; `crashed`: by the daemon's end. */
-static bool look(const struct recovery *recovery, bool crashed, struct error *error)
+/* Looks at the store that has become suspect; `stumbled`: by what the daemon met in it, or by its end. */
+static bool look(const struct recovery *recovery, bool stumbled, struct error *error)
 {
     char text[LINE_BYTES];
     drop_views(recovery->data);
     bool sound = check(recovery, recovery->data, error);
-    if (sound ? crashed && crashed_again(recovery->data) : error->code == ERROR_CORRUPT)
+    if (sound ? stumbled && stumbled_again(recovery->data) : error->code == ERROR_CORRUPT)
         sound = mend(recovery, error);
     else if (sound)
         note(recovery->data, "the store was verified: it is sound, and in use again");
@@ -227,14 +228,14 @@ bool recovery_run(const struct recovery *recovery, struct error *error)
     char text[LINE_BYTES];
     if (!watch_crashes(recovery->data, error))
         return false;
-    bool suspect = access(mark_path, F_OK) == 0, again = false;
+    bool suspect = access(mark_path, F_OK) == 0, again = false, stumbled = suspect;
     if (suspect)
         note(recovery->data,
              "the store is suspect (the daemon had crashed, or verify found damage): it is verified first");
     for (;;) {
         time_t began = time(NULL);
         enum run_end end = RUN_UNSOUND;
-        if (!suspect || look(recovery, !again, error))
+        if (!suspect || look(recovery, stumbled, error))
             end = recovery->run(recovery->context, error);
         else if (error->code == ERROR_CORRUPT)
             return false;
@@ -245,6 +246,7 @@ bool recovery_run(const struct recovery *recovery, struct error *error)
         snprintf(text, sizeof text, "the store is closed, and will be verified and opened again: %s",
                  error->text);
         note(recovery->data, text);
+        stumbled = end == RUN_UNSOUND && error->code == ERROR_CORRUPT; /* else the disk failed */
         suspect = again = true;
         make_mark(mark_path);
         pause_s = next_pause(pause_s, began);

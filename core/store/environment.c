@@ -41,12 +41,19 @@ bool environment_failed(struct error *error, int code, const char *what, const c
     } else if (code == MDB_TXN_FULL) {
         kind = ERROR_LIMIT;
         remedy = "; too much for one transaction";
-    } else if (code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_INVALID ||
-               code == MDB_INCOMPATIBLE || code == MDB_PANIC) {
+    } else if (code == MDB_VERSION_MISMATCH) {
+        remedy = "; another version of LMDB wrote it, or the disk altered it: then restore the newest backup";
+    } else if (environment_tells_damage(code) || code == MDB_INVALID || code == MDB_INCOMPATIBLE ||
+               code == MDB_PANIC) {
         kind = ERROR_CORRUPT;
         remedy = "; run verify, and start the daemon again: it mends what it can";
     }
     return error_set(error, kind, "%s %s: %s%s", what, where, mdb_strerror(code), remedy);
+}
+
+bool environment_tells_damage(int code)
+{
+    return code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND;
 }
 
 int environment_disk_code(const char *directory, int code)
@@ -149,6 +156,25 @@ static bool was_cut_at_birth(const char *directory)
            stat(path, &info) == 0 && info.st_size < 2 * sysconf(_SC_PAGESIZE) && unlink(path) == 0;
 }
 
+/* Whether that many addresses are to be had. LMDB gives the old map up before it asks for the new one, and
+ * cannot go back. */
+static bool fits(uint64_t map_bytes)
+{
+    void *probe = map_bytes <= SIZE_MAX ? mmap(NULL, (size_t)map_bytes, PROT_NONE,
+                                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+                                        : MAP_FAILED;
+    return probe != MAP_FAILED && munmap(probe, (size_t)map_bytes) == 0;
+}
+
+/* Whether the file says that it is larger than any map that can be had, which it is not. */
+static bool claims_too_much(const char *directory)
+{
+    char path[4096];
+    struct stat info;
+    return snprintf(path, sizeof path, "%s/data.mdb", directory) < (int)sizeof path &&
+           stat(path, &info) == 0 && fits(2 * (uint64_t)info.st_size + LEAST_MAP_BYTES);
+}
+
 /* map_bytes 0: for reading only, beside the process that writes. */
 static bool open_handle(struct environment *environment, uint64_t map_bytes, struct error *error)
 {
@@ -168,6 +194,8 @@ static bool open_handle(struct environment *environment, uint64_t map_bytes, str
         code = try_open(environment, map_bytes, reading);
     if (code == ENOENT && reading)
         return error_set(error, ERROR_NOT_FOUND, "there is no store in %s", directory);
+    if (code == ENOMEM && claims_too_much(directory))
+        code = MDB_CORRUPTED;
     if (code)
         return environment_failed(error, environment_disk_code(directory, code), "cannot open the store",
                                   directory);
@@ -277,16 +305,6 @@ struct environment_usage environment_usage(struct environment *environment)
     return usage;
 }
 
-/* Whether that many addresses are to be had. LMDB gives the old map up before it asks for the new one, and
- * cannot go back. */
-static bool fits(uint64_t map_bytes)
-{
-    void *probe = map_bytes <= SIZE_MAX ? mmap(NULL, (size_t)map_bytes, PROT_NONE,
-                                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-                                        : MAP_FAILED;
-    return probe != MAP_FAILED && munmap(probe, (size_t)map_bytes) == 0;
-}
-
 static void grow(struct environment *environment, uint64_t map_bytes)
 {
     if (!fits(map_bytes)) {
@@ -368,12 +386,13 @@ void environment_make_room(struct environment *environment)
 bool environment_is_sound(struct environment *environment, struct error *error)
 {
     pthread_mutex_lock(&environment->mutex);
-    bool broken = environment->broken, damaged = environment->damaged != 0;
+    bool broken = environment->broken, damaged = environment->damaged != 0 || environment->torn;
     pthread_mutex_unlock(&environment->mutex);
     if (broken)
         return error_set(error, ERROR_STORE, "the disk failed while %s was written", environment->directory);
     return !damaged ||
-           error_set(error, ERROR_CORRUPT, "a row of %s is not what was written", environment->directory);
+           error_set(error, ERROR_CORRUPT, "a row or a page of %s is not what was written",
+                     environment->directory);
 }
 
 bool environment_has_trouble(struct environment *environment, struct error *error)

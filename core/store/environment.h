@@ -42,8 +42,8 @@ bool environment_sync(struct environment *environment, struct error *error);
 void environment_check_readers(struct environment *environment);
 
 /* False once the disk has failed in the middle of a commit (a full or write-protected disk is no such
- * failure), so that what was committed last may be stored or not, and once a damaged row was read. The
- * environment has to be closed, looked at and opened anew. */
+ * failure), so that what was committed last may be stored or not, and once a damaged row was read, or a
+ * page that cannot be used was met. The environment has to be closed, looked at and opened anew. */
 bool environment_is_sound(struct environment *environment, struct error *error);
 
 /* Whether the last commit failed for want of room or by the disk's fault: *error says how. */

@@ -19,6 +19,7 @@ struct environment {
     bool cramped;          /* told that no larger map is to be had */
     bool broken;           /* the disk failed: see environment_is_sound */
     uint64_t damaged;      /* reads of rows that are not what was written */
+    bool torn;             /* a page could not be used */
     bool swollen;          /* LMDB holds the pages of a large transaction */
     uint64_t rest_at_ms;   /* when environment_rest gives them back; 0: not planned yet */
     struct error trouble;  /* of the last commit; code 0: it was well */
@@ -30,6 +31,9 @@ int environment_disk_code(const char *directory, int code);
 
 /* Fills *error for an LMDB or system error code. Returns false. */
 bool environment_failed(struct error *error, int code, const char *what, const char *where);
+
+/* Whether LMDB says by the code that a page of the file is not what it wrote. */
+bool environment_tells_damage(int code);
 
 /* Makes the map larger where it is nearly full and nobody reads; for the writer, before it begins. */
 void environment_make_room(struct environment *environment);

@@ -26,6 +26,7 @@ static void end_live(struct transaction *transaction, int code)
     environment->live--;
     environment->full = environment->full || code == MDB_MAP_FULL;
     environment->broken = environment->broken || code == MDB_PANIC || !known;
+    environment->torn = environment->torn || environment_tells_damage(code);
     if (transaction->rows > LARGE_ROWS) {
         environment->swollen = true;
         environment->rest_at_ms = 0;

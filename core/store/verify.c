@@ -1,6 +1,7 @@
 #include "store/verify.h"
 
 #include "store/rows.h"
+#include "store/verify_pages.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -54,7 +55,7 @@ static bool walk_next(struct walk *walk, bool first)
 }
 
 static void check_database(struct verify *verify, struct transaction *transaction, unsigned database,
-                           const char *name)
+                           const char *name, struct verify_pages *pages)
 {
     struct walk walk = {0};
     char text[2 * NAMED_BYTES + 1];
@@ -62,6 +63,7 @@ static void check_database(struct verify *verify, struct transaction *transactio
     cursor_open(&walk.cursor, transaction, database);
     for (bool here = walk_next(&walk, true); here; here = walk_next(&walk, false)) {
         rows++;
+        verify_pages_note(pages, &walk.cursor);
         if (walk.cursor.damaged)
             verify_break(verify, "%s: the row %s is not what was written", name,
                          key_text(walk.cursor.key, text));
@@ -82,9 +84,17 @@ static void check_database(struct verify *verify, struct transaction *transactio
 void verify_databases(struct verify *verify, struct transaction *transaction, const char *const *names,
                       size_t count)
 {
+    struct verify_pages pages;
+    struct error error;
     transaction->takes_damaged = true;
+    if (!verify_pages_begin(&pages, transaction, &error)) {
+        transaction_fail(transaction, &error);
+        return;
+    }
     for (size_t i = 0; i < count && !transaction->failed; i++)
-        check_database(verify, transaction, (unsigned)i, names[i]);
+        check_database(verify, transaction, (unsigned)i, names[i], &pages);
+    verify_pages_check(&pages, verify);
+    verify_pages_release(&pages);
 }
 
 void verify_rows(struct verify *verify, struct transaction *transaction, unsigned database, const char *name,

@@ -27,8 +27,9 @@ typedef void verify_row(void *context, struct bytes key, struct bytes value, voi
                         struct arena *arena);
 
 /* To be called first: goes over all databases of the environment. Breaks are rows that are not what was
- * written, pages out of order, a number of rows other than is counted, and what cannot be read. From then on
- * such rows are passed over in this transaction. */
+ * written, pages out of order, a number of rows other than is counted, a list of free pages that names pages
+ * in use (LMDB would write over them), and what cannot be read. From then on such rows are passed over in
+ * this transaction. */
 void verify_databases(struct verify *verify, struct transaction *transaction, const char *const *names,
                       size_t count);
 
