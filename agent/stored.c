@@ -49,8 +49,9 @@ static bool load_certificate(struct agent *agent, struct transaction *transactio
 
 bool stored_no_agent(const char *directory, struct error *error)
 {
-    return error_set(error, ERROR_NOT_FOUND, "there is no agent in %s: make one with hopnhat-agent join, or, where one was made, restore "
-                     "the newest backup",
+    return error_set(error, ERROR_NOT_FOUND,
+                     "there is no agent in %s: make one with hopnhat-agent join, or, where one was made, "
+                     "restore the newest backup",
                      directory);
 }
 

@@ -76,7 +76,8 @@ static struct environment *open_store(const char *directory, const char *path,
 
 static bool no_hub(const char *directory, struct error *error)
 {
-    return error_set(error, ERROR_NOT_FOUND, "there is no hub in %s: make one with hopnhat-hub init, or, where one was made, "
+    return error_set(error, ERROR_NOT_FOUND,
+                     "there is no hub in %s: make one with hopnhat-hub init, or, where one was made, "
                      "restore the newest backup",
                      directory);
 }

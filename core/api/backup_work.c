@@ -24,23 +24,32 @@ static bool failed(const char *what, const char *path, struct error *error)
                      strerror(errno));
 }
 
+static const char MARK[] = "installing";
+
 static void clear(const struct backup_work *work)
 {
     static const char *const names[] = {"data.mdb", "lock.mdb"};
     char path[BACKUP_PATH_BYTES];
     struct error ignored;
+    if (join(path, work->directory, MARK, &ignored))
+        unlink(path);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (join(path, work->store, names[i], &ignored))
             unlink(path);
     rmdir(work->store);
 }
 
+static bool name_all(struct backup_work *work, const char *data, struct error *error)
+{
+    return join(work->data, data, ".", error) && join(work->live, data, "store", error) &&
+           join(work->directory, data, "staging", error) &&
+           join(work->store, work->directory, "store", error) &&
+           join(work->copy, work->store, "data.mdb", error);
+}
+
 bool backup_work_begin(struct backup_work *work, const char *data, bool make, struct error *error)
 {
-    if (!join(work->data, data, ".", error) || !join(work->live, data, "store", error) ||
-        !join(work->directory, data, "staging", error) ||
-        !join(work->store, work->directory, "store", error) ||
-        !join(work->copy, work->store, "data.mdb", error))
+    if (!name_all(work, data, error))
         return false;
     if (make && mkdir(data, 0700) != 0 && errno != EEXIST)
         return failed("make", data, error);
@@ -74,6 +83,32 @@ bool backup_work_install(struct backup_work *work, struct error *error)
     return directory_sync(work->store, error) &&
            (rename(work->store, work->live) == 0 || failed("put in place", work->live, error)) &&
            directory_sync(work->data, error);
+}
+
+bool backup_work_mark(const struct backup_work *work, struct error *error)
+{
+    char path[BACKUP_PATH_BYTES];
+    if (!join(path, work->directory, MARK, error))
+        return false;
+    int mark = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (mark < 0)
+        return failed("make", path, error);
+    close(mark);
+    return directory_sync(work->store, error) && directory_sync(work->directory, error);
+}
+
+bool backup_work_resume(const char *data)
+{
+    struct backup_work work;
+    struct error error;
+    char path[BACKUP_PATH_BYTES];
+    if (backup_store_is_there(data) || !name_all(&work, data, &error) ||
+        !join(path, work.directory, MARK, &error) || access(path, F_OK) != 0 ||
+        (work.lock = lock_take(work.directory, false, &error)) < 0)
+        return false;
+    bool resumed = backup_work_install(&work, &error);
+    backup_work_end(&work);
+    return resumed;
 }
 
 bool backup_store_is_there(const char *data)

@@ -26,6 +26,13 @@ void backup_work_end(struct backup_work *work);
 /* Moves the store in it to DATA/store, durably. Nothing may be there. */
 bool backup_work_install(struct backup_work *work, struct error *error);
 
+/* Marks the store in it, durably, as one that is to take the place of DATA/store: whoever is ended between
+ * backup_move_aside and backup_work_install leaves none there. */
+bool backup_work_mark(const struct backup_work *work, struct error *error);
+
+/* Moves a store that was marked, and not moved, to DATA/store. False: there is none, or there is a store. */
+bool backup_work_resume(const char *data);
+
 /* Whether there is a store in the data directory. */
 bool backup_store_is_there(const char *data);
 

@@ -277,7 +277,7 @@ static bool put_in_place(struct cli *cli, const struct backup_program *program, 
         return error_set(error, ERROR_MEMORY, "out of memory");
     if (!program->restored(work->directory, file, &act, error))
         return false;
-    if (replace && !backup_move_aside(cli->data, aside, error))
+    if (replace && (!backup_work_mark(work, error) || !backup_move_aside(cli->data, aside, error)))
         return false;
     return backup_work_install(work, error);
 }

@@ -146,7 +146,7 @@ static bool mend(const struct recovery *recovery, struct error *error)
     bool mended = child_run(make_anew, &mending, &status, error) &&
                   (status == 0 ||
                    error_set(error, ERROR_CORRUPT, "the store in %s cannot be mended", recovery->data)) &&
-                  check(recovery, mending.work.directory, error) &&
+                  check(recovery, mending.work.directory, error) && backup_work_mark(&mending.work, error) &&
                   backup_move_aside(recovery->data, aside, error) &&
                   backup_work_install(&mending.work, error);
     backup_work_end(&mending.work);
@@ -229,6 +229,8 @@ bool recovery_run(const struct recovery *recovery, struct error *error)
     if (!watch_crashes(recovery->data, error))
         return false;
     bool suspect = access(mark_path, F_OK) == 0, again = false, stumbled = suspect;
+    if (backup_work_resume(recovery->data))
+        note(recovery->data, "the store that was made anew when the daemon ended was put in place");
     if (suspect)
         note(recovery->data,
              "the store is suspect (the daemon had crashed, or verify found damage): it is verified first");

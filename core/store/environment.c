@@ -16,6 +16,7 @@ enum {
     READERS = 126,
     LOCK_FILE_BYTES = 16 * 1024, /* more than those take */
     LEAST_MAP_BYTES = 16 * 1024 * 1024,
+    LEAST_PAGE_BYTES = 4096,
     FULL_DISK_BYTES = 1024 * 1024, /* left over where a large write finds none */
     REST_MS = 2000,                /* after the last large transaction */
     BUSY_MS = 100,                 /* until another look for a moment without transactions */
@@ -64,6 +65,18 @@ int environment_disk_code(const char *directory, int code)
     return code;
 }
 
+/* Whether the first pages count more pages than can ever have been: those of the last commits may not have
+ * been written, as they were given back. */
+static bool counts_too_many(struct environment *environment)
+{
+    MDB_envinfo info = {0};
+    struct stat file;
+    mdb_filehandle_t descriptor;
+    return mdb_env_info(environment->handle, &info) == 0 &&
+           mdb_env_get_fd(environment->handle, &descriptor) == 0 && fstat(descriptor, &file) == 0 &&
+           info.me_last_pgno > ((uint64_t)file.st_size + LEAST_MAP_BYTES) / LEAST_PAGE_BYTES;
+}
+
 /* Opens the databases that are there. False: one is not that the store had once, for LMDB counts them in
  * another page than the one that names them. To make it anew, empty, would be to write over a store that may
  * be mended, and to go on as if what it held had never been. */
@@ -94,6 +107,8 @@ static bool open_databases(struct environment *environment, bool reading, struct
 {
     MDB_txn *transaction;
     int code = mdb_txn_begin(environment->handle, NULL, reading ? MDB_RDONLY : 0, &transaction);
+    if (code == MDB_MAP_RESIZED && counts_too_many(environment))
+        code = MDB_CORRUPTED;
     if (code)
         return environment_failed(error, code, "cannot read the store", environment->directory);
     bool whole = open_present(environment, transaction, &code, error);
@@ -390,9 +405,8 @@ bool environment_is_sound(struct environment *environment, struct error *error)
     pthread_mutex_unlock(&environment->mutex);
     if (broken)
         return error_set(error, ERROR_STORE, "the disk failed while %s was written", environment->directory);
-    return !damaged ||
-           error_set(error, ERROR_CORRUPT, "a row or a page of %s is not what was written",
-                     environment->directory);
+    return !damaged || error_set(error, ERROR_CORRUPT, "a row or a page of %s is not what was written",
+                                 environment->directory);
 }
 
 bool environment_has_trouble(struct environment *environment, struct error *error)

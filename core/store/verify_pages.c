@@ -67,7 +67,9 @@ static void mark(struct verify_pages *pages, const uint8_t *byte, uint64_t count
     memcpy(&number, page, sizeof number);
     if (!pages->base && number < pages->written)
         pages->base = page - number * pages->page_bytes;
-    number = (uint64_t)(page - pages->base) / pages->page_bytes;
+    const uint64_t place = (uint64_t)(page - pages->base) / pages->page_bytes;
+    pages->misplaced += pages->base && number != place;
+    number = place;
     for (; pages->base && count-- && number < pages->written; number++)
         put_mark(pages->used, number);
 }
@@ -156,6 +158,9 @@ void verify_pages_check(struct verify_pages *pages, struct verify *verify)
         verify_break(verify, "the list of free pages cannot be used: %s", mdb_strerror(code));
         return;
     }
+    if (pages->misplaced)
+        verify_break(verify, "%" PRIu64 " times a row was found in a page that is not where its number says",
+                     pages->misplaced);
     for (uint64_t page = 0; page < pages->written; page++)
         both += is_marked(pages->used, page) && is_marked(pages->free, page);
     if (both)

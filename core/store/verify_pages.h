@@ -12,6 +12,7 @@ struct verify_pages {
     uint8_t *used, *free; /* a bit for each page that was written */
     uint64_t count;       /* of the pages that were handed out */
     uint64_t written;     /* how many the file has room for: those at the end may not be */
+    uint64_t misplaced;   /* how often a page was noted that says to be another: LMDB would free that one */
     size_t page_bytes;
     bool settled; /* no later commit has added pages */
 };

@@ -201,7 +201,11 @@ def test_verify_names_what_is_damaged(bench):
         check("log: the row" in found.out, f"the log's row is named: {found.describe()}")
         check("is missing" in found.out or "are missing" in found.out, f"and missing: {found.describe()}")
         check("digest" in found.out, f"the digest's is too: {found.describe()}")
-        daemon.do("backup", bench.path("none"), status=1)
+        suspect = os.path.join(daemon.data, "suspect")
+        os.unlink(suspect)
+        told = daemon.do("backup", bench.path("none"), status=1)
+        check("mends what it can when it is started again" in told.err, f"with the remedy: {told.describe()}")
+        check(os.path.exists(suspect), "and it is looked at then")
         check(not os.path.exists(bench.path("none")), "no backup is made of a damaged store")
 
 

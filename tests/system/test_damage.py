@@ -16,6 +16,7 @@ SEEDS = int(os.environ.get("HOPNHAT_DAMAGE_SEEDS", "12"))
 RECORDS = 150
 PAGE = 4096
 MEND_S = 60
+FREE_ROOT = 80  # where LMDB's first pages name the root of the list of free pages
 
 
 def store_of(daemon):
@@ -224,6 +225,77 @@ def test_a_daemon_that_crashes_again_on_a_sound_store(bench):
     for daemon in (hue, world.hub, world["da-nang"]):
         equal(sorted(content(daemon)), sorted([*wanted, unsent]), f"the content of {daemon.name}")
     hue.do("verify")
+
+
+def in_both_heads(daemon, at, number):
+    """Sets eight bytes in LMDB's two first pages."""
+    data = bytearray(read(store_of(daemon)))
+    for page in (0, PAGE):
+        data[page + at:page + at + 8] = number.to_bytes(8, "little")
+    put_back(store_of(daemon), data)
+
+
+def test_a_list_of_free_pages_that_is_gone(bench):
+    """All rows can be read and none written. verify tells it, and a daemon that nobody has told of it finds
+    it when it writes; both mend the store, and no change goes to quarantine for it."""
+    world, _ = fill(bench)
+    for told in (True, False):
+        for daemon in (world["hue"], world.hub):
+            daemon.stop()
+            in_both_heads(daemon, FREE_ROOT, 1 << 30)
+            if told:
+                check("free pages" in daemon.do("verify", status=1).out, f"{daemon.name}: verify tells it")
+            (world.start_hub if daemon is world.hub else daemon.start)()
+            add(world["da-nang"], "partner", f"name=After {daemon.name} {told}")
+            wait_until(lambda one=daemon: "made anew" in one.process.log() and one.listens(), MEND_S,
+                       f"{daemon.name} is mended by itself, told: {told}")
+            world.sync()
+            equal(content(daemon), content(world["da-nang"]), f"the content of {daemon.name}")
+            daemon.do("verify")
+    equal(world.hub.status()["quarantined"], 0, "changes in quarantine")
+
+
+def test_a_mending_that_is_cut_before_its_last_step(bench):
+    """The damaged store was moved aside, and the one that takes its place was not there yet."""
+    world, _ = fill(bench)
+    hue = world["hue"]
+    world.hub.stop()
+    add(hue, "partner", "name=Not sent yet")
+    wanted = content(hue)
+    hue.stop()
+    store, staged = os.path.join(hue.data, "store"), os.path.join(hue.data, "staging")
+    os.mkdir(staged)
+    os.rename(store, os.path.join(staged, "store"))
+    for mark in (os.path.join(staged, "installing"), os.path.join(hue.data, "suspect")):
+        with open(mark, "wb"):
+            pass
+    hue.start(deadline_s=MEND_S)
+    equal(content(hue), wanted, "the content")
+    check(not os.path.exists(staged), "nothing is left of it")
+    hue.stop()
+    os.mkdir(staged)
+    os.rename(store, os.path.join(staged, "store"))  # as of a backup that was cut: a copy of who knows when
+    process = bench.start("hue", [hue.program, "run"], {"HOPNHAT_DATA": hue.data})
+    equal(process.wait(), 1, "status without a store")
+    check("restore the newest backup" in process.log(), f"with the remedy: {process.log()}")
+    check(not os.path.exists(store), "and nothing is made in its place")
+
+
+def test_a_store_of_which_little_is_left(bench):
+    """Whatever is left of the file, the text says what to do, and not only to begin anew."""
+    world = Federation(bench, "hue")
+    for daemon in (world.hub, world["hue"]):
+        daemon.stop()
+        whole = read(store_of(daemon))
+        for size in (0, 1, PAGE, 2 * PAGE, 3 * PAGE, len(whole) // 2):
+            put_back(store_of(daemon), whole[:size])
+            daemon.do("verify", status=1)
+            process = bench.start(daemon.name, [daemon.program, "run"], {"HOPNHAT_DATA": daemon.data})
+            wait_until(lambda one=process: not one.running(), MEND_S, f"{daemon.name} of {size} bytes ends")
+            if process.child.returncode < 0:  # by a signal, once: the next start looks first
+                process = bench.start(daemon.name, [daemon.program, "run"], {"HOPNHAT_DATA": daemon.data})
+            equal(process.wait(MEND_S), 1, f"status of {daemon.name} of {size} bytes: {process.log()}")
+            check("restore the newest backup" in process.log(), f"{size} bytes, remedy: {process.log()}")
 
 
 def test_an_office_with_damaged_indexes(bench):
