@@ -131,8 +131,8 @@ static uint64_t number_at(const struct fixture *fixture, size_t at)
     return number;
 }
 
-/* The first of the pages that the newest row of the list names. */
-static size_t first_free(const struct fixture *fixture)
+/* The last and lowest of the pages that the newest row of the list names. */
+static size_t lowest_free(const struct fixture *fixture)
 {
     size_t newest = number_at(fixture, TRANSACTION) > number_at(fixture, PAGE_BYTES + TRANSACTION)
                         ? 0
@@ -141,7 +141,8 @@ static size_t first_free(const struct fixture *fixture)
     uint16_t table_end, row;
     memcpy(&table_end, fixture->content + page + TABLE_END, sizeof table_end);
     memcpy(&row, fixture->content + page + table_end - sizeof row, sizeof row);
-    return page + row + 8 /* its head */ + 8 /* its key */ + 8 /* how many */;
+    size_t named = page + row + 8 /* its head */ + 8 /* its key */;
+    return named + 8 * (size_t)number_at(fixture, named);
 }
 
 static void what_is_whole_has_no_breaks(void **state)
@@ -169,20 +170,21 @@ static void a_page_in_use_that_counts_as_free_is_found(void **state)
 {
     struct fixture *fixture = *state;
     take(fixture);
-    size_t at = first_free(fixture);
+    size_t at = lowest_free(fixture);
+    const uint64_t second = number_at(fixture, at - 8); /* the list has to be in its order all the same */
     unsigned found = 0, tried = 0;
-    for (uint64_t page = 2; page < fixture->size / PAGE_BYTES; page++, tried++) {
+    for (uint64_t page = 2; page < second; page++, tried++) {
         uint64_t whole = number_at(fixture, at);
         memcpy(fixture->content + at, &page, sizeof page);
         put_back(fixture);
         memcpy(fixture->content + at, &whole, sizeof whole);
         open_store(fixture);
-        found += breaks(fixture) != 0;
+        found += breaks(fixture) && strstr(fixture->text, "are in use, and listed as free");
         environment_close(fixture->environment);
         fixture->environment = NULL;
     }
     /* not: the page itself, others that are free, and the branches, of which nothing tells */
-    assert_true(found > tried / 2);
+    assert_true(found > tried / 3);
     put_back(fixture);
     open_store(fixture);
     assert_int_equal(breaks(fixture), 0);
