@@ -248,11 +248,11 @@ static void a_page_that_says_to_be_another_is_found(void **state)
         put_back(fixture);
         fixture->content[page * PAGE_BYTES + 1] ^= 1;
         open_store(fixture);
-        found += breaks(fixture) != 0;
+        found += breaks(fixture) && strstr(fixture->text, "not where its number says");
         environment_close(fixture->environment);
         fixture->environment = NULL;
     }
-    assert_true(found > pages / 10); /* the others are free, or branches, or go on with a large value */
+    assert_true(found > pages / 10); /* others are free, or branches, or go on with a large value */
 }
 
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
