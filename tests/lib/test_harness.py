@@ -9,8 +9,8 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from hopnhat_test import (BUILD, ROOT, SOON_S, Bench, Failed, check, equal, main, run_test,  # noqa: E402
-                          skip, wait_until)
+from hopnhat_test import (BUILD, ROOT, SOON_S, Bench, Failed, check, equal, json_lines, main,  # noqa: E402
+                          run_test, skip, wait_until)
 from run_parts import count_lines  # noqa: E402
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -93,6 +93,10 @@ def is_zombie(pid):
             return file.read().rsplit(")", 1)[1].split()[0] == "Z"
     except OSError:
         return True
+
+
+def test_json_lines_end_with_line_feeds_alone(_bench):
+    equal(json_lines('{"a":"x\u2028y\x85z"}\n\n{"a":"2"}\n'), [{"a": "x\u2028y\x85z"}, {"a": "2"}], "objects")
 
 
 def test_lines(_bench):
