@@ -113,6 +113,8 @@ static void print_form(const struct import_file *file, const json_t *answer)
     else
         printf("headings in line %lld, cells parted by %s\n", number_of(answer, "line"),
                *separator == '\t' ? "tabs" : separator);
+    if (number_of(answer, "numbers_line"))
+        printf("columns numbered in line %lld, left out\n", number_of(answer, "numbers_line"));
 }
 
 static bool print_answer(const struct cli *cli, const struct import_file *file, const json_t *answer,

@@ -161,8 +161,9 @@ static json_t *describe_columns(const struct import *import, struct error *error
         out_of_memory(error);
         return NULL;
     }
-    return json_pack("{s:I, s:s, s:o, s:o}", "line", (json_int_t)import->head.line, "separator", separator,
-                     "columns", columns, "not_taken", others);
+    return json_pack("{s:I, s:I, s:s, s:o, s:o}", "line", (json_int_t)import->head.line, "numbers_line",
+                     (json_int_t)import->head.numbers_line, "separator", separator, "columns", columns,
+                     "not_taken", others);
 }
 
 static void store_import(struct import *import)

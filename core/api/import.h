@@ -5,7 +5,8 @@
  *          map: {heading: field}, key: [field, …], dry_run: true
  *     {"import": its number (absent where nothing was written), "added","changed","unchanged",
  *      "rejected":[{"line","field","reason"}], "totals":[lines of totals, left out],
- *      "line": of the headings, "separator", "columns":{heading: field}, "not_taken":[headings]}
+ *      "line": of the headings, "numbers_line": of the row that numbers the
+ *      columns, left out (0: none), "separator", "columns":{heading: field}, "not_taken":[headings]}
  *   GET  /v1/imports
  *     {"imports":[{"import","type","file","author","time","added","changed","undone": a time or null,
  *     "kept": what the undo left}]}, newest first, at most 1000

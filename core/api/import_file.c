@@ -180,6 +180,7 @@ void import_file_lines(const struct import_file *file, json_t *answer)
     json_t *rejected = json_object_get(answer, "rejected");
     if (file->starts) { /* which have neither headings nor cells */
         json_object_del(answer, "line");
+        json_object_del(answer, "numbers_line");
         json_object_del(answer, "separator");
     }
     for (size_t i = 0; file->starts && i < json_array_size(rejected); i++) {

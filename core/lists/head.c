@@ -227,6 +227,63 @@ static bool fill_head(const struct place *place, const struct search *search, bo
     return check_maps(search, head);
 }
 
+/* Whether the cell is a column's number, alone or with what the column is reckoned from: "(4)", "4",
+ * "(4)=(2)x(3)", "(4=2x3)". */
+static bool says_number(struct bytes cell, size_t number, bool bracketed)
+{
+    static const char reckoning[] = "0123456789()[]+-*/xX\xC3\x97:=., ";
+    char text[24];
+    size_t size = (size_t)snprintf(text, sizeof text, bracketed ? "(%zu" : "%zu", number);
+    if (cell.size < size || memcmp(cell.data, text, size) != 0)
+        return false;
+    struct bytes rest = text_trim(bytes_of(cell.data + size, cell.size - size));
+    if (rest.size == 0 ? bracketed : rest.data[0] != '=' && !(bracketed && rest.data[0] == ')'))
+        return false;
+    for (size_t i = 0; i < rest.size; i++)
+        if (!memchr(reckoning, rest.data[i], sizeof reckoning - 1))
+            return false;
+    return true;
+}
+
+static bool holds_more_than_numbers(const struct list_head *head)
+{
+    for (size_t i = 0; i < head->count; i++)
+        if (head->columns[i].kind == COLUMN_FIELD &&
+            head->columns[i].field->kind != HOPNHAT__VALUE_KIND__KIND_INTEGER &&
+            head->columns[i].field->kind != HOPNHAT__VALUE_KIND__KIND_DECIMAL)
+            return true;
+    return false;
+}
+
+/* Numbers without brackets may be a record's: they are taken for the columns' only where each heading has its
+ * own, and a column is not of numbers. */
+static bool numbers_columns(const struct list_row *row, const struct list_head *head)
+{
+    size_t used = 0, bare = 0;
+    bool fits = true;
+    for (size_t i = 0; i < row->count || i < head->count; i++) {
+        struct bytes cell = i < row->count ? text_trim(row->cells[i]) : bytes_of("", 0);
+        bool headed = i < head->count && *head->columns[i].heading;
+        bool bracketed = cell.size > 0 && cell.data[0] == '(';
+        fits = fits && headed == (cell.size > 0);
+        if (cell.size > 0 && !says_number(cell, ++used, bracketed))
+            return false;
+        bare += cell.size > 0 && !bracketed;
+    }
+    return bare == 0 ? used >= 2 : used >= 3 && fits && holds_more_than_numbers(head);
+}
+
+static bool pass_numbers(const struct search *search, struct list_head *head, struct list_reader *reader)
+{
+    struct list_reader below = *reader;
+    struct list_row row;
+    if (next_row(&below, search, &row) && numbers_columns(&row, head)) {
+        head->numbers_line = row.line;
+        *reader = below;
+    }
+    return search->error->code == ERROR_NONE;
+}
+
 bool list_find_head(struct bytes text, const struct catalog_type *type, const struct list_map *maps,
                     size_t map_count, bool wants_ids, struct arena *arena, struct list_reader *reader,
                     struct list_head *head, struct error *error)
@@ -247,7 +304,7 @@ bool list_find_head(struct bytes text, const struct catalog_type *type, const st
     if (best.named == 0)
         return not_found(&search);
     *reader = best.below;
-    return fill_head(&best, &search, wants_ids, head);
+    return fill_head(&best, &search, wants_ids, head) && pass_numbers(&search, head, reader);
 }
 
 int list_column_of(const struct list_head *head, const Hopnhat__FieldDefinition *field)

@@ -26,7 +26,8 @@ struct list_map {
 
 struct list_head {
     char separator;
-    size_t line; /* of the headings */
+    size_t line;         /* of the headings */
+    size_t numbers_line; /* of the row below that numbers the columns; 0: there is none */
     struct list_column *columns;
     size_t count;
     bool has_ids; /* there is an id column: the list is an export of our own */
@@ -36,9 +37,11 @@ struct list_head {
  * the first lines the one that names most fields of the type, by folded name, label or alias or by `maps`. A
  * column "id" is the record's where `wants_ids` says so, or where the first row below holds a record's id;
  * then columns "token", "owner" and "group" are taken too. Two columns never are one field: the first one is,
- * unless maps say otherwise. *reader is left at the row below. Everything is the arena's or borrowed from the
- * text. ERROR_INPUT (nothing is named there; a heading of a map that is not there), ERROR_LIMIT,
- * ERROR_MEMORY. */
+ * unless maps say otherwise. *reader is left at the row below, which is not the one that numbers the columns,
+ * as forms of authorities have it: its cells count up from 1, all in brackets ("(1)", "(3)=(1)+(2)"), or
+ * without them one for each of three headings or more of which not all are of numbers. Everything is the
+ * arena's or borrowed from the text. ERROR_INPUT (nothing is named there; a heading of a map that is not
+ * there), ERROR_LIMIT, ERROR_MEMORY. */
 bool list_find_head(struct bytes text, const struct catalog_type *type, const struct list_map *maps,
                     size_t map_count, bool wants_ids, struct arena *arena, struct list_reader *reader,
                     struct list_head *head, struct error *error);

@@ -321,6 +321,11 @@ def test_lists_as_offices_keep_them(bench):
            ("Viện Gớt", "DE", "2010-07-01", "12", "ended")], "what was read")
     turned = bring(hue, "partner", write(bench, "turned", forms["utf-16be"]), "--encoding", "utf-16")
     equal((counts(turned), turned["encoding"]), ((3, 0, 0, 0), "utf-16be"), "the mark tells the order")
+    numbered = text.replace("trạng\n", "trạng\n(1)\t(2)\t(3)\t(4)\t(5)=(3)+(4)\t(6)\n")
+    for name, raw, line in (("numbered", numbered, 4), ("bare", re.sub(r"[()]|=.*(?=\t6)", "", numbered), 4),
+                            ("plain", text, 0)):
+        answer = bring(hue, "partner", write(bench, name, raw))
+        equal((counts(answer), answer["numbers_line"]), ((3, 0, 0, 0), line), name)
     odd = write(bench, "odd.csv", "Bên ta,Bên bạn\nHuế,Plan\n")
     check(hue.call("import", "partner", odd).status == 1, "no known heading is an error")
     unnamed = hue.call("import", "partner", data("countries.csv"))

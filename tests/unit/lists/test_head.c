@@ -103,6 +103,48 @@ static void title_lines_are_passed_over(void **state)
     assert_int_equal(head.line, 3);
 }
 
+static size_t line_below(const char *text)
+{
+    finds(text, NULL, 0);
+    return head.numbers_line ? reader.line : 0;
+}
+
+static void a_row_that_numbers_the_columns_is_of_the_head(void **state)
+{
+    static const char *const numbered[] = {
+        "STT;Tên;Quốc gia\n(1);(2);(3)\n1;Plan;FR\n",
+        "STT;Tên;Quốc gia\n1;2;3\n1;Plan;FR\n",
+        "Tên;Cam kết (USD)\n(1);(2)=(3)+(4)\nPlan;1\n",
+        "STT;Tên;Đã giải ngân;Cam kết (USD)\n1; 2 ;3;4 = 2 x 3\n1;Plan;1;2\n",
+        "STT;Tên;Quốc gia;Cam kết (USD)\n;(1);(2);(3=1\xC3\x97"
+        "2)\n1;Plan;FR;1\n",
+        "STT;Tên;;Quốc gia;\n1;2;;3;\n1;Plan;;FR;\n",
+    };
+    static const char *const rows[] = {
+        "Tên;Cam kết (USD)\n1;2\n",                 /* two may be a record */
+        "STT;Số lượng;Cam kết (USD)\n1;2;3\n",      /* as may numbers in columns of numbers */
+        "STT;Tên;Quốc gia;Cam kết (USD)\n1;2;3;\n", /* or a heading without its number */
+        "STT;Tên;Quốc gia\n2;3;4\n",
+        "STT;Tên;Quốc gia\n1;2;2\n",
+        "STT;Tên;Quốc gia\n(1);;\n",
+        "STT;Tên;Quốc gia\n(1);(3);(5)\n",
+        "STT;Tên;Quốc gia\n1;2;FR\n",
+        "STT;Tên;Quốc gia\n1;2 Be;3\n",
+        "STT;Tên;Quốc gia\n(1);(2) Be;(3)\n",
+        "STT;Tên;Quốc gia\n1;Plan;FR\n(1);(2);(3)\n",
+        "STT;Tên;Quốc gia\n(1;(2;(3\n",
+        "STT;Tên;Quốc gia\n1.;2.5;3\n",
+        "STT;Tên;Quốc gia\n",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof numbered / sizeof *numbered; i++)
+        if (line_below(numbered[i]) != 3 || head.line != 1 || head.numbers_line != 2)
+            fail_msg("not known: %s", numbered[i]);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (line_below(rows[i]) != 0 || reader.line != 2)
+            fail_msg("swallowed: %s", rows[i]);
+}
+
 static void one_field_has_one_column(void **state)
 {
     (void)state;
@@ -177,9 +219,13 @@ static void totals_are_known(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(headings_are_matched_by_any_name), cmocka_unit_test(title_lines_are_passed_over),
-        cmocka_unit_test(one_field_has_one_column),         cmocka_unit_test(ids_make_it_an_export),
-        cmocka_unit_test(what_names_nothing_is_refused),    cmocka_unit_test(totals_are_known),
+        cmocka_unit_test(headings_are_matched_by_any_name),
+        cmocka_unit_test(title_lines_are_passed_over),
+        cmocka_unit_test(a_row_that_numbers_the_columns_is_of_the_head),
+        cmocka_unit_test(one_field_has_one_column),
+        cmocka_unit_test(ids_make_it_an_export),
+        cmocka_unit_test(what_names_nothing_is_refused),
+        cmocka_unit_test(totals_are_known),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
