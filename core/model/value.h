@@ -35,9 +35,9 @@
 
 /* Reads what a person typed for the field into its stored form: *value lies in the arena. Blanks at the ends
  * are left out; nothing but blanks clears (an empty value). Dates also as d/m/yyyy (or with . or -), m/yyyy,
- * and d/m in a yearly field; times also "d/m/yyyy 8:30" and "8h30"; booleans also yes, no, có, không, 1, 0;
- * choices by name, label or alias, folded, but no retired one; countries by name or code (model/country.h).
- * Line ends become line feeds.
+ * and d/m in a yearly field; times also "d/m/yyyy 8:30" and "8h30", and a day alone, which is its beginning;
+ * booleans also yes, no, có, không, 1, 0; choices by name, label or alias, folded, but no retired one;
+ * countries by name or code (model/country.h). Line ends become line feeds.
  * Errors: ERROR_INPUT or ERROR_LIMIT with the field's name and what was expected, ERROR_MEMORY. */
 bool value_parse(struct arena *arena, const Hopnhat__FieldDefinition *field, const char *text,
                  struct bytes *value, struct error *error);

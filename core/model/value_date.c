@@ -188,14 +188,23 @@ static bool take_clock(struct bytes *text, unsigned clock[3])
            second.value < 60;
 }
 
+/* The clock behind a date, after a T or a blank. */
+static bool take_clock_apart(struct bytes *text, unsigned clock[3])
+{
+    bool apart = take_byte(text, 'T');
+    struct bytes trimmed = text_trim(*text);
+    if (!apart) {
+        apart = trimmed.size < text->size;
+        *text = trimmed;
+    }
+    return apart && take_clock(text, clock) && text->size == 0;
+}
+
 /* Midnight, as spreadsheets write it behind a date. */
 static bool take_midnight(struct bytes *text)
 {
     unsigned clock[3] = {0};
-    struct bytes trimmed = text_trim(*text);
-    bool apart = trimmed.size < text->size;
-    *text = trimmed;
-    return apart && take_clock(text, clock) && text->size == 0 && clock[0] + clock[1] + clock[2] == 0;
+    return take_clock_apart(text, clock) && clock[0] + clock[1] + clock[2] == 0;
 }
 
 bool date_read(struct bytes text, bool yearly, int present_year, char stored[DATE_TEXT_BYTES],
@@ -215,16 +224,11 @@ bool time_read(struct bytes text, int present_year, char stored[TIME_TEXT_BYTES]
 {
     struct bytes rest = text;
     struct date date;
-    unsigned clock[3] = {0};
-    bool good = take_date(&rest, false, present_year, &date) && date.day > 0 && rest.size > 0;
-    if (good && !take_byte(&rest, 'T')) {
-        struct bytes trimmed = text_trim(rest);
-        good = trimmed.size < rest.size;
-        rest = trimmed;
-    }
-    if (!good || !take_clock(&rest, clock) || rest.size > 0)
+    unsigned clock[3] = {0}; /* of a day alone: its beginning */
+    if (!take_date(&rest, false, present_year, &date) || date.day == 0 ||
+        (rest.size > 0 && !take_clock_apart(&rest, clock)))
         return error_set(error, ERROR_INPUT,
-                         "\"%s\" is not a time: write dd/mm/yyyy HH:MM or YYYY-MM-DDTHH:MM",
+                         "\"%s\" is not a time: write dd/mm/yyyy HH:MM, YYYY-MM-DDTHH:MM or the day alone",
                          value_quote(text).text);
     char day[DATE_TEXT_BYTES];
     write_date(date, day);

@@ -40,6 +40,11 @@ static bool parse_value(struct condition *condition, const char *text, struct ar
     const struct path *path = &condition->path;
     if (path->part != PATH_WHOLE)
         return parse_part(condition, text, arena, error);
+    const bool is_time = !path->cluster && path->field->kind == HOPNHAT__VALUE_KIND__KIND_TIME;
+    if (is_time && *text && !strpbrk(text, ":h")) /* the day alone would be its beginning */
+        return error_set(error, ERROR_INPUT,
+                         "%s: \"%.60s\" is no time: write YYYY-MM-DDTHH:MM, or ask for %s:month=YYYY-MM",
+                         path->text, text, path->text);
     if (!path->cluster)
         return value_parse(arena, path->field, text, &condition->value, error);
     static const char prefix[] = "cluster:";

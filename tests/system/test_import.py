@@ -378,6 +378,20 @@ def test_two_imports_are_taken_back_in_turn(bench):
     equal(sorted(record["fields"]["name"] for record in hue.records("partner")), ["CARE", "Kept"], "the rest")
 
 
+def test_a_day_alone_is_its_beginning(bench):
+    """In a field that holds a time: from a list and as it is typed."""
+    hue = Federation(bench, "hue")["hue"]
+    reports = write(bench, "reports.csv", "Kỳ,Loại báo cáo,Ngày nộp\n"
+                    "2024-04,Tháng,05/05/2024\n2024-05,Tháng,2024-06-04\n"
+                    "2024-06,Tháng,3/7/24 8h30\n2024-07,Tháng,8/24\n")
+    answer = bring(hue, "report", reports, status=3)
+    equal([row["line"] for row in answer["rejected"]], [5], "a month is no time")
+    typed = add(hue, "report", "period=2024-08", "kind=monthly", "submitted_at=05/09/2024")
+    hue.do("set", "report", typed, "submitted_at=6/9/2024")
+    equal([record["fields"]["submitted_at"] for record in hue.records("report")],
+          ["2024-05-05T00:00", "2024-06-04T00:00", "2024-07-03T08:30", "2024-09-06T00:00"], "what was read")
+
+
 def test_references_by_name(bench):
     sides = Federation(bench, "hue")
     hue = sides["hue"]

@@ -101,6 +101,7 @@ def test_wrong_questions_are_named(bench):
                           (("list", "partner", "--where", "since:year=21"), "no year (YYYY)"),
                           (("report", "partner", "--where", "since:month=2021"), "no month (YYYY-MM)"),
                           (("report", "partner", "--where", "since:quarter=Q2/2021"), "no quarter (YYYY-Q1)"),
+                          (("list", "report", "--where", "submitted_at=2024-05-01"), "submitted_at:month"),
                           (("report", "partner", "--sum", "name"), "no number")):
         result = office.call(*command)
         equal(result.status, 1, f"{command}: exit status")
