@@ -73,11 +73,31 @@ static void other_spellings(void **state)
         {"UAE", "AE"},
         {"Timor Leste", "TL"},
         {"CHLB Nga", "RU"},
+        {"LB Nga", "RU"},
+        {"Liên bang Nga", "RU"},
+        {"Nam Hàn", "KR"},
+        {"Thổ Nhĩ Kì", "TR"},
+        {"Bắc Triều Tiên", "KP"},
+        {"Hồng Công", "HK"},
+        {"Hong Kong", "HK"},
+        {"Pa-lét-xtin", "PS"},
+        {"Xing-ga-po", "SG"},
+        {"Thuỵ Sỹ", "CH"},
+        {"Côte d'Ivoire", "CI"},
+        {"Cu–ba", "CU"},
+        {"Hồng Kông (Trung Quốc)", "HK"},
+        {"Xu-đăng", "SD"},
+        {"Nam Xu-đăng", "SS"},
+        {"Gru-di-a", "GE"},
+        {"CH Ba Lan", "PL"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++)
         is_country(spellings[i][0], spellings[i][1]);
     is_none("Nước ngoài");
+    is_none("Tiệp Khắc"); /* is no more */
+    is_none("Hàn Quốc, Nhật Bản");
+    is_none("Mỹ?");
     is_none("-");
 }
 
