@@ -134,6 +134,8 @@ static bool run_export(struct cli *cli, struct error *error)
     bool workbook = cli_option(cli, "xlsx") != NULL;
     if ((cli_option(cli, "csv") != NULL) + workbook + cli->json > 1)
         return error_set(error, ERROR_USAGE, "give one of --csv, --json and --xlsx");
+    if (path && !*path)
+        return error_set(error, ERROR_USAGE, "--out needs the name of a file");
     if (workbook && !path && isatty(STDOUT_FILENO))
         return error_set(error, ERROR_USAGE, "a workbook is nothing for a terminal: give --out FILE");
     if (path && !place)

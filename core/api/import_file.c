@@ -162,6 +162,8 @@ bool import_file_read(struct cli *cli, const char *type, const char *path, const
     if (done && !decode(bytes_of(data, size), encoding, file, error))
         done = error->code == ERROR_USAGE ? false : error_prefix(error, "%s", file->name);
     free(data);
+    if (done && !file->text[strspn(file->text, " \t\r\n")])
+        done = error_set(error, ERROR_INPUT, "%s: the file is empty", path);
     for (size_t i = 0; done && i < file->size; i++)
         file->lines += file->text[i] == '\n';
     if (done && is_json(file))

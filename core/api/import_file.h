@@ -17,7 +17,8 @@ struct import_file {
 
 /* Reads the file ("-": stdin), in the encoding of that name (NULL: told from the text). JSON lines, as export
  * writes them, are made a list. To be ended with import_file_release, also after an error. ERROR_NOT_FOUND,
- * ERROR_INPUT, ERROR_LIMIT, ERROR_USAGE (no such encoding), ERROR_STORE, ERROR_MEMORY. */
+ * ERROR_INPUT (also: the file is empty), ERROR_LIMIT, ERROR_USAGE (no such encoding), ERROR_STORE,
+ * ERROR_MEMORY. */
 bool import_file_read(struct cli *cli, const char *type, const char *path, const char *encoding,
                       struct import_file *file, struct error *error);
 void import_file_release(struct import_file *file);

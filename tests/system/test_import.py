@@ -243,6 +243,8 @@ def test_an_own_export_changes_nothing(bench):
     equal(comparable(hue.record("partner", record)), shown, "the record is as it was")
     refused = hue.call("export", "partner", "--csv", "--where", "nothing=1", "--out", path)
     equal(refused.status, 1, "a field that there is not")
+    nameless = hue.call("export", "partner", "--out", "")
+    check(nameless.status == 2 and "needs the name of a file" in nameless.err, nameless.describe())
     check(os.path.getsize(path) > 0, "an export that fails leaves the file that was there")
     with open(bench.path("own--csv"), "rb") as file:
         raw = file.read()
@@ -427,6 +429,10 @@ def test_hostile_lists(bench):
         result = hue.call("import", "partner", write(bench, name, raw), deadline_s=IMPORT_S)
         check(result.status == 1 and "hopnhat-agent: " in result.err, f"{name}: {result.describe()}")
     equal(hue.records("partner"), [], "nothing of them was written")
+    for name, raw in (("empty", b""), ("mark", b"\xef\xbb\xbf"), ("blank", b" \r\n\n")):
+        path = write(bench, name, raw)
+        result = hue.call("import", "partner", path)
+        check(result.status == 1 and f"{path}: the file is empty" in result.err, result.describe())
     rows = b"name,country,notes\n" + b"x" * 70 * 1024 + b",FR,\n" + b"Plan" + b",y" * 5000 + b"\n" + \
         b"=cmd|' /C calc'!A0,FR,\n" + b"bell\x07,FR,\n" + b'"open,FR,\nOxfam,GB,"a\nb"\n' + b"Short\n" + \
         b";" * 900 + b",FR,\n" + b"Care,FR,,,,\n"
