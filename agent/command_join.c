@@ -161,7 +161,7 @@ static bool is_free(const char *data, struct error *error)
         return false;
     lock_release(lock);
     if (asprintf(&store, "%s/store", data) < 0)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     bool taken = access(store, F_OK) == 0;
     free(store);
     return !taken || error_set(error, ERROR_INPUT, "there is a store in %s already", data);
@@ -172,7 +172,7 @@ static bool run_join(struct cli *cli, struct error *error)
     const char *hub = cli_option(cli, "hub"), *code = cli_option(cli, "code");
     struct attempt *attempt = calloc(1, sizeof *attempt);
     if (!attempt)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     attempt->error = error;
     attempt->address = hub;
     arena_init(&attempt->arena, LIMIT_MESSAGE_ARENA_BYTES);

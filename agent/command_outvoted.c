@@ -69,7 +69,7 @@ static bool print_row(void *user, json_t *row, struct error *error)
                                          : "",
                cli->program->name, client_text(row, "type"), client_text(row, "id"),
                client_text(row, "field"));
-    bool done = (own && read) || error_set(error, ERROR_MEMORY, "out of memory");
+    bool done = (own && read) || out_of_memory(error);
     free(own);
     free(read);
     return done;

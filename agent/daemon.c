@@ -316,7 +316,7 @@ static bool open_http(struct agent_daemon *daemon, const char *data, const char 
     daemon->asks = ask_handler(&daemon->ask);
     char *path = client_socket_path(data);
     if (!path)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (*http)
         daemon->http = http_server_open_tcp(daemon->loop, http, daemon->settings.http_names, &handler, error);
     daemon->service.api.http = daemon->http;
@@ -343,7 +343,7 @@ struct agent_daemon *agent_daemon_new(const char *data, const struct settings_so
 {
     struct agent_daemon *daemon = calloc(1, sizeof *daemon);
     if (!daemon) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     daemon->source = source;

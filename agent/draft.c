@@ -78,7 +78,7 @@ static Hopnhat__Record *apply(const struct agent *agent, struct transaction *tra
                                 .rank = check_rank(change, edit, before, &writer)};
     Hopnhat__Record *record = record_copy(arena, before);
     if (!record) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     return merge_edit(record, change, edit, &stamp, &source, arena, error) ? record : NULL;
@@ -102,7 +102,7 @@ bool draft_add(struct agent *agent, struct transaction *transaction, const struc
     draft.pending = with_room(&draft, arena);
     Hopnhat__EntryId *pending = new_pending(change->dot, false, arena);
     if (!base || !draft.pending || !pending)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     draft.pending[draft.n_pending++] = pending;
     draft.record = apply(agent, transaction, base, change, edit, arena, error);
     if (!draft.record)

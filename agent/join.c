@@ -30,7 +30,7 @@ Hopnhat__Message *join_message(const struct join *join, const struct pieces_held
     Hopnhat__PieceHeld *told = arena_alloc(arena, sizeof *told);
     char *software = arena_format(arena, "hopnhat-agent %s", HOPNHAT_VERSION);
     if (!message || !body || !link_key || !signing_key || !told || !software) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     hopnhat__message__init(message);
@@ -70,7 +70,7 @@ bool join_add_part(struct join_parts *parts, const Hopnhat__Joined *part, struct
         parts->data = malloc(piece->total);
     }
     if (!parts->data)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (piece->offset != held->held_bytes || piece->data.len == 0)
         return unsound(error, "it comes in parts that do not fit");
     memcpy(parts->data + piece->offset, piece->data.data, piece->data.len);
@@ -118,7 +118,7 @@ bool join_check_certificate(const uint8_t hub_signing_key[SIGNING_KEY_BYTES],
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
     uint8_t *text = arena_alloc(&arena, context + certificate->body.len);
     if (!text) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     } else {
         memcpy(text, CERTIFICATE_CONTEXT, context);
         if (certificate->body.len)

@@ -61,7 +61,7 @@ bool joining_keep(const char *data, struct join *join, struct error *error)
     char *path = path_of(data, ""), *part = path_of(data, ".part");
     bool done = path && part;
     if (!done) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     } else if (read_kept(path, &kept) && memcmp(kept.once, join->once.public_key, LINK_KEY_BYTES) == 0) {
         join->link_keys = kept.link_keys;
         join->signing_keys = kept.signing_keys;

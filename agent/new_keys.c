@@ -66,7 +66,7 @@ bool new_keys_take(struct agent *agent, const Hopnhat__Certificate *certificate,
     size_t size = hopnhat__certificate__get_packed_size(certificate);
     uint8_t *packed = arena_alloc(&agent->scratch, size);
     if (!packed)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     hopnhat__certificate__pack(certificate, packed);
     bool begun = agent_begin(agent, &transaction, error);
     if (begun) {

@@ -89,6 +89,6 @@ bool agent_progress_status(struct agent *agent, json_t *status, struct error *er
         json_object_set_new(status, "records_to_come", json_integer((json_int_t)now.records_to_come)) != 0 ||
         json_object_set_new(status, "seconds_to_go", seconds) != 0 ||
         json_object_set_new(status, "waits_for", json_string(now.waits_for)) != 0)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     return true;
 }

@@ -64,7 +64,7 @@ Hopnhat__Reconcile *reconcile_ask(struct agent *agent, const struct reconciliati
     uint8_t *digests = arena_alloc(arena, 8 * (size_t)count);
     char *group = arena_string(arena, round->group, strlen(round->group));
     if (!question || !sums || !digests || !group) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     if (!agent_read(agent, &transaction, error))

@@ -181,7 +181,7 @@ static json_t *handle_sync(struct api_call *call, struct error *error)
     service->sync(service->context, call->wall_ms);
     json_t *json = json_pack("{s:I}", "heads", (json_int_t)heads);
     if (!json)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     return json;
 }
 
@@ -219,7 +219,7 @@ static json_t *refusal_json(struct agent_service *service, const Hopnhat__Refusa
         return NULL;
     }
     if (!json)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     return json;
 }
 
@@ -325,7 +325,7 @@ void *agent_service_open(const char *data, const struct api_service **api, struc
     if (service)
         agent = agent_open(data, &options, error);
     else
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     if (!agent) {
         free(service);
         return NULL;

@@ -131,7 +131,7 @@ static json_t *row_json(struct api_call *call, struct bytes key, const Hopnhat__
                   value_or_null(definition, own, call->arena, error), "by", verdict.by, "winner",
                   winner_json(call, definition, verdict.value, verdict.entry, error));
     if (!json)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     return json;
 }
 
@@ -249,7 +249,7 @@ static bool own_writing(struct writing *writing, const struct catalog_type *type
     struct bytes *values = arena_alloc(writing->arena, (members + 1) * sizeof *values);
     list->items = arena_alloc(writing->arena, (members + 1) * sizeof *list->items);
     if (!values || !list->items)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     writing->logged = log_change(writing->transaction, writing->dot, writing->arena, &writing->change);
     values[0] = bytes_of(row->value.data, row->has_value ? row->value.len : 0);
     /* where the field reads all values by now, it goes to the others */

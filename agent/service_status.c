@@ -94,7 +94,7 @@ json_t *agent_service_status(void *context, uint64_t wall_ms, struct error *erro
     json_t *json = status_json(service, &now, &arena);
     arena_release(&arena);
     if (!json) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     agent_backups_status(agent, json);

@@ -32,7 +32,7 @@ struct agent_session *agent_session_new(struct agent *agent, const struct agent_
 {
     struct agent_session *session = calloc(1, sizeof *session);
     if (!session) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     session->agent = agent;

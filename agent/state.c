@@ -50,7 +50,7 @@ static struct agent *open_files(const char *directory, const struct agent_option
     char path[4096];
     struct agent *agent = calloc(1, sizeof *agent);
     if (!agent) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     agent->lock = -1;
@@ -173,7 +173,7 @@ void agent_abort(struct agent *agent, struct transaction *transaction)
 void agent_fail_memory(struct transaction *transaction)
 {
     struct error error;
-    error_set(&error, ERROR_MEMORY, "out of memory");
+    out_of_memory(&error);
     transaction_fail(transaction, &error);
 }
 
@@ -299,7 +299,7 @@ static bool take_identity(struct agent *agent, const struct agent_identity *iden
     agent->last_contact_ms = wall_ms;
     clock_contact(&agent->clock, wall_ms, wall_ms, joined->time);
     if (!agent->hub_address || !agent_new_log(agent))
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     return true;
 }
 
@@ -309,7 +309,7 @@ static bool put_identity(struct agent *agent, const Hopnhat__Joined *joined, str
     size_t size = hopnhat__certificate__get_packed_size(joined->certificate);
     uint8_t *packed = arena_alloc(arena, size);
     if (!packed)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     hopnhat__certificate__pack(joined->certificate, packed);
     stored_save_identity(agent, transaction, bytes_of(packed, size));
     for (size_t i = 0; i < joined->n_records; i++)
@@ -356,5 +356,5 @@ bool agent_restored(struct agent *agent, const struct audit_act *act, struct err
     if (DEFECT(DOT_TWICE) || agent_new_log(agent))
         return agent_commit(agent, &transaction, error);
     agent_abort(agent, &transaction);
-    return error_set(error, ERROR_MEMORY, "out of memory");
+    return out_of_memory(error);
 }

@@ -133,7 +133,7 @@ static bool load_logs(struct agent *agent, struct transaction *transaction, stru
     size_t count = (size_t)transaction_count(transaction, AGENT_OWNLOG), read = 0;
     struct own_log *logs = calloc(count + 1, sizeof *logs);
     if (!logs)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     cursor_open(&cursor, transaction, AGENT_OWNLOG);
     for (bool here = cursor_seek(&cursor, bytes_of(NULL, 0)); here && read < count;
          here = cursor_next(&cursor))
@@ -148,7 +148,7 @@ static bool load_logs(struct agent *agent, struct transaction *transaction, stru
     free(agent->logs);
     agent->logs = logs;
     agent->log_count = count;
-    return agent_index_logs(agent) || error_set(error, ERROR_MEMORY, "out of memory");
+    return agent_index_logs(agent) || out_of_memory(error);
 }
 
 static struct agent_group *group_of_key(struct agent *agent, struct bytes key)

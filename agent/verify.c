@@ -275,7 +275,7 @@ static bool check_rows(struct look *look, struct error *error)
         HASH_DEL(look->sums, sum);
         free(sum);
     }
-    return done && (!look->out_of_memory || error_set(error, ERROR_MEMORY, "out of memory"));
+    return done && (!look->out_of_memory || out_of_memory(error));
 }
 
 static bool describe(struct verify *verify, struct transaction *transaction, Hopnhat__BackupHeader *header,
@@ -300,7 +300,7 @@ static bool describe(struct verify *verify, struct transaction *transaction, Hop
         meta_bytes(transaction, AGENT_META, "recovery_key", recovery_key, sizeof recovery_key);
     header->recovery_key.len = header->has_recovery_key ? RECOVERY_KEY_BYTES : 0;
     header->recovery_key.data = arena_copy(arena, recovery_key, header->recovery_key.len);
-    return (header->office && header->recovery_key.data) || error_set(error, ERROR_MEMORY, "out of memory");
+    return (header->office && header->recovery_key.data) || out_of_memory(error);
 }
 
 bool agent_verify(const char *directory, bool beside, struct verify *verify, Hopnhat__BackupHeader *header,

@@ -24,7 +24,7 @@ static struct new_edit *name_erasures(struct writing *writing, const struct new_
     struct arena *arena = writing->arena;
     struct new_edit *named = arena_copy(arena, edits, count * sizeof *named);
     if (!named)
-        error_set(writing->error, ERROR_MEMORY, "out of memory");
+        out_of_memory(writing->error);
     for (size_t i = 0; named && i < count; i++)
         if (!erasure_name(agent_erasure(writing->transaction, edits[i].type, edits[i].record, arena),
                           &named[i], arena, writing->error))

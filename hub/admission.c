@@ -122,7 +122,7 @@ static bool take_edit(struct admission *admission, const struct change *change, 
         return false;
     incoming->record = before ? before : record_new(arena, ops->type, ops->record.data);
     if (!incoming->record)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     incoming->before = place_before(incoming->record);
     incoming->touched[TOUCHED_RANK] = stamp.rank;
     incoming->touched[TOUCHED_REPLICA] = before ? before->last_replica : purged.replica;
@@ -262,7 +262,7 @@ static enum admitted refuse(struct admission *admission, const struct offer *off
     struct key key;
     *refusal = arena_alloc(&admission->arena, sizeof **refusal);
     if (!*refusal || !log_change(admission, offer, time, NULL, 0)) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return ADMITTED_FAILED;
     }
     hopnhat__refusal__init(*refusal);
@@ -292,7 +292,7 @@ static enum admitted admit(struct admission *admission, const struct offer *offe
     uint64_t time = admitted_time(admission, offer, change);
     struct incoming *incoming = arena_alloc(&admission->arena, count * sizeof *incoming);
     if (!incoming) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return ADMITTED_FAILED;
     }
     for (size_t i = 0; i < count; i++) {
@@ -311,7 +311,7 @@ static enum admitted admit(struct admission *admission, const struct offer *offe
         if (!place_edit(admission, change, i, &incoming[i], error))
             return ADMITTED_FAILED;
     if (!log_change(admission, offer, time, incoming, count)) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return ADMITTED_FAILED;
     }
     return follow_up(admission, change, incoming, error) ? ADMITTED : ADMITTED_FAILED;
@@ -325,7 +325,7 @@ static bool release_change(struct admission *admission, const struct change *cha
     struct incoming *incoming = arena_alloc(&admission->arena, count * sizeof *incoming);
     struct key key;
     if (!incoming)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     for (size_t i = 0; i < count; i++) {
         Hopnhat__RefusalReason reason;
         if (!take_edit(admission, change, i, writer, row->admitted, again, &incoming[i], &reason, error))
@@ -335,7 +335,7 @@ static bool release_change(struct admission *admission, const struct change *cha
         if (!place_edit(admission, change, i, &incoming[i], error))
             return false;
     if (!note_touched(admission, incoming, count, row))
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     key_dot(&key, change->dot.replica, change->dot.seq);
     row_put(&admission->transaction, HUB_LOG, key_bytes(&key), &row->base);
     return follow_up(admission, change, incoming, error);

@@ -139,7 +139,7 @@ void backups_note_origin(struct hub *hub, struct transaction *transaction, const
     backup.replicas = arena_alloc(arena, room * sizeof *backup.replicas);
     backup.watermarks = arena_alloc(arena, room * sizeof *backup.watermarks);
     if (!backup.replicas || !backup.watermarks) {
-        error_set(&error, ERROR_MEMORY, "out of memory");
+        out_of_memory(&error);
         transaction_fail(transaction, &error);
         return;
     }
@@ -169,7 +169,7 @@ bool backups_marks(json_t *note, const Hopnhat__Backup *marks, struct error *err
     bool put = json_object_set_new(note, "watermarks", list) == 0 &&
                (!marks->has_next_link_key ||
                 json_object_set_new(note, "next_link_key", json_integer(marks->next_link_key)) == 0);
-    return put || error_set(error, ERROR_MEMORY, "out of memory");
+    return put || out_of_memory(error);
 }
 
 json_t *backups_files(void *context)
@@ -223,7 +223,7 @@ static bool read_marks(const json_t *list, Hopnhat__Backup *backup, struct arena
     backup->replicas = arena_alloc(arena, (count + 1) * sizeof(uint64_t));
     backup->watermarks = arena_alloc(arena, (count + 1) * sizeof(uint64_t));
     if (!backup->replicas || !backup->watermarks)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     json_object_foreach((json_t *)(uintptr_t)list, name, mark)
     {
         uint8_t number[8];
@@ -260,7 +260,7 @@ json_t *backups_handle(struct api_call *call, struct error *error)
         return NULL;
     json_t *json = json_pack("{s:I}", "backups", (json_int_t)service->hub->backups);
     if (!json)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     return json;
 }
 

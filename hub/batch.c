@@ -15,7 +15,7 @@ static bool unpack(struct batch *batch, size_t place, struct error *error)
     if (!incoming->change.chainable || error->code == ERROR_MEMORY)
         return false;
     incoming->malformed = arena_string(&batch->arena, error->text, strlen(error->text));
-    return incoming->malformed || error_set(error, ERROR_MEMORY, "out of memory");
+    return incoming->malformed || out_of_memory(error);
 }
 
 bool batch_unpack(struct batch *batch, struct error *error)
@@ -24,7 +24,7 @@ bool batch_unpack(struct batch *batch, struct error *error)
     const uint8_t *previous = batch->replica->link;
     batch->changes = arena_alloc(&batch->arena, push->n_changes * sizeof *batch->changes);
     if (!batch->changes)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     for (size_t i = batch->skip; i < push->n_changes; i++) {
         struct incoming_change *incoming = &batch->changes[i];
         if (!unpack(batch, i, error) || !chain_next(previous, incoming->change.logged, incoming->link, error))

@@ -146,7 +146,7 @@ static bool keep_hello(struct hub *hub, const Hopnhat__BundleHeader *header, con
     row.made_ms = header->made_ms;
     row.taken_ms = wall_ms;
     if (!row.hello.data)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     hopnhat__hello__pack(hello, row.hello.data);
     if (!transaction_begin(&transaction, hub->environment, true, error))
         return false;

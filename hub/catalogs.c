@@ -35,7 +35,7 @@ bool catalogs_take(struct hub *hub, struct transaction *transaction, const Hopnh
     struct catalog *catalog = catalog_load(entry_value(entry), &unusable);
     if (!catalog) {
         log_error("a catalog record holds no catalog that can be loaded: %s", unusable.text);
-        return unusable.code != ERROR_MEMORY || error_set(error, ERROR_MEMORY, "out of memory");
+        return unusable.code != ERROR_MEMORY || out_of_memory(error);
     }
     tag_key(&key, catalog_tag(catalog));
     transaction_put(transaction, HUB_CATALOG, key_bytes(&key), catalog_packed(catalog));
@@ -74,7 +74,7 @@ bool catalogs_edit(struct bytes packed, const char *owner, struct arena *arena, 
     struct new_op *ops = arena_alloc(arena, 5 * sizeof *ops);
     if (!hash || !version || !ops) {
         catalog_free(catalog);
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     }
     hex_encode(bytes_of(catalog_hash(catalog), CATALOG_HASH_BYTES), hash);
     ops[0] = (struct new_op){.field = HOPNHAT__SYSTEM_FIELD__SYSTEM_GROUP,

@@ -19,7 +19,7 @@ bool command_read_catalog(const char *path, uint8_t **data, size_t *size, struct
     bool failed = ferror(file);
     fclose(file);
     if (!*data)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (!failed && *size <= LIMIT_CATALOG_BYTES)
         return true;
     free(*data);
@@ -33,7 +33,7 @@ static bool pack_catalog(struct bytes yaml, const char *name, struct arena *aren
 {
     struct catalog_errors *errors = calloc(1, sizeof *errors);
     if (!errors)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     bool fine = catalog_from_yaml(yaml, name, arena, packed, errors);
     for (size_t i = 0; !fine && i < errors->count; i++)
         fprintf(stderr, "%s\n", errors->list[i].text);

@@ -27,7 +27,7 @@ static bool put_list(const struct cli *cli, json_t *body, const char *option, co
             json_decref(list);
             return no_text(error);
         }
-    return json_object_set_new(body, key, list) == 0 || error_set(error, ERROR_MEMORY, "out of memory");
+    return json_object_set_new(body, key, list) == 0 || out_of_memory(error);
 }
 
 /* Author and name. NULL on error. */
@@ -48,7 +48,7 @@ static bool put_headquarters(const struct cli *cli, json_t *body, struct error *
     if (!given)
         return true;
     return json_object_set_new(body, "headquarters", json_boolean(strcmp(given, "no") != 0)) == 0 ||
-           error_set(error, ERROR_MEMORY, "out of memory");
+           out_of_memory(error);
 }
 
 static bool print_answer(const struct cli *cli, json_t *answer)
@@ -106,7 +106,7 @@ static bool run_list(struct cli *cli, struct error *error)
     struct table *table =
         table_new((const char *const[]){"code", "name", "groups", "headquarters", "installations"}, 5,
                   TABLE_CELL_WIDTH);
-    bool done = table != NULL || error_set(error, ERROR_MEMORY, "out of memory");
+    bool done = table != NULL || out_of_memory(error);
     for (size_t i = 0; done && i < json_array_size(offices); i++) {
         if (cli->json)
             cli_print_json(json_array_get(offices, i));

@@ -11,8 +11,7 @@ static bool put_days(struct cli *cli, json_t *body, const char *option, const ch
     if (!cli_option(cli, option))
         return true;
     return cli_number(cli, option, 0, MOST_DAYS, &days, error) &&
-           (json_object_set_new(body, key, json_integer((json_int_t)days)) == 0 ||
-            error_set(error, ERROR_MEMORY, "out of memory"));
+           (json_object_set_new(body, key, json_integer((json_int_t)days)) == 0 || out_of_memory(error));
 }
 
 static json_int_t number(const json_t *answer, const char *key)

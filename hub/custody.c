@@ -219,13 +219,13 @@ static bool add_piece(struct hub *hub, const struct hub_session *session, const 
             continue;
         answer->pieces = arena_alloc(arena, sizeof *answer->pieces);
         if (!answer->pieces)
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return out_of_memory(error);
         Hopnhat__CustodyPiece *piece =
             custody_piece_make(hub, replica, covered(replica, custody) + 1, most_bytes, arena, error);
         if (piece && custody->has_credit_bytes && piece->sealed.len > 2 * most_bytes) {
             const struct pieces_held held = pieces_told(custody->held);
             answer->piece = pieces_cut_message(&piece->base, &held, most_bytes, arena);
-            return answer->piece || error_set(error, ERROR_MEMORY, "out of memory");
+            return answer->piece || out_of_memory(error);
         }
         answer->pieces[0] = piece;
         answer->n_pieces = piece != NULL;
@@ -304,7 +304,7 @@ static bool add_held(struct hub *hub, const struct hub_session *session, Hopnhat
     struct pieces_held held;
     answer->held = arena_alloc(arena, sizeof *answer->held);
     if (!answer->held)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (!read_held(hub, session, &held, error))
         return false;
     hopnhat__piece_held__init(answer->held);
@@ -321,7 +321,7 @@ static bool make_answer(struct hub *hub, struct hub_session *session, const Hopn
     if (installation)
         installation->came = true;
     if (!want(hub, custody, answer, early, arena) || !drop(hub, custody, answer, arena))
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     *early = *early && answer->n_want == 0;
     take_note(hub, session, custody, answer->n_want == 0 && !*early);
     custody_turn(hub);

@@ -205,7 +205,7 @@ static bool open_http(struct hub_daemon *daemon, const char *data, const char *h
     struct http_handler handler = api_http_handler(&daemon->service.api);
     char *path = client_socket_path(data);
     if (!path)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (*http)
         daemon->http = http_server_open_tcp(daemon->loop, http, daemon->settings.http_names, &handler, error);
     daemon->service.api.http = daemon->http;
@@ -272,7 +272,7 @@ enum run_end hub_daemon_run(const struct hub_daemon_options *options, struct err
     struct error unsound;
     enum run_end end = RUN_STOPPED;
     if (!daemon) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return RUN_FAILED;
     }
     daemon->source = &options->source;

@@ -254,11 +254,11 @@ static bool join_in(struct hub *hub, struct transaction *transaction, const uint
     joined->epoch = hub->epoch;
     joined->time = clock_reading(&hub->clock, wall_ms);
     if (!joined->certificate || !joined->hub_signing_key.data)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     hopnhat__certificate__init(joined->certificate);
     return (enrolment_certify(hub, installation, false, joined->certificate, arena) &&
             add_records(hub, transaction, installation->office, joined, arena)) ||
-           error_set(error, ERROR_MEMORY, "out of memory");
+           out_of_memory(error);
 }
 
 /* What is larger than twice the credit goes in parts: the next one in place of the records. */
@@ -274,7 +274,7 @@ static bool cut_answer(Hopnhat__Joined *joined, const Hopnhat__Join *join, struc
     joined->piece = pieces_cut_message(&joined->base, &held, slice, arena);
     joined->time = time;
     joined->n_records = 0;
-    return joined->piece || error_set(error, ERROR_MEMORY, "out of memory");
+    return joined->piece || out_of_memory(error);
 }
 
 Hopnhat__Joined *enrolment_join(struct hub *hub, const uint8_t link_key[LINK_KEY_BYTES],
@@ -285,7 +285,7 @@ Hopnhat__Joined *enrolment_join(struct hub *hub, const uint8_t link_key[LINK_KEY
     struct error reload;
     Hopnhat__Joined *joined = arena_alloc(arena, sizeof *joined);
     if (!joined) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     hopnhat__joined__init(joined);

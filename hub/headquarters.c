@@ -45,7 +45,7 @@ static struct new_edit *name_erasures(struct admission *admission, const struct 
 {
     struct new_edit *named = arena_copy(arena, edits, count * sizeof *named);
     if (!named)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     for (size_t i = 0; named && i < count; i++)
         if (!erasure_name(
                 hub_erasure(admission->hub, &admission->transaction, edits[i].type, edits[i].record, arena),
@@ -68,7 +68,7 @@ bool headquarters_write_in(struct hub *hub, struct admission *admission, const s
         .edit_count = count,
     };
     if (!own && !(own = registry_add_replica(hub, hub->own_replica, NULL)))
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     hub->entropy.fill(hub->entropy.context, change.seed, sizeof change.seed);
     arena_init(&arena, OWN_ARENA_BYTES);
     change.edits = name_erasures(admission, edits, count, &arena, error);
@@ -210,8 +210,7 @@ bool headquarters_publish_replicas(struct hub *hub, const char *office, const ui
     office_record_id(office, edit.record);
     bool done = read_office(hub, edit.record, &arena, &record, error);
     if (done && record)
-        done = (make_members(record, numbers, count, &edit, &arena) ||
-                error_set(error, ERROR_MEMORY, "out of memory")) &&
+        done = (make_members(record, numbers, count, &edit, &arena) || out_of_memory(error)) &&
                (edit.op_count == 0 || headquarters_write(hub, &edit, 1, NULL, wall_ms, error));
     arena_release(&arena);
     return done;

@@ -88,7 +88,7 @@ static bool register_replicas(struct hub *hub, const struct installation *instal
                              "anew",
                              installation->office, LIMIT_REPLICAS_PER_INSTALLATION);
         if (!registry_add_replica(hub, number, installation))
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return out_of_memory(error);
     }
     return true;
 }

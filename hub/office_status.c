@@ -155,5 +155,5 @@ bool office_status_add(json_t *status, struct hub *hub, uint64_t wall_ms, struct
     if (list && json_object_set_new(status, "offices_stalled", json_integer((json_int_t)stalled)) == 0 &&
         json_object_set_new(status, "by_office", list) == 0)
         return true;
-    return error_set(error, ERROR_MEMORY, "out of memory");
+    return out_of_memory(error);
 }

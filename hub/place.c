@@ -30,7 +30,7 @@ static bool leave_group(struct hub *hub, struct transaction *transaction, const 
     struct group_state *group = registry_group(hub, bytes_of_string(record->group));
     struct key key;
     if (!group)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     key_feed(&key, record->group, record->rev);
     transaction_delete(transaction, HUB_FEED, key_bytes(&key));
     urgent_remove(hub, transaction, record->rev);
@@ -49,7 +49,7 @@ static bool enter_group(struct hub *hub, struct transaction *transaction, const 
     struct group_state *group = registry_group(hub, bytes_of_string(record->group));
     struct digest now = digest_record(record);
     if (!group)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     put_feed_row(transaction, record->group, hub->rev, HOPNHAT__ITEM_KIND__ITEM_WHOLE, record);
     urgent_put(hub, transaction, record);
     digest_add(&group->digest, &now);
@@ -71,7 +71,7 @@ bool place_record(struct hub *hub, struct transaction *transaction, Hopnhat__Rec
     if (!stays) {
         record->group = name.size ? arena_string(arena, name.data, name.size) : NULL;
         if (name.size && !record->group)
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return out_of_memory(error);
         record->has_joined = true;
         record->joined = hub->rev;
     }

@@ -53,7 +53,7 @@ static void send_part(struct hub *hub, struct hub_session *session, const struct
     const struct feed_reader reader = session_reader(hub, session);
     const struct waiting_pull pull = take_pull(session);
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
-    error_set(&error, ERROR_MEMORY, "out of memory");
+    out_of_memory(&error);
     if (part && feed_part(hub, &reader, state, pull.credit_bytes, pull.scope, &arena, &message.feed,
                           &part->after, &error)) {
         message.body_case = HOPNHAT__MESSAGE__BODY_FEED;

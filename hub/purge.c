@@ -138,8 +138,8 @@ static bool bring_back(struct hub *hub, const struct installation *installation,
     arena_init(&arena, STEP_ARENA_BYTES);
     office_record_id(installation->office, id);
     const Hopnhat__Record *record = hub_record(&transaction, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, id, &arena);
-    bool done = !record || registry_retired(record, installation->link_key, &arena, &entries) ||
-                error_set(error, ERROR_MEMORY, "out of memory");
+    bool done =
+        !record || registry_retired(record, installation->link_key, &arena, &entries) || out_of_memory(error);
     transaction_abort(&transaction);
     if (done && entries.count)
         done = write_retired(hub, installation, false, entries, wall_ms, error);

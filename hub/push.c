@@ -59,7 +59,7 @@ static bool open_turn(struct hub *hub, uint64_t wall_ms, struct error *error)
         return true;
     struct push_turn *turn = calloc(1, sizeof *turn);
     if (!turn)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (!admission_begin(&turn->admission, hub, wall_ms, error)) {
         free(turn);
         return false;
@@ -145,7 +145,7 @@ static bool offer_changes(struct hub *hub, const struct batch *batch, const char
         hub->turn->size_bytes += offer.stored.size;
         enum admitted result = admission_offer(&hub->turn->admission, &offer, &refusal, error);
         if (result == ADMITTED_REFUSED && !add_refusal(hub->turn, ack, refusal))
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return out_of_memory(error);
         if (result == ADMITTED_FAILED)
             return false;
         if (result == ADMITTED_WAITS) {
@@ -218,7 +218,7 @@ static bool take_batch(struct hub *hub, const struct batch *batch, uint32_t requ
     struct pending_ack *pending = new_answer(hub, batch, request);
     const size_t before_bytes = hub->turn->size_bytes;
     if (!pending)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (!offer_changes(hub, batch, forced, &pending->ack, error))
         return false;
     pending->size_bytes = hub->turn->size_bytes - before_bytes;

@@ -14,7 +14,7 @@
 static void fail_memory(struct transaction *transaction)
 {
     struct error error;
-    error_set(&error, ERROR_MEMORY, "out of memory");
+    out_of_memory(&error);
     transaction_fail(transaction, &error);
 }
 
@@ -163,7 +163,7 @@ static bool assign(struct assignment *to, const struct catalog_type *type, uint3
 {
     struct bytes *value = arena_alloc(arena, sizeof *value);
     if (!value)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     *value = bytes_of_string(text ? text : "");
     *to = (struct assignment){
         .definition = type_field(type, field), .kind = ASSIGN_SET, .values = value, .count = text && *text};
@@ -187,7 +187,7 @@ static bool write_decision(struct admission *admission, struct dot dot, Hopnhat_
     if (is_new)
         record = record_new(arena, HOPNHAT__BUILT_IN_TYPE__TYPE_QUARANTINE_DECISION, id);
     if (!record)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     return assign(&list[0], type, DECISION_STATE, STATES[state], arena, error) &&
            assign(&list[1], type, DECISION_BY, decision->author, arena, error) &&
            assign(&list[2], type, DECISION_NOTE, decision->note, arena, error) &&

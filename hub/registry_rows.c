@@ -96,7 +96,7 @@ static bool load_replicas(struct hub *hub, struct transaction *transaction, stru
         arena_reset(arena);
     }
     cursor_close(&cursor);
-    return loaded || error_set(error, ERROR_MEMORY, "out of memory");
+    return loaded || out_of_memory(error);
 }
 
 static bool read_former(const Hopnhat__FormerKeys *row, struct former_keys *keys)
@@ -160,7 +160,7 @@ static bool load_offices(struct hub *hub, struct transaction *transaction, struc
         arena_reset(arena);
     }
     cursor_close(&cursor);
-    return loaded || error_set(error, ERROR_MEMORY, "out of memory");
+    return loaded || out_of_memory(error);
 }
 
 static bool load_groups(struct hub *hub, struct transaction *transaction, struct error *error)

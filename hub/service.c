@@ -177,7 +177,7 @@ static json_t *status(void *context, uint64_t wall_ms, struct error *error)
         (json_int_t)hub->quarantined, "catalog_version", (int)catalog_version(hub->catalog), "malformed",
         (json_int_t)hub->malformed, "listens", service->listens, "version", HOPNHAT_VERSION);
     if (!json)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     else
         backups_status(hub, json), custody_status(service->hub, json), add_gaps(hub, json),
             recovery_status(hub->directory, hub->environment, json);
@@ -260,7 +260,7 @@ void *hub_service_open(const char *data, const struct api_service **api, struct 
     if (service)
         hub = hub_open(data, &options, error);
     else
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     if (!hub) {
         free(service);
         return NULL;

@@ -21,7 +21,7 @@ json_t *hub_handle_bundle_export(struct api_call *call, struct error *error)
     if (answer && api_file_add(answer, file, call->arena))
         return answer;
     json_decref(answer);
-    error_set(error, ERROR_MEMORY, "out of memory");
+    out_of_memory(error);
     return NULL;
 }
 

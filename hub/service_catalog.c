@@ -64,7 +64,7 @@ static struct judgement *judge(struct api_call *call, struct error *error)
     const struct hub_service *service = call->records->context;
     struct judgement *judgement = arena_alloc(call->arena, sizeof *judgement);
     if (!judgement) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     if (!api_body_keys(call, keys, error))
@@ -86,7 +86,7 @@ static struct judgement *judge(struct api_call *call, struct error *error)
     json_decref(judgement->notes);
     *error = judgement->error;
     if (error->code == ERROR_NONE)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     return NULL;
 }
 
@@ -103,7 +103,7 @@ static json_t *judgement_json(struct judgement *judgement, bool applied, struct 
                              (int)judgement->errors.more, "notes", judgement->notes, "applied", applied,
                              "version", (int)catalog_version(service->hub->catalog));
     if (!json)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     return json;
 }
 

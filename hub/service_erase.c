@@ -12,7 +12,7 @@ static bool read_fields(struct api_call *call, const struct catalog_type *type, 
     if (names && !json_is_array(names))
         return error_set(error, ERROR_INPUT, "fields: give an array of names");
     if (!fields)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     for (size_t i = 0; i < json_array_size(names); i++) {
         const char *name = json_string_value(json_array_get(names, i));
         const Hopnhat__FieldDefinition *definition = name ? type_field_named(type, name) : NULL;
@@ -40,6 +40,6 @@ json_t *handle_erase(struct api_call *call, struct error *error)
         return NULL;
     json_t *json = json_pack("{s:s, s:b}", "id", call->parts[1], "erased", true);
     if (!json)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     return json;
 }

@@ -16,6 +16,6 @@ json_t *handle_rotate_keys(struct api_call *call, struct error *error)
                              state.under_way ? (int)state.heard : 0, "not_heard",
                              state.under_way ? (int)state.not_heard : 0);
     if (!json)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     return json;
 }

@@ -35,6 +35,6 @@ json_t *handle_purge(struct api_call *call, struct error *error)
                              "purge_after_days", (json_int_t)(rules.purge_after_ms / DAY_MS),
                              "retire_after_days", (json_int_t)(rules.retire_after_ms / DAY_MS));
     if (!json)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     return json;
 }

@@ -47,7 +47,7 @@ static json_t *quarantined_json(struct hub_service *service, const Hopnhat__Quar
         return NULL;
     }
     if (!json)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     return json;
 }
 

@@ -166,7 +166,7 @@ static bool read_links(struct hub *hub, const Hopnhat__Compare *compare, struct 
     struct transaction transaction;
     answer->links = arena_alloc(arena, compare->n_seqs * sizeof *answer->links);
     if (!answer->links)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (!transaction_begin(&transaction, hub->environment, false, error))
         return false;
     for (size_t i = 0; i < compare->n_seqs; i++) {

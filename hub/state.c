@@ -88,7 +88,7 @@ static struct hub *open_files(const char *directory, const struct hub_options *o
     char path[4096];
     struct hub *hub = calloc(1, sizeof *hub);
     if (!hub) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     hub->lock = -1;

@@ -41,7 +41,7 @@ bool texts_note(struct admission *admission, const Hopnhat__Record *record, uint
         size_t capacity = admission->text_capacity ? 2 * admission->text_capacity : 16;
         struct text_place *grown = realloc(admission->texts, capacity * sizeof *grown);
         if (!grown)
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return out_of_memory(error);
         admission->texts = grown;
         admission->text_capacity = capacity;
     }
@@ -109,7 +109,7 @@ static bool write_text(const struct merging *merging, const Hopnhat__Entry *left
     memcpy(edit.record, merging->record->id.data, RECORD_ID_BYTES);
     op.superseded.ids = arena_alloc(merging->arena, merging->field->n_entries * sizeof *op.superseded.ids);
     if (!op.superseded.ids)
-        return error_set(merging->error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(merging->error);
     for (size_t i = 0; i < merging->field->n_entries; i++) {
         struct bytes value = entry_value(merging->field->entries[i]);
         if (bytes_equal(value, entry_value(left)) || bytes_equal(value, entry_value(right)))

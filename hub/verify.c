@@ -250,7 +250,7 @@ static bool check_logs(struct look *look, struct arena *arena, struct error *err
     look->marks->replicas = arena_alloc(arena, count * sizeof(uint64_t));
     look->marks->watermarks = arena_alloc(arena, count * sizeof(uint64_t));
     if (!look->marks->replicas || !look->marks->watermarks)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     verify_databases(look->verify, look->transaction, hub_databases, HUB_DATABASES);
     struct verify quiet = {.found = ignore};
     verify_rows(&quiet, look->transaction, HUB_REPLICA, "replica", 8, &hopnhat__replica_state__descriptor,
@@ -258,7 +258,7 @@ static bool check_logs(struct look *look, struct arena *arena, struct error *err
     bool done = verify_logs(look->verify, look->transaction, HUB_LOG, &look->logs, error);
     verify_rows(look->verify, look->transaction, HUB_REPLICA, "replica", 8,
                 &hopnhat__replica_state__descriptor, look_at_replica, look);
-    done = done && (!look->out_of_memory || error_set(error, ERROR_MEMORY, "out of memory"));
+    done = done && (!look->out_of_memory || out_of_memory(error));
     for (const struct verify_log *log = look->logs; log; log = log->hh.next)
         if (!log->known)
             verify_break(look->verify, "log %016" PRIx64 ": it is nobody's", log->replica);
@@ -314,7 +314,7 @@ static bool describe(struct transaction *transaction, Hopnhat__BackupHeader *hea
         return true;
     header->recovery_key.len = RECOVERY_KEY_BYTES;
     header->recovery_key.data = arena_copy(arena, recovery_key, RECOVERY_KEY_BYTES);
-    return header->recovery_key.data || error_set(error, ERROR_MEMORY, "out of memory");
+    return header->recovery_key.data || out_of_memory(error);
 }
 
 bool hub_verify(const char *directory, bool beside, struct verify *verify, Hopnhat__BackupHeader *header,

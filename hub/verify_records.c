@@ -164,5 +164,5 @@ bool hub_verify_records(struct verify *verify, struct transaction *transaction, 
     verify_rows(verify, transaction, HUB_FEED, "feed", 0, NULL, look_at_feed, &look);
     verify_rows(verify, transaction, HUB_DIGEST, "digest", 0, NULL, look_at_digest, &look);
     finish(&look);
-    return !look.out_of_memory || error_set(error, ERROR_MEMORY, "out of memory");
+    return !look.out_of_memory || out_of_memory(error);
 }

@@ -84,7 +84,7 @@ struct aside *aside_new(struct loop *loop, struct error *error)
 {
     struct aside *aside = calloc(1, sizeof *aside);
     if (!aside) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     aside->loop = loop;
@@ -141,7 +141,7 @@ bool aside_begin(struct aside *aside, const struct records *records, const struc
                          count);
     job = calloc(1, sizeof *job);
     if (!job)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     job->aside = aside;
     job->route = route;
     job->request = request;

@@ -274,7 +274,7 @@ struct backup_schedule *backup_schedule_new(const struct backup_schedule_options
 {
     struct backup_schedule *schedule = calloc(1, sizeof *schedule);
     if (!schedule) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     *schedule = (struct backup_schedule){.options = *options, .child_fd = -1, .text_fd = -1};
@@ -324,5 +324,5 @@ bool backup_schedule_status(json_t *status, struct backup_schedule *schedule, st
                                 bytes_json(bytes_of_string(trouble)));
     bool done = members && json_object_update(status, members) == 0;
     json_decref(members);
-    return done || error_set(error, ERROR_MEMORY, "out of memory");
+    return done || out_of_memory(error);
 }

@@ -63,7 +63,7 @@ bool candidates_find(const struct catalog_type *type, const Hopnhat__Record *rec
     struct unit unit = {.record = record};
     struct reading reading;
     if (!list)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (!fold_field(type, record, definition, arena, &reading, error))
         return false;
     for (size_t i = 0; i < entries; i++)
@@ -88,7 +88,7 @@ bool candidate_take(const struct catalog_type *type, const Hopnhat__Record *reco
     struct bytes *values = arena_alloc(arena, (members + 1) * sizeof *values);
     list->items = arena_alloc(arena, (members + 1) * sizeof *list->items);
     if (!list->items || !values)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     values[0] = entry_value(entry);
     list->items[list->count++] =
         (struct assignment){.definition = definition, .kind = ASSIGN_SET, .values = &values[0], .count = 1};

@@ -88,7 +88,7 @@ bool change_describe(json_t *object, const struct catalog *catalog, struct dot d
     struct error unreadable;
     json_t *edits = json_array();
     if (!edits)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (!change_unpack(&change, dot, stored, arena, &unreadable)) {
         json_decref(edits);
         return true;
@@ -101,5 +101,5 @@ bool change_describe(json_t *object, const struct catalog *catalog, struct dot d
         json_object_set_new(object, "time", json_string(time ? time : "")) == 0 &&
         json_object_set_new(object, "edits", edits) == 0)
         return true;
-    return error_set(error, ERROR_MEMORY, "out of memory");
+    return out_of_memory(error);
 }

@@ -76,7 +76,7 @@ const char *cli_actor(struct cli *cli, struct error *error)
 {
     char *actor = arena_format(&cli->arena, "uid %u as %.*s", geteuid(), LIMIT_AUTHOR_BYTES, cli_author());
     if (!actor)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     return actor;
 }
 
@@ -131,7 +131,7 @@ bool cli_call_path(struct cli *cli, const char *method, const char *path, const 
 {
     struct client *client = path ? cli_client(cli, error) : NULL;
     if (!path)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (!client || !client_call(client, method, path, body, answer, error))
         return false;
     if (cli->json || table_clean(*answer, error))
@@ -308,7 +308,7 @@ static bool become_owner(const struct cli *cli, struct error *error)
         return true;
     const char *person = getenv("SUDO_USER");
     if (setenv("HOPNHAT_AUTHOR", person && *person ? person : "root", 0) != 0)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     return (setgroups(1, &status.st_gid) == 0 &&
             setresgid(status.st_gid, status.st_gid, status.st_gid) == 0 &&
             setresuid(status.st_uid, status.st_uid, status.st_uid) == 0) ||

@@ -87,7 +87,7 @@ struct client *client_new(const char *data, const struct store_opener *opener, s
     struct client *client = calloc(1, sizeof *client);
     char *path = client_socket_path(data);
     if (!client || !path) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         free(client);
         free(path);
         return NULL;
@@ -107,7 +107,7 @@ struct client *client_of(const struct api_service *service, struct error *error)
     if (client)
         client->service = service;
     else
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     return client;
 }
 
@@ -136,7 +136,7 @@ static bool call_here(struct client *client, const char *method, const char *pat
     if (made)
         api_handle(client->service, &request, wall_now_ms(), response);
     arena_release(&arena);
-    return made && (response->body || error_set(error, ERROR_MEMORY, "out of memory"));
+    return made && (response->body || out_of_memory(error));
 }
 
 const char *client_text(const json_t *answer, const char *key)
@@ -173,7 +173,7 @@ bool client_call(struct client *client, const char *method, const char *path_and
     struct http_response from_here = {0};
     bool done = false;
     if (body && !text)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     else if (client->http)
         done = http_call(client->http, method, path_and_query, sent, CALL_TIMEOUT_MS, &from_daemon, error) &&
                read_answer(from_daemon.status, from_daemon.body, answer, error);

@@ -139,7 +139,7 @@ static bool run_export(struct cli *cli, struct error *error)
     if (workbook && !path && isatty(STDOUT_FILENO))
         return error_set(error, ERROR_USAGE, "a workbook is nothing for a terminal: give --out FILE");
     if (path && !place)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (path && !output_file_is_outside(path, cli->data, &cli->arena, error))
         return false;
     arena_init(&export.arena, LIMIT_MESSAGE_ARENA_BYTES);

@@ -31,11 +31,11 @@ bool command_run_source(struct cli *cli, enum settings_program program,
         else if (strcmp(name, "set") != 0)
             continue;
         if (!value)
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return out_of_memory(error);
         given[count++] = value;
     }
     if (!given)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     given[count] = NULL;
     *source = (struct settings_source){program, cli_option(cli, "config"), given};
     return true;

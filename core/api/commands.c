@@ -134,7 +134,7 @@ static bool print_offices(const json_t *offices, struct error *error)
         "office", "online", "last_contact", "behind", "stalled", "digest_mismatches", "held_back"};
     enum { COLUMNS = sizeof columns / sizeof *columns };
     struct table *table = table_new(columns, COLUMNS, TABLE_CELL_WIDTH);
-    bool done = table || error_set(error, ERROR_MEMORY, "out of memory");
+    bool done = table || out_of_memory(error);
     const char *code;
     const json_t *office;
     json_object_foreach((json_t *)(uintptr_t)offices, code, office)

@@ -119,7 +119,7 @@ static char *whole_path(struct cli *cli, const char *file, struct error *error)
     if (!path)
         error_set(error, ERROR_STORE, "cannot find out where %s is: %s", file, strerror(errno));
     else if (!copy)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     free(path);
     return copy;
 }
@@ -134,7 +134,7 @@ static bool tell_of_backup(struct cli *cli, const Hopnhat__BackupHeader *header,
         path && ((json_object_set_new(note, "file", json_string(path)) == 0 &&
                   json_object_set_new(note, "made_ms", json_integer((json_int_t)header->made_ms)) == 0 &&
                   json_object_set_new(note, "rev", json_integer((json_int_t)header->rev)) == 0) ||
-                 error_set(error, ERROR_MEMORY, "out of memory"));
+                 out_of_memory(error));
     told = told && cli_call(cli, "POST", note, &answer, error, "/v1/backups");
     json_decref(answer);
     return told || error_prefix(error, "the backup was written, and could not be noted");
@@ -145,7 +145,7 @@ static bool can_be_noted(struct cli *cli, const char *file, struct error *error)
 {
     char *copy = arena_string(&cli->arena, file, strlen(file));
     if (!copy)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     const char *directory = whole_path(cli, dirname(copy), error);
     return directory && ((text_is_utf8(bytes_of_string(file)) && text_is_utf8(bytes_of_string(directory))) ||
                          error_set(error, ERROR_INPUT, "the file's path is not UTF-8: name another"));
@@ -158,13 +158,13 @@ bool command_backup(struct cli *cli, const struct backup_program *program, struc
     uint64_t keep;
     json_t *note = json_object();
     if (!note)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (!output_file_may_be(cli->arguments[0], "backup", cli->data, &cli->arena, error) ||
         !can_be_noted(cli, cli->arguments[0], error) ||
         !cli_number(cli, "keep", 0, MOST_KEEP, &keep, error) ||
         (cli_option(cli, "keep") && keep < 1 && !error_set(error, ERROR_USAGE, "--keep: 1 at least")) ||
         (cli_option(cli, "keep") && json_object_set_new(note, "keep", json_integer((json_int_t)keep)) != 0 &&
-         !error_set(error, ERROR_MEMORY, "out of memory")) ||
+         !out_of_memory(error)) ||
         !backup_work_begin(&work, cli->data, false, error)) {
         json_decref(note);
         return false;
@@ -274,7 +274,7 @@ static bool put_in_place(struct cli *cli, const struct backup_program *program, 
     if (!act.actor || !file)
         return false;
     if (!act.detail)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (!program->restored(work->directory, file, &act, error))
         return false;
     if (replace && (!backup_work_mark(work, error) || !backup_move_aside(cli->data, aside, error)))

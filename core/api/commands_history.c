@@ -50,7 +50,7 @@ static bool print_field(const json_t *field, struct error *error)
          *old = old_text(superseded);
     bool done = shown && old;
     if (!done)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     else if (strcmp(name, "deleted") == 0)
         printf("    %s\n", strcmp(operation, "put") == 0 ? "deleted" : "brought back");
     else if (strcmp(operation, "add") == 0)

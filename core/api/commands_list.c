@@ -60,7 +60,7 @@ static bool print_csv(struct listing *listing, const json_t *record, struct erro
         const char *name = client_text(json_array_get(listing->fields, i), "name");
         char *text = table_text(json_object_get(json_object_get(record, "fields"), name));
         if (!text)
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return out_of_memory(error);
         csv_add(&listing->csv, text);
         free(text);
     }
@@ -77,7 +77,7 @@ static bool take_record(void *user, json_t *record, struct error *error)
     }
     if (listing->fields)
         return print_csv(listing, record, error);
-    return json_array_append(listing->kept, record) == 0 || error_set(error, ERROR_MEMORY, "out of memory");
+    return json_array_append(listing->kept, record) == 0 || out_of_memory(error);
 }
 
 static bool is_used(const json_t *records, const char *field)
@@ -114,7 +114,7 @@ static bool add_row(struct table *table, const json_t *record, const char *const
     for (size_t i = 0; i <= count; i++)
         done = done && cells[i];
     if (!done)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     const char *row[LIST_COLUMNS + 1];
     for (size_t i = 0; i <= count; i++)
         row[i] = cells[i];
@@ -137,7 +137,7 @@ static bool print_list(struct cli *cli, const json_t *records, struct error *err
     const char *type = client_text(json_array_get(records, 0), "type");
     size_t count = choose_columns(catalog, type, records, headings + 1);
     struct table *table = table_new(headings, count + 1, TABLE_CELL_WIDTH);
-    bool done = table != NULL || error_set(error, ERROR_MEMORY, "out of memory");
+    bool done = table != NULL || out_of_memory(error);
     for (size_t i = 0; done && i < json_array_size(records); i++)
         done = add_row(table, json_array_get(records, i), headings + 1, count, error);
     if (done)
@@ -153,8 +153,7 @@ static bool run_list(struct cli *cli, struct error *error)
     const char *path = arena_format(&cli->arena, "/v1/records/%s", cli_escape(cli, cli->arguments[0]));
     static const char *const asked[] = {"where", "sort", "deleted", NULL};
     path = command_path(cli, path, asked, error);
-    bool done = path && (listing.kept || error_set(error, ERROR_MEMORY, "out of memory")) &&
-                begin_csv(&listing, error) &&
+    bool done = path && (listing.kept || out_of_memory(error)) && begin_csv(&listing, error) &&
                 command_each(cli, path, "records", take_record, &listing, error);
     if (done && listing.kept && !cli->json && !listing.fields)
         done = print_list(cli, listing.kept, error);

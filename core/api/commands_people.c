@@ -100,7 +100,7 @@ static bool run_list(struct cli *cli, struct error *error)
         return false;
     const json_t *accounts = json_object_get(answer, "accounts");
     struct table *table = table_new(keys, KEYS, TABLE_CELL_WIDTH);
-    bool done = table != NULL || error_set(error, ERROR_MEMORY, "out of memory");
+    bool done = table != NULL || out_of_memory(error);
     for (size_t i = 0; done && i < json_array_size(accounts); i++) {
         if (cli->json)
             cli_print_json(json_array_get(accounts, i));

@@ -20,7 +20,7 @@ static bool add_pair(struct table *table, const char *name, const json_t *value,
     char *text = table_text(value), *noted = NULL;
     bool done = text && asprintf(&noted, "%s%s", text, note) >= 0;
     if (!done)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     done = done && table_add(table, (const char *const[]){name, noted}, error);
     free(text);
     free(noted);
@@ -58,7 +58,7 @@ bool command_print_record(const struct cli *cli, json_t *record, struct error *e
         return true;
     }
     struct table *table = table_new((const char *const[]){"field", "value"}, 2, SIZE_MAX);
-    bool done = table ? fill_record(table, record, error) : error_set(error, ERROR_MEMORY, "out of memory");
+    bool done = table ? fill_record(table, record, error) : out_of_memory(error);
     if (done)
         table_print(table, stdout);
     table_free(table);
@@ -117,7 +117,7 @@ static bool add_candidate(struct table *table, const json_t *value, bool erased,
                                               client_text(value, "office"), client_text(value, "author"),
                                               client_text(value, "time"), chosen ? "is read" : ""},
                         error)
-            : error_set(error, ERROR_MEMORY, "out of memory");
+            : out_of_memory(error);
     free(number);
     free(text);
     return done;
@@ -166,7 +166,7 @@ static bool print_conflict(void *user, json_t *conflict, struct error *error)
            client_text(conflict, "opened"));
     struct table *table = table_new((const char *const[]){"take", "value", "office", "author", "written", ""},
                                     6, TABLE_CELL_WIDTH);
-    bool done = table != NULL || error_set(error, ERROR_MEMORY, "out of memory");
+    bool done = table != NULL || out_of_memory(error);
     for (size_t i = 0; done && i < json_array_size(values); i++)
         done = add_candidate(table, json_array_get(values, i), erased, error);
     if (done) {

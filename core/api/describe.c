@@ -100,6 +100,6 @@ json_t *handle_catalog(struct api_call *call, struct error *error)
     json_t *json = json_pack("{s:i, s:s, s:s, s:o}", "version", (int)catalog_version(catalog), "hash", hash,
                              "time_zone", catalog_time_zone(catalog), "types", types);
     if (!json)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     return json;
 }

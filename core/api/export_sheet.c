@@ -131,7 +131,7 @@ bool export_sheet_row(struct export_sheet *sheet, const json_t *record, struct a
     for (size_t i = 0; i < sheet->columns->count; i++) {
         const char *cell = export_cell(&sheet->columns->items[i], record, arena);
         if (!cell)
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return out_of_memory(error);
         if (!put(sheet, i, id ? id : "?", cell, error))
             return false;
     }

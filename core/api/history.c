@@ -135,7 +135,7 @@ static bool read_request(struct api_call *call, const struct catalog_type *type,
     *as_of = http_request_query(call->request, "as-of");
     hopnhat__history__init(history);
     if (!id)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (!call_id(call, id, error) || (before && !dot_parse(before, &dot, error)) ||
         !api_number(http_request_query(call->request, "limit"), "limit", HISTORY_PAGE, HISTORY_MOST, &limit,
                     error))

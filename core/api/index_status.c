@@ -14,5 +14,5 @@ bool index_status_add(json_t *status, struct follow *follow, uint64_t rev, struc
                                 bytes_json(bytes_of_string(now.trouble ? now.error.text : "")));
     bool done = members && json_object_update(status, members) == 0;
     json_decref(members);
-    return done || error_set(error, ERROR_MEMORY, "out of memory");
+    return done || out_of_memory(error);
 }

@@ -163,6 +163,6 @@ json_t *metrics_text(const json_t *status, struct error *error)
     json_t *json = to && fclose(to) == 0 ? json_stringn(text, size) : NULL;
     free(text);
     if (!json)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     return json;
 }

@@ -18,7 +18,7 @@ bool output_file_is_outside(const char *path, const char *data, struct arena *ar
 {
     char *copy = arena_string(arena, path, strlen(path));
     if (!copy)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     char *directory = realpath(dirname(copy), NULL);
     if (!directory)
         return failed(path, error);
@@ -44,7 +44,7 @@ static bool is_replaceable(const char *path, const char *kind, struct arena *are
     char start[32];
     const char *magic = arena_format(arena, "hopnhat %s ", kind);
     if (!magic)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (lstat(path, &status) != 0)
         return errno == ENOENT || failed(path, error);
     if (!S_ISREG(status.st_mode))
@@ -69,7 +69,7 @@ bool output_file_may_be(const char *path, const char *kind, const char *data, st
 {
     const char *part = arena_format(arena, "%s.part", path);
     if (!part)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     return output_file_is_outside(path, data, arena, error) && is_replaceable(path, kind, arena, error) &&
            is_replaceable(part, kind, arena, error);
 }

@@ -48,6 +48,6 @@ char *password_read(const char *prompt, struct arena *arena, struct error *error
     explicit_bzero(line, sizeof line);
     explicit_bzero(again, sizeof again);
     if (!password)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     return password;
 }

@@ -44,5 +44,5 @@ bool page_add(void *user, const Hopnhat__Record *record, struct error *error)
     json_t *json = type ? record_json(type, record, &shown, &page->arena, error) : json_null();
     if (!json)
         return false;
-    return json_array_append_new(page->records, json) == 0 || error_set(error, ERROR_MEMORY, "out of memory");
+    return json_array_append_new(page->records, json) == 0 || out_of_memory(error);
 }

@@ -68,14 +68,13 @@ static bool put_field(const struct catalog_type *type, const Hopnhat__Record *re
     if (!fold_field(type, record, definition, arena, &reading, error))
         return error_prefix(error, "%s", definition->name);
     if (reading.open && json_array_append_new(open, json_string(definition->name)) < 0)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (reading.count == 0 || (!reading.many && reading.values[0].size == 0))
         return true;
     json_t *value = reading_json(definition, &reading, arena, error);
     if (!value)
         return false;
-    return json_object_set_new(fields, definition->name, value) == 0 ||
-           error_set(error, ERROR_MEMORY, "out of memory");
+    return json_object_set_new(fields, definition->name, value) == 0 || out_of_memory(error);
 }
 
 static bool put_fields(const struct catalog_type *type, const Hopnhat__Record *record, json_t *fields,

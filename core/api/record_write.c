@@ -122,7 +122,7 @@ static json_t *answer_written(struct api_call *call, const struct new_edit *edit
         json_object_set(json, "warnings", warnings); /* the edit is on disk: without them it is no error */
     json_decref(warnings);
     if (!json)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     return json;
 }
 
@@ -161,7 +161,7 @@ bool owner_is_known(const struct records *records, const struct new_edit *edit, 
     const struct catalog_type *type = catalog_type(records->catalog(records->context), edit->type);
     const char *code = arena_string(arena, owner.data, owner.size), *own;
     if (!code)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (!*code || strcmp(code, HEADQUARTERS_OWNER) == 0 ||
         office_of_code(records, code, running, arena, error))
         return true;
@@ -231,7 +231,7 @@ json_t *handle_add(struct api_call *call, struct error *error)
     record_id_generate(&id, call->wall_ms, random);
     Hopnhat__Record *record = record_new(call->arena, type_definition(type)->number, id.bytes);
     if (!record) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     if (!edit_make(type, record, list.items, list.count, call->arena, &edit, error))
@@ -251,7 +251,7 @@ static Hopnhat__Record *shown_record(struct api_call *call, const struct catalog
         return NULL;
     Hopnhat__Record *seen = record_as_shown(record, &shown, call->arena);
     if (!seen)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     return seen;
 }
 

@@ -22,7 +22,7 @@ static bool read_groups(struct api_call *call, struct asked *asked, struct error
         size_t size = strcspn(at, ",");
         char *text = arena_string(call->arena, at, size);
         if (!text)
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return out_of_memory(error);
         if (asked->query.group_count == LIMIT_REPORT_GROUPS)
             return error_set(error, ERROR_LIMIT, "group-by: at most %d", LIMIT_REPORT_GROUPS);
         if (!path_parse(catalog, asked->query.type, text, call->arena,
@@ -71,7 +71,7 @@ static json_t *groups_json(const struct asked *asked, const struct report_row *r
         json = NULL;
     }
     if (!json)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     return json;
 }
 
@@ -85,7 +85,7 @@ static json_t *with_figures(const struct asked *asked, const struct report_row *
         (!asked->query.sum || json_object_set_new(json, "sum", json_string(text)) == 0))
         return json;
     json_decref(json);
-    error_set(error, ERROR_MEMORY, "out of memory");
+    out_of_memory(error);
     return NULL;
 }
 
@@ -108,7 +108,7 @@ static json_t *rows_json(const struct asked *asked, const struct report *report,
         rows = NULL;
     }
     if (!rows)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     return rows;
 }
 
@@ -127,7 +127,7 @@ static json_t *report_json(const struct asked *asked, const struct report *repor
     json_decref(total);
     json_decref(columns);
     if (rows && !json)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     return json;
 }
 

@@ -34,7 +34,7 @@ static bool read_settlement(struct api_call *call, const struct catalog_type *ty
     struct bytes *parsed = arena_alloc(call->arena, sizeof *parsed);
     list->items = arena_alloc(call->arena, sizeof *list->items);
     if (!parsed || !list->items)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (!value_parse(call->arena, definition, value, parsed, error))
         return false;
     list->items[list->count++] =
@@ -62,7 +62,7 @@ json_t *handle_resolve(struct api_call *call, struct error *error)
         return NULL;
     const Hopnhat__Record *seen = record_as_shown(record, &shown, call->arena);
     if (!seen) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     if (!read_settlement(call, type, seen, definition, &list, error) ||

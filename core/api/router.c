@@ -95,7 +95,7 @@ static bool read_body(struct api_call *call, struct error *error)
     if (!call->body && body.size)
         return error_set(error, ERROR_INPUT, "the body is no JSON: line %d: %.200s", wrong.line, wrong.text);
     if (!call->body)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     return json_is_object(call->body) || error_set(error, ERROR_INPUT, "the body is no JSON object");
 }
 
@@ -152,7 +152,7 @@ static json_t *carry_out(struct api_call *call, const struct api_route *route, s
     char *act = arena_format(call->arena, "%s %s", route->method, path);
     char *failed = arena_format(call->arena, "failed: %s %s", route->method, path);
     if (!act || !failed) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     if (!people_record(call->people, call, act, detail_of(call), error))

@@ -67,7 +67,7 @@ static json_t *answer(struct api_call *call, const struct search_query *search, 
     if (json && (!result.more || put_next(json, &result)))
         return json;
     json_decref(json);
-    error_set(error, ERROR_MEMORY, "out of memory");
+    out_of_memory(error);
     return NULL;
 }
 
@@ -80,7 +80,7 @@ json_t *handle_search(struct api_call *call, struct error *error)
         return NULL;
     page.records = json_array();
     if (!page.records) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     arena_init(&page.arena, LIMIT_MESSAGE_ARENA_BYTES);

@@ -114,7 +114,7 @@ static bool set_text(struct settings *settings, const struct setting *row, const
     if (row->kind == SETTING_HOURS && size && !read_hours(value, &from, &to))
         return error_set(error, ERROR_INPUT, "%s: \"%.40s\" is not like 19:00-06:00", row->key, value);
     *text_at(settings, row) = arena_string(&settings->arena, value, size);
-    return *text_at(settings, row) || error_set(error, ERROR_MEMORY, "out of memory");
+    return *text_at(settings, row) || out_of_memory(error);
 }
 
 static bool set(struct settings *settings, const struct setting *row, const char *value, struct error *error)
@@ -170,7 +170,7 @@ static bool read_file(const char *path, struct arena *arena, struct bytes *conte
     fclose(file);
     *content = bytes_of(text, size);
     if (!text)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     return whole || error_set(error, ERROR_INPUT, "%s cannot be read, or has more than %d bytes", path,
                               FILE_BYTES - 1);
 }

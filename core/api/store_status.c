@@ -9,5 +9,5 @@ bool store_status_add(json_t *status, struct environment *environment, struct er
         (json_int_t)usage.disk_free_bytes, "disk_bytes", (json_int_t)usage.disk_bytes);
     bool done = members && json_object_update(status, members) == 0;
     json_decref(members);
-    return done || error_set(error, ERROR_MEMORY, "out of memory");
+    return done || out_of_memory(error);
 }

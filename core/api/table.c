@@ -105,7 +105,7 @@ bool table_add(struct table *table, const char *const *cells, struct error *erro
         size_t capacity = table->capacity ? 2 * table->capacity : 16;
         struct cell *grown = realloc(table->cells, capacity * table->columns * sizeof *grown);
         if (!grown)
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return out_of_memory(error);
         table->cells = grown;
         table->capacity = capacity;
     }
@@ -116,7 +116,7 @@ bool table_add(struct table *table, const char *const *cells, struct error *erro
         if (!row[i].text) {
             while (i > 0)
                 free(row[--i].text);
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return out_of_memory(error);
         }
         row[i].width = lay_out(text, i == 0 ? SIZE_MAX : table->widest, row[i].text);
     }
@@ -169,7 +169,7 @@ static bool clean_text(json_t *text, struct error *error)
         *to = '\0';
     bool done = copy && json_string_set(text, copy) == 0;
     free(copy);
-    return done || error_set(error, ERROR_MEMORY, "out of memory");
+    return done || out_of_memory(error);
 }
 
 bool table_clean(json_t *value, struct error *error)

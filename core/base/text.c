@@ -86,7 +86,7 @@ bool text_check_nfc(struct bytes text, struct error *error)
         return error_set(error, ERROR_INPUT, "cannot be normalised: %s", utf8proc_errmsg(needed));
     int32_t *points = malloc(((size_t)needed + 1) * sizeof *points);
     if (!points)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     utf8proc_ssize_t count = utf8proc_decompose(text.data, size, points, needed, options);
     if (count >= 0)
         count = utf8proc_normalize_utf32(points, count, options);

@@ -37,14 +37,14 @@ static bool add_part(struct parts *parts, struct bytes text)
         size_t capacity = parts->capacity ? 4 * parts->capacity : 4;
         const char **grown = arena_alloc(parts->arena, capacity * sizeof *grown);
         if (!grown)
-            return error_set(parts->error, ERROR_MEMORY, "out of memory");
+            return out_of_memory(parts->error);
         if (parts->count)
             memcpy(grown, parts->items, parts->count * sizeof *grown);
         parts->items = grown;
         parts->capacity = capacity;
     }
     parts->items[parts->count] = arena_string(parts->arena, text.data, text.size);
-    return parts->items[parts->count++] || error_set(parts->error, ERROR_MEMORY, "out of memory");
+    return parts->items[parts->count++] || out_of_memory(parts->error);
 }
 
 static bool is_escaped(uint8_t byte)
@@ -57,7 +57,7 @@ static bool split_set(struct parts *parts, struct bytes cell)
     uint8_t *member = arena_alloc(parts->arena, cell.size + 1);
     size_t size = 0;
     if (!member)
-        return error_set(parts->error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(parts->error);
     for (size_t i = 0; i < cell.size; i++) {
         uint8_t byte = cell.data[i];
         if (byte == '\\' && i + 1 < cell.size && is_escaped(cell.data[i + 1])) {
@@ -98,7 +98,7 @@ static bool add_post(struct parts *parts, struct bytes text)
     uint8_t *post = arena_alloc(parts->arena, text.size + 1);
     size_t size = 0;
     if (!post)
-        return error_set(parts->error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(parts->error);
     for (size_t at = 0, next; at < text.size; at = next) {
         struct bytes line = line_of(text, at, &next);
         const uint8_t *from = text.data + at;

@@ -214,11 +214,11 @@ static bool fill_head(const struct place *place, const struct search *search, bo
         (struct list_head){.separator = place->separator, .line = place->row.line, .count = place->row.count};
     head->columns = arena_alloc(search->arena, head->count * sizeof *head->columns);
     if (!head->columns)
-        return error_set(search->error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(search->error);
     for (size_t i = 0; i < head->count; i++) {
         head->columns[i].heading = heading_of(place->row.cells[i], search->arena);
         if (!head->columns[i].heading)
-            return error_set(search->error, ERROR_MEMORY, "out of memory");
+            return out_of_memory(search->error);
     }
     if (!find_ids(place, search, head, wants_ids))
         return false;

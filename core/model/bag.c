@@ -140,7 +140,7 @@ bool bag_put(struct arena *arena, Hopnhat__Field *field, Hopnhat__Entry *entry, 
                          field->number, LIMIT_ENTRIES_PER_FIELD);
     Hopnhat__Entry **entries = with_gap(arena, field->entries, field->n_entries, place);
     if (!entries)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     entries[place] = entry;
     field->entries = entries;
     field->n_entries++;
@@ -183,7 +183,7 @@ bool absent_put(struct arena *arena, Hopnhat__Field *field, struct entry_id id, 
     Hopnhat__EntryId **absent = with_gap(arena, field->absent, field->n_absent, place);
     Hopnhat__EntryId *added = arena_alloc(arena, sizeof *added);
     if (!absent || !added)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     hopnhat__entry_id__init(added);
     added->replica = id.dot.replica;
     added->seq = id.dot.seq;

@@ -75,10 +75,10 @@ bool brief_expand(const struct brief *brief, struct arena *arena, struct bytes *
     logged.values = message->values;
     logged.n_values = message->n_values;
     if (!pack_body(brief, arena, &logged.change))
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     uint8_t *data = arena_alloc(arena, hopnhat__logged_change__get_packed_size(&logged));
     if (!data)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     *stored = bytes_of(data, hopnhat__logged_change__pack(&logged, data));
     return true;
 }

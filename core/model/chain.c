@@ -102,7 +102,7 @@ bool change_erase(const struct change *change, const bool *takes, struct arena *
     }
     uint8_t *packed = done ? arena_alloc(arena, hopnhat__logged_change__get_packed_size(&to)) : NULL;
     if (!packed)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     *stored = bytes_of(packed, hopnhat__logged_change__pack(&to, packed));
     return true;
 }

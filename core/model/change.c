@@ -167,7 +167,7 @@ bool change_unpack(struct change *change, struct dot dot, struct bytes stored, s
         return false;
     change->first_op = arena_alloc(arena, change->body->n_edits * sizeof *change->first_op);
     if (!change->first_op)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (!edits_are_sound(change, error))
         return false;
     if (change->logged->n_values != change->op_count)

@@ -154,7 +154,7 @@ bool change_pack(const struct new_change *change, struct arena *arena, struct by
     logged.seed.data = arena_copy(arena, change->seed, SEED_BYTES);
     if (!logged.seed.data || !pack_body(change, arena, &logged.change, &replicas) ||
         !pack_values(change, &logged, arena))
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (replicas > LIMIT_REPLICAS_PER_CHANGE)
         return too_large(error, "replicas superseded", LIMIT_REPLICAS_PER_CHANGE);
     size_t size = hopnhat__logged_change__get_packed_size(&logged);
@@ -164,7 +164,7 @@ bool change_pack(const struct new_change *change, struct arena *arena, struct by
                          LIMIT_CHANGE_BYTES);
     uint8_t *data = arena_alloc(arena, size);
     if (!data)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     *stored = bytes_of(data, hopnhat__logged_change__pack(&logged, data));
     return true;
 }

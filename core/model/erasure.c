@@ -133,7 +133,7 @@ static bool name_in_op(const Hopnhat__Record *erasure, struct new_op *op, struct
     size_t place = 0, room = op->superseded.count + record_field(erasure, ERASURE_FIELDS)->n_entries;
     struct entry_id *ids = arena_alloc(arena, room * sizeof *ids);
     if (!ids)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (op->superseded.count)
         memcpy(ids, op->superseded.ids, op->superseded.count * sizeof *ids);
     op->superseded.ids = ids;
@@ -149,7 +149,7 @@ bool erasure_name(const Hopnhat__Record *erasure, struct new_edit *edit, struct 
         return true;
     struct new_op *ops = arena_copy(arena, edit->ops, edit->op_count * sizeof *ops);
     if (!ops)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     edit->ops = ops;
     for (size_t i = 0; i < edit->op_count; i++)
         if (ops[i].kind != HOPNHAT__OP_KIND__DROP && erasure_covers(erasure, ops[i].field) &&

@@ -64,7 +64,7 @@ static bool read_text(const struct catalog_type *type, const Hopnhat__Record *re
     if (!read_field(type, record, number, arena, &reading, error))
         return false;
     *text = reading.count ? arena_string(arena, reading.values[0].data, reading.values[0].size) : "";
-    return *text || error_set(error, ERROR_MEMORY, "out of memory");
+    return *text || out_of_memory(error);
 }
 
 static bool read_groups(const struct catalog_type *type, const Hopnhat__Record *record, struct arena *arena,
@@ -75,18 +75,18 @@ static bool read_groups(const struct catalog_type *type, const Hopnhat__Record *
         return false;
     const char **groups = arena_alloc(arena, (reading.count + 2) * sizeof(char *));
     if (!groups)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     office->groups = groups;
     groups[office->group_count++] = GROUP_EVERYONE;
     groups[office->group_count] = arena_format(arena, "office:%s", office->code);
     if (!groups[office->group_count++])
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     for (size_t i = 0; i < reading.count && office->group_count < LIMIT_GROUPS_PER_OFFICE; i++) {
         if (office_is_in(office, reading.values[i]))
             continue;
         const char *group = arena_string(arena, reading.values[i].data, reading.values[i].size);
         if (!group)
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return out_of_memory(error);
         groups[office->group_count++] = group;
     }
     return true;
@@ -107,8 +107,7 @@ static bool read_revocations(const struct catalog_type *type, const Hopnhat__Rec
                  arena_string(arena, reading.values[i].data, reading.values[i].size)))
             office->revoked_key_count++;
     office->revoked_keys = keys;
-    return (keys && office->revoked_key_count == reading.count) ||
-           error_set(error, ERROR_MEMORY, "out of memory");
+    return (keys && office->revoked_key_count == reading.count) || out_of_memory(error);
 }
 
 bool office_has_revoked(const struct office *office, const char *key, uint64_t joined_ms)

@@ -8,7 +8,7 @@
 
 static bool no_memory(struct error *error)
 {
-    return error_set(error, ERROR_MEMORY, "out of memory");
+    return out_of_memory(error);
 }
 
 static bool keep(struct arena *arena, const char *text, struct bytes *value, struct error *error)

@@ -35,7 +35,7 @@ char *account_name(const char *text, struct arena *arena, struct error *error)
     size_t size = strlen(text);
     char *name = arena_string(arena, text, size > ACCOUNT_NAME_BYTES ? 0 : size);
     if (!name) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     for (char *at = name; *at; at++)

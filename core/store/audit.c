@@ -56,7 +56,7 @@ static char *cut(const char *text, struct arena *arena)
 static void fail(struct transaction *transaction)
 {
     struct error error;
-    error_set(&error, ERROR_MEMORY, "out of memory");
+    out_of_memory(&error);
     transaction_fail(transaction, &error);
 }
 

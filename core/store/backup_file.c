@@ -131,7 +131,7 @@ static bool fill_header(const char *copy, Hopnhat__BackupHeader *header, const u
     static const size_t SEALED_KEY_BYTES = STREAM_KEY_BYTES + crypto_box_SEALBYTES;
     uint8_t *hash = arena_alloc(arena, HASH_BYTES), *sealed = arena_alloc(arena, SEALED_KEY_BYTES);
     if (!hash || !sealed)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (!measure(copy, hash, &header->content_bytes, error))
         return false;
     header->format = FORMAT;
@@ -142,14 +142,14 @@ static bool fill_header(const char *copy, Hopnhat__BackupHeader *header, const u
         header->recovery_key.data = arena_copy(arena, recovery_key, RECOVERY_KEY_BYTES);
         header->sealed_key = (ProtobufCBinaryData){SEALED_KEY_BYTES, sealed};
         if (!header->recovery_key.data)
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return out_of_memory(error);
         if (crypto_box_seal(sealed, stream_key, STREAM_KEY_BYTES, recovery_key) != 0)
             return error_set(error, ERROR_INPUT, "the recovery key cannot be used");
     }
     size_t size = hopnhat__backup_header__get_packed_size(header);
     uint8_t *data = arena_alloc(arena, size);
     if (!data)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     hopnhat__backup_header__pack(header, data);
     *packed = bytes_of(data, size);
     return true;
@@ -298,7 +298,7 @@ bool backup_file_write(const char *copy, const char *path, Hopnhat__BackupHeader
     struct bytes head;
     char *part = arena_format(arena, "%s.part", path);
     if (!part)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     crypto_secretstream_xchacha20poly1305_keygen(stream_key);
     bool done = fill_header(copy, header, recovery_key, stream_key, arena, &head, error) &&
                 write_and_read(copy, part, head, header, stream_key, arena, error);

@@ -24,7 +24,7 @@ static bool parse_part(struct condition *condition, const char *text, struct are
     if (part == PATH_QUARTER && is_quarter(text)) {
         const char *copy = arena_string(arena, text, strlen(text));
         *value = bytes_of_string(copy ? copy : "");
-        return copy || error_set(error, ERROR_MEMORY, "out of memory");
+        return copy || out_of_memory(error);
     }
     bool read = value_parse(arena, &date, text, value, error);
     if (read && (value->size == 0 || (part != PATH_QUARTER && value->size == (part == PATH_YEAR ? 4 : 7))))
@@ -52,7 +52,7 @@ static bool parse_value(struct condition *condition, const char *text, struct ar
         text += sizeof prefix - 1;
     const char *copy = arena_string(arena, text, strlen(text));
     if (!copy)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     condition->value = bytes_of_string(copy);
     return true;
 }
@@ -65,7 +65,7 @@ bool condition_parse(const struct catalog *catalog, const struct catalog_type *t
         return error_set(error, ERROR_INPUT, "where: \"%.60s\" is not field=value", text);
     const char *name = arena_string(arena, text, (size_t)(equals - text));
     if (!name)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     *condition = (struct condition){0};
     return (path_parse(catalog, type, name, arena, &condition->path, error) &&
             parse_value(condition, equals + 1, arena, error)) ||

@@ -230,7 +230,7 @@ static struct environment *open_environment(const char *directory, const char *c
         pthread_mutex_init(&environment->mutex, NULL);
     }
     if (!environment || !environment->databases || !environment->directory)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     else if (open_handle(environment, map_bytes, error))
         return environment;
     environment_close(environment);

@@ -66,7 +66,7 @@ struct follow *follow_open(const struct follow_options *options, struct error *e
 {
     struct follow *follow = calloc(1, sizeof *follow);
     if (!follow) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     follow->source = options->source;

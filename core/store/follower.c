@@ -131,7 +131,7 @@ struct follower *follower_start(const struct follower_options *options, struct e
 {
     struct follower *follower = calloc(1, sizeof *follower);
     if (!follower) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     follower->options = *options;

@@ -107,7 +107,7 @@ static bool make_order(struct collected *collected, struct list_order *order)
         size += ROW_KEY + (size_t)collected->entries[i].key.size;
     *order = (struct list_order){.rows = malloc(size + 1), .cut = collected->cut};
     if (!order->rows)
-        return error_set(collected->run->error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(collected->run->error);
     for (size_t i = 0; i < collected->count; i++) {
         const struct list_entry *entry = &collected->entries[i];
         uint8_t *row = order->rows + order->size;
@@ -164,7 +164,7 @@ bool list_by_collecting(struct list_run *run, const struct condition *condition)
     struct list_order order = {0};
     collected.entries = malloc(collected.capacity * sizeof *collected.entries);
     if (!collected.entries)
-        return error_set(run->error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(run->error);
     bool done = collect_all(&collected, condition) && make_order(&collected, &order);
     free(collected.entries);
     done = done && show_order(run, &order, 0);

@@ -99,7 +99,7 @@ bool path_parse(const struct catalog *catalog, const struct catalog_type *type, 
     *path = (struct path){.text = text, .type = type, .target = type};
     char *name = arena_string(arena, text, strlen(text));
     if (!name)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     char *part = strrchr(name, ':'), *dot = strchr(name, '.');
     if (part)
         *part++ = '\0';
@@ -127,7 +127,7 @@ static bool cut_date(enum path_part part, struct bytes date, struct arena *arena
     int number = (date.data[5] - '0') * 10 + date.data[6] - '0';
     char *text = arena_format(arena, "%.4s-Q%d", (const char *)date.data, (number + 2) / 3);
     if (!text)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     *value = bytes_of_string(text);
     return true;
 }
@@ -143,7 +143,7 @@ static bool cluster_of(const struct path_reader *reader, struct bytes code, stru
     char *name = arena_string(arena, code.data, code.size);
     *value = bytes_of(NULL, 0);
     if (!name)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     office_record_id(name, id);
     if (!reader->source->read(reader->snapshot, HOPNHAT__BUILT_IN_TYPE__TYPE_OFFICE, id, arena, &record,
                               error))
@@ -173,7 +173,7 @@ static bool add_value(struct values *list, struct bytes value, struct arena *are
         size_t capacity = list->capacity ? 2 * list->capacity : 8;
         struct bytes *grown = arena_alloc(arena, capacity * sizeof *grown);
         if (!grown)
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return out_of_memory(error);
         if (list->count)
             memcpy(grown, list->values, list->count * sizeof *grown);
         list->values = grown;
@@ -212,7 +212,7 @@ static bool read_referred(const struct path *path, const struct path_reader *rea
     char *text = arena_string(arena, id.data, id.size);
     *record = NULL;
     if (!text)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (!record_id_parse(text, &parsed))
         return true;
     if (!reader->source->read(reader->snapshot, type_definition(path->target)->number, parsed.bytes, arena,

@@ -13,14 +13,14 @@ struct querier *querier_new(const struct record_source *source, struct views *vi
 {
     struct querier *querier = calloc(1, sizeof *querier);
     if (!querier) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     querier->source = source;
     querier->views = views;
     querier->orders = calloc(1, sizeof *querier->orders);
     if (!querier->orders)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     else if ((querier->collation = collation_open(error)))
         return querier;
     querier_free(querier);
@@ -92,7 +92,7 @@ static bool add_to_tail(struct query *query, const struct source_row *row, struc
         size_t capacity = query->tail_capacity ? 2 * query->tail_capacity : 64;
         struct source_row *grown = realloc(query->tail, capacity * sizeof *grown);
         if (!grown)
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return out_of_memory(error);
         query->tail = grown;
         query->tail_capacity = capacity;
     }
@@ -117,7 +117,7 @@ bool query_load_tail(struct query *query, uint32_t type, struct error *error)
     struct source_row *rows = malloc(TAIL_BLOCK * sizeof *rows);
     uint64_t position = query->position;
     size_t count = 0;
-    bool all = false, done = rows || error_set(error, ERROR_MEMORY, "out of memory");
+    bool all = false, done = rows || out_of_memory(error);
     query->tail_count = 0;
     for (size_t seen = 0; query->indexed && done && !all; seen += count) {
         done = query->querier->source->next(&query->store, position, rows, TAIL_BLOCK, &count, &all, error);

@@ -83,7 +83,7 @@ bool list_keep(struct list_run *run, struct list_entry *entry)
     if (entry->rest.size == 0)
         return true;
     entry->rest.data = arena_copy(&run->kept, entry->rest.data, entry->rest.size);
-    return entry->rest.data || error_set(run->error, ERROR_MEMORY, "out of memory");
+    return entry->rest.data || out_of_memory(run->error);
 }
 
 static void end_at(struct list_run *run, const struct list_entry *entry)

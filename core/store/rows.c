@@ -19,7 +19,7 @@ void row_append(struct transaction *transaction, unsigned database, struct bytes
         transaction_append(transaction, database, key, bytes_of(packed, size));
     } else {
         struct error error;
-        error_set(&error, ERROR_MEMORY, "out of memory");
+        out_of_memory(&error);
         transaction_fail(transaction, &error);
     }
 }

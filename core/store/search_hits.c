@@ -27,7 +27,7 @@ static bool gather(struct search_hits *hits, struct bytes beginning, struct erro
         if (done && hits->found_count == capacity) {
             capacity = capacity ? 2 * capacity : 256;
             void *grown = realloc(hits->found, capacity * sizeof *hits->found);
-            done = grown || error_set(error, ERROR_MEMORY, "out of memory");
+            done = grown || out_of_memory(error);
             if (done)
                 hits->found = grown;
         }

@@ -20,7 +20,7 @@ struct collation *collation_open(struct error *error)
     UErrorCode status = U_ZERO_ERROR;
     struct collation *collation = calloc(1, sizeof *collation);
     if (!collation) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     collation->rules = ucol_open("vi", &status);

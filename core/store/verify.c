@@ -211,7 +211,7 @@ bool verify_logs(struct verify *verify, struct transaction *transaction, unsigne
     verify_rows(verify, transaction, database, "log", 16, &hopnhat__log_row__descriptor, look_at_log, &walk);
     for (struct verify_log *log = *logs; log; log = log->hh.next)
         pass_gap(log);
-    return !walk.out_of_memory || error_set(error, ERROR_MEMORY, "out of memory");
+    return !walk.out_of_memory || out_of_memory(error);
 }
 
 struct verify_log *verify_log_of(struct verify_log *logs, uint64_t replica)

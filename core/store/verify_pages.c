@@ -39,7 +39,7 @@ bool verify_pages_begin(struct verify_pages *pages, struct transaction *transact
     if (pages->used && pages->free)
         return true;
     verify_pages_release(pages);
-    return error_set(error, ERROR_MEMORY, "out of memory");
+    return out_of_memory(error);
 }
 
 void verify_pages_release(struct verify_pages *pages)

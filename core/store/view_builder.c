@@ -27,7 +27,7 @@ struct view_builder *view_builder_new(struct views *views, const struct view_bui
 {
     struct view_builder *builder = calloc(1, sizeof *builder);
     if (!builder) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     builder->views = views;
@@ -155,7 +155,7 @@ static bool take_records(struct view_builder *builder, struct transaction *trans
     if (!builder->rows)
         builder->rows = malloc(builder->options.records * sizeof *builder->rows);
     if (!builder->rows)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     if (!builder->views->source.next(snapshot, state->position, builder->rows, builder->options.records,
                                      &count, &all, error))
         return false;

@@ -41,14 +41,14 @@ static bool add(struct view_changes *changes, uint8_t database, bool put, const 
         size_t capacity = changes->capacity ? 2 * changes->capacity : 1024;
         struct view_change *grown = realloc(changes->changes, capacity * sizeof *grown);
         if (!grown)
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return out_of_memory(error);
         changes->changes = grown;
         changes->capacity = capacity;
     }
     uint8_t *copy = arena_copy(&changes->arena, key->data, key->size);
     uint8_t *data = value.size ? arena_copy(&changes->arena, value.data, value.size) : copy;
     if (!copy || !data)
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return out_of_memory(error);
     changes->changes[changes->count++] = (struct view_change){
         .database = database,
         .put = put,
@@ -68,7 +68,7 @@ static bool note_count(struct view_changes *changes, uint32_t type, int differen
     if (i == changes->count_types) {
         struct count_change *grown = realloc(changes->counts, (i + 1) * sizeof *grown);
         if (!grown)
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return out_of_memory(error);
         changes->counts = grown;
         changes->counts[changes->count_types++] = (struct count_change){.type = type};
     }

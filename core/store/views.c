@@ -77,13 +77,13 @@ struct views *views_open(const char *directory, uint64_t map_bytes, const struct
 {
     struct views *views = calloc(1, sizeof *views);
     if (!views) {
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
         return NULL;
     }
     views->source = *source;
     views->directory = strdup(directory);
     if (!views->directory)
-        error_set(error, ERROR_MEMORY, "out of memory");
+        out_of_memory(error);
     else
         views->environment = open_or_make(directory, map_bytes, error);
     if (views->environment && load_progress(views, error))

@@ -30,7 +30,7 @@ static bool put(struct words *words, const char *start, size_t size, struct aren
         size_t capacity = words->capacity ? 2 * words->capacity : 32;
         struct bytes *grown = arena_alloc(arena, capacity * sizeof *grown);
         if (!grown)
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return out_of_memory(error);
         if (words->count)
             memcpy(grown, words->words, words->count * sizeof *grown);
         words->words = grown;
@@ -50,7 +50,7 @@ bool words_add(struct words *words, struct bytes text, struct arena *arena, stru
     struct error unsound;
     char *folded = text_fold(arena, text, &unsound);
     if (!folded)
-        return unsound.code != ERROR_MEMORY || error_set(error, ERROR_MEMORY, "out of memory");
+        return unsound.code != ERROR_MEMORY || out_of_memory(error);
     const char *word = NULL;
     for (const char *at = folded; *at;) {
         int32_t point = (uint8_t)*at;
