@@ -116,8 +116,7 @@ static void a_row_that_numbers_the_columns_is_of_the_head(void **state)
         "STT;Tên;Quốc gia\n1;2;3\n1;Plan;FR\n",
         "Tên;Cam kết (USD)\n(1);(2)=(3)+(4)\nPlan;1\n",
         "STT;Tên;Đã giải ngân;Cam kết (USD)\n1; 2 ;3;4 = 2 x 3\n1;Plan;1;2\n",
-        "STT;Tên;Quốc gia;Cam kết (USD)\n;(1);(2);(3=1\xC3\x97"
-        "2)\n1;Plan;FR;1\n",
+        "STT;Tên;Quốc gia;Cam kết (USD)\n;(1);(2);(3=1×2)\n1;Plan;FR;1\n",
         "STT;Tên;;Quốc gia;\n1;2;;3;\n1;Plan;;FR;\n",
     };
     static const char *const rows[] = {
