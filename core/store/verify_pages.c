@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* LMDB's own: its first two databases, and how it lays out a page and the row that describes a database. Its
  * format 1 holds all of it fixed. */
@@ -32,6 +33,7 @@ bool verify_pages_begin(struct verify_pages *pages, struct transaction *transact
         .count = info.me_last_pgno + 1,
         .page_bytes = stat.ms_psize,
         .written = (uint64_t)file.st_size / stat.ms_psize,
+        .aligned = (long)stat.ms_psize <= sysconf(_SC_PAGESIZE),
         .settled = info.me_last_txnid == mdb_txn_id(transaction->handle),
     };
     pages->used = calloc((size_t)(pages->written / 8 + 1), 1);
@@ -64,6 +66,8 @@ static void mark(struct verify_pages *pages, const uint8_t *byte, uint64_t count
 {
     const uint8_t *page = byte - (uintptr_t)byte % pages->page_bytes;
     uint64_t number;
+    if (!pages->aligned)
+        return;
     memcpy(&number, page, sizeof number);
     if (!pages->base && number < pages->written)
         pages->base = page - number * pages->page_bytes;

@@ -14,6 +14,8 @@ struct verify_pages {
     uint64_t written;     /* how many the file has room for: those at the end may not be */
     uint64_t misplaced;   /* how often a page was noted that says to be another: LMDB would free that one */
     size_t page_bytes;
+    bool aligned; /* in memory as in the file. A store that was made on a machine with larger pages need not
+                     be: there only their number is checked */
     bool settled; /* no later commit has added pages */
 };
 

@@ -17,6 +17,15 @@ enum { ROWS = 400, ROUNDS = 4, VALUE_BYTES = 300, LARGE_BYTES = 20000, PAGE_BYTE
  * the transaction; where a page says how far its table of rows reaches. */
 enum { FREE_ROOT = 80, LAST_PAGE = 136, TRANSACTION = 144, TABLE_END = 12, PAGE_HEAD_BYTES = 16 };
 
+/* Where they hold how large pages are, and what describes the two databases behind that. */
+enum {
+    PAGE_SIZE_AT = 40,
+    FREE_AT = 46,
+    NAMES_AT = 94,
+    UP_TO_ROOT_BYTES = 34,
+    LARGER_PAGE_BYTES = 4 * PAGE_BYTES
+};
+
 static const char *const names[] = {"first", "second"};
 
 struct fixture {
@@ -60,7 +69,8 @@ static int setup(void **state)
     struct error error;
     if (!fixture)
         return -1;
-    snprintf(fixture->directory, sizeof fixture->directory, "/tmp/hopnhat-test-XXXXXX");
+    /* other file systems may put a file's map where larger pages would be whole */
+    snprintf(fixture->directory, sizeof fixture->directory, "/dev/shm/hopnhat-test-XXXXXX");
     if (!mkdtemp(fixture->directory))
         return -1;
     snprintf(fixture->path, sizeof fixture->path, "%s/data.mdb", fixture->directory);
@@ -255,6 +265,44 @@ static void a_page_that_says_to_be_another_is_found(void **state)
     assert_true(found > pages / 10); /* others are free, or branches, or go on with a large value */
 }
 
+/* An empty store as another machine makes it, of which the memory has larger pages. */
+static void make_with_larger_pages(struct fixture *fixture)
+{
+    const uint32_t page_bytes = LARGER_PAGE_BYTES;
+    const uint64_t last_page = 1, none = UINT64_MAX;
+    take(fixture);
+    memset(fixture->content + 2 * PAGE_BYTES, 0, 2 * (size_t)LARGER_PAGE_BYTES);
+    for (uint64_t page = 2; page-- > 0;) {
+        uint8_t *head = fixture->content + page * LARGER_PAGE_BYTES;
+        memmove(head, fixture->content + page * PAGE_BYTES, PAGE_BYTES);
+        memcpy(head + PAGE_SIZE_AT, &page_bytes, sizeof page_bytes);
+        memset(head + FREE_AT, 0, UP_TO_ROOT_BYTES);
+        memcpy(head + FREE_ROOT, &none, sizeof none);
+        memset(head + NAMES_AT, 0, UP_TO_ROOT_BYTES);
+        memcpy(head + NAMES_AT + UP_TO_ROOT_BYTES, &none, sizeof none);
+        memcpy(head + LAST_PAGE, &last_page, sizeof last_page);
+        memcpy(head + TRANSACTION, &page, sizeof page);
+    }
+    fixture->size = 2 * (size_t)LARGER_PAGE_BYTES;
+    put_back(fixture);
+}
+
+/* Its pages need not lie in memory as in the file, wherever this machine maps it. */
+static void a_store_of_another_machine_is_whole(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error;
+    make_with_larger_pages(fixture);
+    for (int round = 0; round < 2 * ROUNDS; round++) {
+        open_store(fixture);
+        assert_true(write_round(fixture, round % ROUNDS, &error));
+        if (breaks(fixture))
+            fail_msg("%s", fixture->text);
+        take(fixture);
+        assert_int_equal(fixture->content[PAGE_SIZE_AT + 1], LARGER_PAGE_BYTES >> 8);
+    }
+}
+
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -266,6 +314,7 @@ int main(void)
         WITH_STORE(pages_that_are_nowhere_are_found),
         WITH_STORE(a_page_that_says_to_be_another_is_found),
         WITH_STORE(a_store_that_claims_too_much_is_damaged),
+        WITH_STORE(a_store_of_another_machine_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
