@@ -102,12 +102,14 @@ bool backup_work_resume(const char *data)
     struct backup_work work;
     struct error error;
     char path[BACKUP_PATH_BYTES];
-    if (backup_store_is_there(data) || !name_all(&work, data, &error) ||
-        !join(path, work.directory, MARK, &error) || access(path, F_OK) != 0 ||
-        (work.lock = lock_take(work.directory, false, &error)) < 0)
+    if (!name_all(&work, data, &error) || !join(path, work.directory, MARK, &error) ||
+        access(path, F_OK) != 0 || (work.lock = lock_take(work.directory, false, &error)) < 0)
         return false;
-    bool resumed = backup_work_install(&work, &error);
-    backup_work_end(&work);
+    bool there = backup_store_is_there(data), resumed = !there && backup_work_install(&work, &error);
+    if (there || resumed)
+        backup_work_end(&work);
+    else
+        lock_release(work.lock); /* it may be the only one: the next start tries again */
     return resumed;
 }
 

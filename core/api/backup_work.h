@@ -30,7 +30,9 @@ bool backup_work_install(struct backup_work *work, struct error *error);
  * backup_move_aside and backup_work_install leaves none there. */
 bool backup_work_mark(const struct backup_work *work, struct error *error);
 
-/* Moves a store that was marked, and not moved, to DATA/store. False: there is none, or there is a store. */
+/* Moves a store that was marked, and not moved, to DATA/store. Where there is one, that was not moved aside
+ * yet and goes on: the marked one is removed, since it would be old when the other is gone one day. False:
+ * nothing was moved. */
 bool backup_work_resume(const char *data);
 
 /* Whether there is a store in the data directory. */

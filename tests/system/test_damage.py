@@ -5,6 +5,7 @@ mended from the other side. Nothing wrong is ever shown or sent, and no program 
 test_damage.py [TEST...]; HOPNHAT_DAMAGE_SEEDS=N for more than the few that are drawn each time."""
 import os
 import random
+import shutil
 import signal
 import sys
 
@@ -272,6 +273,13 @@ def test_a_mending_that_is_cut_before_its_last_step(bench):
     hue.start(deadline_s=MEND_S)
     equal(content(hue), wanted, "the content")
     check(not os.path.exists(staged), "nothing is left of it")
+    hue.stop()
+    shutil.copytree(store, os.path.join(staged, "store"))  # cut before the other was moved aside
+    with open(os.path.join(staged, "installing"), "wb"):
+        pass
+    hue.start(deadline_s=MEND_S)
+    equal(content(hue), wanted, "the content is that of the store that was there")
+    check(not os.path.exists(staged), "what was to take its place is gone")
     hue.stop()
     os.mkdir(staged)
     os.rename(store, os.path.join(staged, "store"))  # as of a backup that was cut: a copy of who knows when
