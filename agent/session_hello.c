@@ -290,25 +290,45 @@ static void open_session(struct agent_session *session, uint64_t wall_ms)
     session_move(session, SESSION_OPEN);
 }
 
+/* Where the log is among those of the Hello; log_count: it is not. */
+static size_t place_of(const struct agent_session *session, uint64_t replica)
+{
+    size_t place = 0;
+    while (place < session->log_count && session->replicas[place] != replica)
+        place++;
+    return place;
+}
+
+/* The last change of the log that the hub has, so far as is known: all, where the Hello had no need to name
+ * it; none, where it was begun since. */
+static uint64_t known_to_hub(const struct agent_session *session, const struct own_log *own)
+{
+    size_t place = place_of(session, own->replica);
+    const struct own_log *present_then = agent_log(session->agent, session->replicas[0]);
+    if (place < session->log_count) {
+        uint64_t known = session->welcome->logs[place]->watermark;
+        return known < own->trimmed ? own->trimmed : known;
+    }
+    return own->number > present_then->number ? 0 : own->head;
+}
+
 /* The forked logs, and of the younger ones what the hub does not have yet: it may rest on what is to get new
  * names. */
 static size_t find_forks(const struct agent_session *session, struct fork forks[LIMIT_LOGS_PER_AGENT])
 {
-    uint64_t oldest = UINT64_MAX;
+    const struct agent *agent = session->agent;
+    bool younger = false;
     size_t count = 0;
-    for (size_t i = 0; i < session->log_count; i++) {
-        const struct own_log *own = agent_log(session->agent, session->replicas[i]);
-        if (session->logs[i].forked && own->number < oldest)
-            oldest = own->number;
-    }
-    for (size_t i = 0; i < session->log_count; i++) {
-        const struct own_log *own = agent_log(session->agent, session->replicas[i]);
-        uint64_t known = session->welcome->logs[i]->watermark;
-        known = known < own->trimmed ? own->trimmed : known;
-        if (session->logs[i].forked)
-            forks[count++] = (struct fork){session->replicas[i], session->logs[i].equal};
-        else if (own->number > oldest && known < own->head)
-            forks[count++] = (struct fork){session->replicas[i], known};
+    for (size_t i = 0; i < agent->log_count && count < LIMIT_LOGS_PER_AGENT; i++) {
+        const struct own_log *own = &agent->logs[i];
+        size_t place = place_of(session, own->replica);
+        bool forked = place < session->log_count && session->logs[place].forked;
+        uint64_t known = known_to_hub(session, own);
+        if (forked)
+            forks[count++] = (struct fork){own->replica, session->logs[place].equal};
+        else if (younger && known < own->head)
+            forks[count++] = (struct fork){own->replica, known};
+        younger = younger || forked;
     }
     return count;
 }

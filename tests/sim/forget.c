@@ -37,24 +37,32 @@ void world_erases(struct world *world)
                 done ? "done" : error.text);
 }
 
-/* The rev of a record at the hub; 0: it is not there. */
-static uint64_t hub_rev(struct world *world, size_t key)
+/* How a record stands at the hub. */
+struct standing {
+    uint64_t rev; /* 0: it is not there */
+    struct digest digest;
+};
+
+static struct standing standing_at_hub(struct world *world, size_t key)
 {
+    struct standing standing = {0};
     struct transaction transaction;
     struct error error;
     struct arena arena;
     if (!transaction_begin(&transaction, world->hub->environment, false, &error))
-        return 0;
+        return standing;
     arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
     const Hopnhat__Record *record = hub_record(&transaction, type_of_key(key), world->keys[key], &arena);
-    uint64_t rev = record ? record->rev : 0;
+    if (record)
+        standing = (struct standing){record->rev, digest_record(record)};
     transaction_abort(&transaction);
     arena_release(&arena);
-    return rev;
+    return standing;
 }
 
-/* Whoever is waited for has read that the record was deleted before it is purged. */
-static void check_waited(struct world *world, size_t key, uint64_t rev)
+/* Whoever is waited for has read that the record was deleted before it is purged. A comparison moves only
+ * what differs, so the same content may stand under an older rev. */
+static void check_waited(struct world *world, size_t key, const struct standing *purged)
 {
     for (size_t i = 0; i < AGENTS; i++) {
         const struct installation *installation = registry_installation(world->hub, world->nodes[i].key);
@@ -67,7 +75,8 @@ static void check_waited(struct world *world, size_t key, uint64_t rev)
         arena_init(&arena, LIMIT_MESSAGE_ARENA_BYTES);
         const Hopnhat__Record *mirrored =
             mirror_get(&transaction, type_of_key(key), world->keys[key], &arena);
-        if (mirrored && mirrored->rev < rev)
+        const struct digest digest = mirrored ? digest_record(mirrored) : purged->digest;
+        if (mirrored && mirrored->rev < purged->rev && !digest_equal(&digest, &purged->digest))
             world_fail(world, "a record was purged before agent %c had read that it was deleted",
                        (char)('a' + i));
         transaction_abort(&transaction);
@@ -96,9 +105,9 @@ static void housekeep(struct world *world, const struct purge_rules *rules)
 {
     struct purge_pass pass = {0};
     struct error error;
-    uint64_t revs[KEYS];
+    struct standing before[KEYS];
     for (size_t i = 0; i < KEYS; i++)
-        revs[i] = hub_rev(world, i);
+        before[i] = standing_at_hub(world, i);
     do {
         if (!purge_step(world->hub, rules, world->now_ms, STEP_ROWS, &pass, &error)) {
             world_fail(world, "headquarters cannot purge: %s", error.text);
@@ -108,8 +117,8 @@ static void housekeep(struct world *world, const struct purge_rules *rules)
     for (size_t i = 0;
          i < KEYS && !world->mode->agent_restore && !world->mode->agent_put_back && !world->mode->hub_restore;
          i++)
-        if (revs[i] && !hub_rev(world, i))
-            check_waited(world, i, revs[i]);
+        if (before[i].rev && !standing_at_hub(world, i).rev)
+            check_waited(world, i, &before[i]);
     world_trace(world, "hq purges %llu, retires %llu, forgets %llu", (unsigned long long)pass.purged,
                 (unsigned long long)pass.retired, (unsigned long long)pass.forgotten);
 }
